@@ -1,0 +1,106 @@
+"""Decisions: what one rule grants or denies one beneficiary for one event; not yet money.
+
+On the bus a decision is a CloudEvent of type `decision.granted` or `decision.denied`, its id the derived
+`decision_id`, its time the event's, its value this struct as JSON. Frozen: the bytes of a decision are
+compared by replays and hashed by the ledger, so fields are only ever added, with a default that is omitted.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+DECISION_GRANTED: Final = "decision.granted"
+DECISION_DENIED: Final = "decision.denied"
+DECISIONS_SOURCE: Final = "goodword/rules"
+
+RULE_LEAD_QUALIFIED: Final = "qualified.lead"
+"""The rule name of decisions that say a lead qualified."""
+RULE_TIER: Final = "tier"
+"""The rule name of decisions that change a tier."""
+RULE_EVENT: Final = "event"
+"""The rule name of denials of the event as a whole: `already won`, `no such deal`, `no programme yet`."""
+
+Verdict = Literal["met", "not met", "unknown"]
+
+
+class TraceLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array_like=True):
+    """One condition as it was judged: `["deal.amount >= 500 USD", "499.99 USD", "not met", "when"]`.
+
+    `saw` is the value as text, or why there was none (`deal.product is missing`); `part` is where the condition stands:
+    `eligible.partner`, `eligible.customer`, `qualified.lead`, `qualified.deal`, `when`, `amount`, or `tier`.
+    """
+
+    condition: str
+    saw: str
+    verdict: Verdict
+    part: str = "when"
+
+
+class Decision(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """See docs/rules.md#decisions.
+
+    Attributes:
+        id: UUIDv8 derived by `contracts.ids.decision_id`.
+        granted: The verdict.
+        revision: The revision in force; 0 before the first.
+        rule: Reward id, or one of the RULE_ names above.
+        beneficiary: `partner:…`, `member:…` or `customer:…`.
+        event_type, event_source, event_id, time_ms: The event decided on.
+        amount_minor, unit: What is granted; None for decisions that carry no amount.
+        base_minor, base_unit, percent_ppm: What a percentage was taken of.
+        tier: The partner's tier that was used; of a tier change, the tier before.
+        tier_to: Of a tier change, the tier from now on.
+        clamped_minor: What a limit or `at_most` took off.
+        available_at_ms: End of the hold; None without a hold.
+        reason: Of a denial: the first reason in words, stable enough to test on.
+        trace: Every condition judged, in file order.
+    """
+
+    id: str
+    granted: bool
+    programme: str
+    revision: int
+    rule: str
+    partner: str
+    beneficiary: str
+    event_type: str
+    event_source: str
+    event_id: str
+    time_ms: int
+    amount_minor: int | None = None
+    unit: str | None = None
+    base_minor: int | None = None
+    base_unit: str | None = None
+    percent_ppm: int | None = None
+    share_ppm: int = 1_000_000
+    tier: str | None = None
+    tier_to: str | None = None
+    clamped_minor: int = 0
+    available_at_ms: int | None = None
+    reason: str = ""
+    customer: str | None = None
+    customer_name: str | None = None
+    lead: str | None = None
+    deal: str | None = None
+    product: str | None = None
+    trace: tuple[TraceLine, ...] = ()
+
+
+_encoder: Final = msgspec.json.Encoder()
+_decoder: Final = msgspec.json.Decoder(Decision)
+_list_decoder: Final = msgspec.json.Decoder(list[Decision])
+
+
+def encode_decision(decision: Decision) -> bytes:
+    return _encoder.encode(decision)
+
+
+def decode_decision(value: bytes) -> Decision:
+    return _decoder.decode(value)
+
+
+def decode_decision_list(values: list[bytes]) -> list[Decision]:
+    """All of a batch in one decode; one bad value fails all."""
+    return _list_decoder.decode(b"[" + b",".join(values) + b"]")

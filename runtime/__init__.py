@@ -1,0 +1,1 @@
+"""How a service runs: bus, HTTP, settings, databases, metrics, clock, logging. Knows no business rule."""

@@ -1,0 +1,250 @@
+"""Every metric, declared once: name, kind, meaning, and what to do about it.
+
+Names are `goodword_<service>_<what>_<unit>`; label values come from closed lists (never a partner or event id)
+and are created at the start, so that a zero shows. docs/operations.md lists this catalogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from itertools import product
+from typing import Final, Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from contracts.events import EVENT_TYPES
+
+SERVICES: Final = ("tracking", "rules", "rewards", "notify")
+CONSUMERS: Final = ("rules", "rewards", "notify")
+SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+RECORDS: Final = (1, 5, 10, 50, 100, 250, 500, 1000, 2000, 5000)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric of one or several services.
+
+    Attributes:
+        what: The name after `goodword_<service>_`.
+        labels: Label name to its closed list of values; an empty list is filled as values occur, and `why_open` says why that is bounded.
+        action: What an operator does about it.
+    """
+
+    what: str
+    kind: Literal["counter", "gauge", "histogram"]
+    services: tuple[str, ...]
+    help: str
+    action: str
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    buckets: tuple[float, ...] = SECONDS
+    why_open: str = ""
+
+
+CATALOGUE: Final = (
+    Metric(
+        "events_total",
+        "counter",
+        ("tracking",),
+        "Events at the front door by type and outcome.",
+        "Many rejected: look at the senders' answers; many conflicts: a sender reuses ids.",
+        {"type": (*EVENT_TYPES, "unknown"), "outcome": ("accepted", "duplicate", "conflict", "rejected")},
+    ),
+    Metric(
+        "requests_total",
+        "counter",
+        ("tracking",),
+        "Requests to POST /v1/events by status code.",
+        "503: the log is away; 413: a sender's batches are too large.",
+        {"status": ("202", "400", "401", "403", "409", "413", "415", "422", "503")},
+    ),
+    Metric(
+        "request_duration_seconds",
+        "histogram",
+        ("tracking",),
+        "Time to answer POST /v1/events, log durable.",
+        "Growing: look at the log's disk.",
+    ),
+    Metric("dedupe_hits_total", "counter", ("tracking",), "Events seen before under the same id.", "None."),
+    Metric(
+        "clicks_total",
+        "counter",
+        ("tracking",),
+        "Redirects by outcome.",
+        "Many unknown: a link was deleted.",
+        {"outcome": ("recorded", "unknown", "lost")},
+    ),
+    Metric(
+        "inflight_bytes", "gauge", ("tracking",), "Bytes of request bodies in hand.", "At its limit: add a process."
+    ),
+    Metric("batch_records", "histogram", CONSUMERS, "Records of a batch.", "None.", buckets=RECORDS),
+    Metric(
+        "batch_duration_seconds",
+        "histogram",
+        CONSUMERS,
+        "Time from a batch's read to its commit.",
+        "Growing: look at databases' disks.",
+    ),
+    Metric(
+        "bus_lag_records",
+        "gauge",
+        CONSUMERS,
+        "Records in the log not yet handled, by topic.",
+        "Growing: add a process of this service.",
+        {"topic": ()},
+        why_open="topics are declared in contracts",
+    ),
+    Metric(
+        "bus_lag_seconds",
+        "gauge",
+        CONSUMERS,
+        "Age of the oldest record not yet handled, by topic.",
+        "Over the objective: add a process, or look why batches are slow.",
+        {"topic": ()},
+        why_open="topics are declared in contracts",
+    ),
+    Metric(
+        "retries_total",
+        "counter",
+        CONSUMERS,
+        "Batches tried again after an outage.",
+        "Look at the logs for what is away.",
+    ),
+    Metric(
+        "dlq_records_total",
+        "counter",
+        CONSUMERS,
+        "Records put into a dead-letter queue, by topic.",
+        "`goodword dlq list` shows why.",
+        {"topic": ()},
+        why_open="topics are declared in contracts",
+    ),
+    Metric(
+        "fold_duration_seconds",
+        "histogram",
+        ("rules",),
+        "Time of the pure fold of one batch.",
+        "Growing: simplify the rule set.",
+    ),
+    Metric(
+        "decisions_total",
+        "counter",
+        ("rules",),
+        "Decisions by programme, rule and verdict.",
+        "A rule that stopped granting: explain one of its events.",
+        {"programme": (), "rule": (), "verdict": ()},
+        why_open="rules are the published rule sets', capped",
+    ),
+    Metric(
+        "fencing_refusals_total",
+        "counter",
+        ("rules",),
+        "State writes refused because another process owns the partition.",
+        "More than a few at a deploy: two processes fight for partitions.",
+    ),
+    Metric(
+        "state_cache_bytes", "gauge", ("rules",), "Partner states kept in this process.", "At its limit: add a process."
+    ),
+    Metric("transfers_total", "counter", ("rewards",), "Transfers posted, by stage.", "None.", {"stage": ("granted",)}),
+    Metric(
+        "postings_refused_total",
+        "counter",
+        ("rewards",),
+        "Postings refused, by reason.",
+        "`goodword ledger explain` shows why.",
+        {"reason": ("conflict", "refused")},
+    ),
+    Metric("duplicates_total", "counter", ("rewards",), "Decisions delivered again and posted once.", "None."),
+    Metric(
+        "trial_balance_minor",
+        "gauge",
+        ("rewards",),
+        "Sum of all balances by unit: must be 0.",
+        "Not 0: stop the service and run `goodword ledger trial-balance`.",
+        {"unit": ()},
+        why_open="units are the rule sets'",
+    ),
+    Metric(
+        "outbox_pending_batches",
+        "gauge",
+        ("rewards",),
+        "Fact batches committed and not yet on the bus.",
+        "Growing: look at the bus.",
+    ),
+    Metric(
+        "mails_total",
+        "counter",
+        ("notify",),
+        "Mails by kind and outcome.",
+        "Unknown: list them and ask the relay's log; failed: look at the reasons.",
+        {
+            "kind": ("lead-qualified", "reward-granted", "tier-reached"),
+            "outcome": ("sent", "failed", "unknown", "too-old", "no-address", "suppressed"),
+        },
+    ),
+)
+"""All metrics of all services. A test holds docs/operations.md against it."""
+
+
+def package_version() -> str:
+    try:
+        return version("goodword")
+    except PackageNotFoundError:
+        return "0+source"
+
+
+class Metrics:
+    """The metrics of one service, in a registry of their own."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.registry = CollectorRegistry()
+        self._by_name: dict[str, Counter | Gauge | Histogram] = {}
+        for metric in CATALOGUE:
+            if service in metric.services:
+                self._by_name[metric.what] = _create(metric, service, self.registry)
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        build = Gauge("goodword_build_info", "Version of this build.", ["service", "version"], registry=self.registry)
+        build.labels(service, package_version()).set(1)
+
+    def counter(self, what: str) -> Counter:
+        """A counter of the catalogue; KeyError when this service does not declare it."""
+        found = self._by_name[what]
+        assert isinstance(found, Counter)
+        return found
+
+    def gauge(self, what: str) -> Gauge:
+        found = self._by_name[what]
+        assert isinstance(found, Gauge)
+        return found
+
+    def histogram(self, what: str) -> Histogram:
+        found = self._by_name[what]
+        assert isinstance(found, Histogram)
+        return found
+
+    def exposition(self) -> bytes:
+        """The text format 0.0.4 that Prometheus scrapes."""
+        return generate_latest(self.registry)
+
+
+def _create(metric: Metric, service: str, registry: CollectorRegistry) -> Counter | Gauge | Histogram:
+    name = f"goodword_{service}_{metric.what}"
+    labels = tuple(metric.labels)
+    created: Counter | Gauge | Histogram
+    if metric.kind == "counter":
+        created = Counter(name, metric.help, labels, registry=registry)
+    elif metric.kind == "gauge":
+        created = Gauge(name, metric.help, labels, registry=registry)
+    else:
+        created = Histogram(name, metric.help, labels, registry=registry, buckets=metric.buckets)
+    if labels:
+        for values in product(*metric.labels.values()):
+            created.labels(*values)
+    return created

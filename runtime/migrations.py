@@ -1,0 +1,54 @@
+"""Migrations: Alembic, one folder per service, each with its own schema and version table.
+
+A service migrates itself when it starts; an advisory lock lets only one process do it at a time. `env.py` of
+each service is one call of `run_env`.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from typing import Final
+
+import sqlalchemy
+from alembic import command, context
+from alembic.config import Config
+
+LOCK_TIMEOUT: Final = "10s"
+
+
+def migrate(postgres_url: str, service: str, *, revision: str = "head") -> None:
+    """Bring the schema `service` up to the revision. Blocking; call it before the event loop, or in a thread."""
+    engine = sqlalchemy.create_engine(_driver_url(postgres_url), poolclass=sqlalchemy.pool.NullPool)
+    with as_file(files(f"services.{service}") / "migrations") as folder, engine.connect() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(folder))
+        connection.execute(
+            sqlalchemy.text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"), {"name": f"migrate/{service}"}
+        )
+        connection.execute(sqlalchemy.text(f"CREATE SCHEMA IF NOT EXISTS {service}"))
+        connection.execute(sqlalchemy.text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+        connection.commit()
+        config.attributes["connection"] = connection
+        config.attributes["schema"] = service
+        command.upgrade(config, revision)
+        connection.commit()
+        connection.execute(sqlalchemy.text("SELECT pg_advisory_unlock_all()"))
+        connection.commit()
+
+
+def run_env() -> None:
+    """The whole of a service's `migrations/env.py`."""
+    connection = context.config.attributes["connection"]
+    schema = context.config.attributes["schema"]
+    context.configure(
+        connection=connection,
+        version_table="alembic_version",
+        version_table_schema=schema,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _driver_url(url: str) -> str:
+    return url.replace("postgresql://", "postgresql+psycopg://", 1)

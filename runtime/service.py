@@ -1,0 +1,131 @@
+"""The life of a service process: start, serve, finish the batch in hand, exit.
+
+HTTP comes up first, so that `/healthz` answers while the rest starts. SIGTERM and SIGINT make it not ready,
+let requests and batches in hand end, then stop the components in reverse order. A component that fails
+stops the whole process with exit code 1: a supervisor restarts it, and somebody sees it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from runtime import log
+from runtime.http import Check, health_routes
+from runtime.metrics import Metrics
+
+logger = log.get(__name__)
+
+
+class Component(Protocol):
+    """A part of a service with a life of its own: a consumer, a relay, a pool."""
+
+    name: str
+
+    async def start(self) -> None: ...
+
+    async def wait(self) -> None:
+        """Return never, or raise what went wrong; a part that cannot fail alone waits for ever."""
+
+    async def stop(self) -> None:
+        """Finish what is in hand and let go; called once, also after a failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """What a composition root builds: the parts of one service, wired."""
+
+    name: str
+    metrics: Metrics
+    routes: Sequence[BaseRoute] = ()
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    components: Sequence[Component] = ()
+    """In the order in which they start."""
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers of its own: the service decides the order of stopping."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(app: App, *, host: str, port: int) -> int:
+    """Run the service until a signal or a failure. Returns the exit code."""
+    stopping = asyncio.Event()
+    started = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    routes = [
+        *health_routes(app.name, app.checks, app.metrics, lambda: started.is_set() and not stopping.is_set()),
+        *app.routes,
+    ]
+    server = _Server(
+        uvicorn.Config(
+            Starlette(routes=routes),
+            host=host,
+            port=port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=20,
+            timeout_keep_alive=30,
+            h11_max_incomplete_event_size=64 * 1024,
+            http="httptools",
+            loop="none",
+        )
+    )
+    http = asyncio.create_task(server.serve(), name="http")
+    running: list[Component] = []
+    watches: dict[asyncio.Task[None], str] = {}
+    exit_code = 0
+    stop_signal = asyncio.create_task(stopping.wait())
+    try:
+        for component in app.components:
+            running.append(component)
+            starting = asyncio.create_task(component.start())
+            await asyncio.wait({starting, stop_signal, http}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+                break
+            starting.result()
+            watches[asyncio.create_task(component.wait())] = component.name
+        else:
+            started.set()
+            logger.info("service started", name=app.name, host=host, port=port)
+            done, _ = await asyncio.wait({http, stop_signal, *watches}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done & watches.keys():
+                exit_code = 1
+                reason = task.exception() or RuntimeError("ended by itself")
+                logger.error("component failed", component=watches[task], reason=str(reason), exc_info=reason)
+        if http.done():
+            exit_code = 1
+            logger.error("http server ended", reason=str(http.exception() or f"could not listen on {host}:{port}"))
+    except Exception as error:
+        exit_code = 1
+        logger.exception("service could not start", reason=str(error))
+    stopping.set()
+    server.should_exit = True
+    await asyncio.gather(http, return_exceptions=True)
+    for component in reversed(running):
+        try:
+            await component.stop()
+        except Exception as error:
+            exit_code = 1
+            logger.exception("component did not stop cleanly", component=component.name, reason=str(error))
+    for task in (*watches, stop_signal):
+        task.cancel()
+    await asyncio.gather(*watches, stop_signal, return_exceptions=True)
+    logger.info("service stopped", name=app.name, exit_code=exit_code)
+    return exit_code

@@ -1,0 +1,1 @@
+"""The four services. Each is a process of its own; they agree only through `contracts`."""
