@@ -1,0 +1,1 @@
+"""The embedded servers: what `goodword up` starts so that nothing has to be installed."""
