@@ -125,7 +125,7 @@ Given = Money | PercentOf
 
 
 class Lookup(msgspec.Struct, frozen=True, kw_only=True):
-    """What is given depends on the text at a path: `tier`, `deal.product`, …
+    """What is given depends on the text at a path, such as `tier` or `deal.product`.
 
     Attributes:
         values: In file order; the same kind of Given throughout.

@@ -54,9 +54,10 @@ def health_routes(
         return json_response({"service": name, "version": package_version(), "status": "alive"})
 
     async def readyz(request: Request) -> Response:
-        results: dict[str, str] = {"started": "ok" if is_started() else "starting or stopping"}
-        for check, outcome in zip(checks, await asyncio.gather(*(_run(c) for c in checks.values())), strict=True):
-            results[check] = outcome
+        outcomes = await asyncio.gather(*(_run(check) for check in checks.values()))
+        results = {"started": "ok" if is_started() else "starting or stopping"} | dict(
+            zip(checks, outcomes, strict=True)
+        )
         ready = all(outcome == "ok" for outcome in results.values())
         body = {
             "service": name,

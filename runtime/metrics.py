@@ -31,7 +31,8 @@ class Metric:
 
     Attributes:
         what: The name after `goodword_<service>_`.
-        labels: Label name to its closed list of values; an empty list is filled as values occur, and `why_open` says why that is bounded.
+        labels: Label name to its closed list of values; an empty list is filled as values occur,
+            and `why_open` says why that stays bounded.
         action: What an operator does about it.
     """
 

@@ -12,7 +12,7 @@ import contextlib
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
@@ -87,7 +87,7 @@ async def serve(app: App, *, host: str, port: int) -> int:
     )
     http = asyncio.create_task(server.serve(), name="http")
     running: list[Component] = []
-    watches: dict[asyncio.Task[None], str] = {}
+    watches: dict[asyncio.Task[Any], str] = {}
     exit_code = 0
     stop_signal = asyncio.create_task(stopping.wait())
     try:
