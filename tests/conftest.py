@@ -1,12 +1,14 @@
-"""Servers for the whole session: one embedded PostgreSQL, started when the first test asks for it."""
+"""Servers for the whole session: one embedded PostgreSQL and one Valkey, started when the first test asks for them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+import redis
 
 from goodword.embedded.postgres import PostgresServer
+from goodword.embedded.valkey import ValkeyServer
 from tests.support.postgres import fresh_database
 
 
@@ -31,3 +33,21 @@ def postgres_module_url(postgres_server: PostgresServer) -> Iterator[str]:
     """A fresh, empty database for one module."""
     with fresh_database(postgres_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """The session's Valkey. A test that kills it starts it again before it ends."""
+    server = ValkeyServer(tmp_path_factory.mktemp("valkey") / "data")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def valkey_url(valkey_server: ValkeyServer) -> str:
+    """An empty Valkey for one test."""
+    valkey_server.start()  # A test may have killed it.
+    with redis.Redis.from_url(valkey_server.url) as client:
+        client.flushall()
+    return valkey_server.url
