@@ -213,7 +213,7 @@ def time_ms_of(moment: datetime) -> int:
 def format_time(time_ms: int) -> str:
     """RFC 3339 in UTC with milliseconds: `2017-03-01T00:00:00.000Z`."""
     moment = EPOCH + timedelta(milliseconds=time_ms)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{time_ms % 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def parse_time_ms(text: str) -> int:
