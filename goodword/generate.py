@@ -1,0 +1,89 @@
+"""Writes the generated parts of the docs: `python -m goodword.generate`, or `--check` to prove them fresh.
+
+A generated part stands between `<!-- generated: NAME -->` and `<!-- end -->`; the rest of the page is prose.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from contracts.decisions import Decision
+from contracts.events import BROADCAST_TYPES, EVENT_TYPES, REQUIRED_FIELDS, EventData
+from contracts.facts import TransferPosted
+from contracts.topics import TOPICS
+from runtime.metrics import CATALOGUE
+
+_PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def metrics() -> str:
+    rows = []
+    for metric in CATALOGUE:
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        rows += [
+            (f"`goodword_{service}_{metric.what}`", metric.kind, labels, metric.help, metric.action)
+            for service in metric.services
+        ]
+    return _table(("metric", "kind", "labels", "what it says", "what to do"), rows)
+
+
+def topics() -> str:
+    rows = [
+        (f"`{t.name}`", t.key, ", ".join(t.written_by), ", ".join(t.read_by) or "(yours)", f"`{t.dlq}`") for t in TOPICS
+    ]
+    return _table(("topic", "key", "written by", "read by", "dead letters"), rows)
+
+
+def event_types() -> str:
+    rows = [(f"`{name}`", ", ".join(f"`{field}`" for field in REQUIRED_FIELDS[name])) for name in EVENT_TYPES]
+    rows += [(f"`{name}`", "written by the system to every partition; refused at the door") for name in BROADCAST_TYPES]
+    return _table(("type", "needs, besides `programme`"), rows)
+
+
+def _schema(kind: type) -> str:
+    return "```json\n" + json.dumps(msgspec.json.schema(kind), indent=1, sort_keys=True) + "\n```\n"
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "metrics": metrics,
+    "topics": topics,
+    "event-types": event_types,
+    "event-data-schema": lambda: _schema(EventData),
+    "decision-schema": lambda: _schema(Decision),
+    "transfer-schema": lambda: _schema(TransferPosted),
+}
+
+
+def fill(text: str) -> str:
+    """The page with every generated part written anew."""
+    return _PART.sub(lambda found: found[1] + PARTS[found[2]]() + found[3], text)
+
+
+def main(folder: Path, *, check: bool) -> int:
+    """Fill all pages of a folder; with `check` only say which are stale. Returns the exit code."""
+    stale = []
+    for page in sorted(folder.rglob("*.md")):
+        text = page.read_text()
+        filled = fill(text)
+        if filled != text:
+            stale.append(page)
+            if not check:
+                page.write_text(filled)
+    for page in stale:
+        print(f"{page}: {'stale: run `make generate`' if check else 'written'}")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path("docs"), check="--check" in sys.argv))
