@@ -1,0 +1,108 @@
+"""Local days of a timezone: exact, and cheap enough for every event.
+
+A day is a number: days since 1970-01-01 on the local calendar. Which day an instant falls on is remembered by quarter
+of an hour, because every zone in use today changes its offset on a quarter; a quarter in which the day changes
+is never remembered, so odd historical offsets stay right. Months are counted on the calendar and clipped
+to the month's end: one month before 31 March is 28 or 29 February (docs/rules.md#windows).
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from contracts.ruleset import Window
+
+DAY_MS: Final = 86_400_000
+QUARTER_MS: Final = 900_000
+QUARTERS_REMEMBERED_MAX: Final = 200_000
+DAYS_REMEMBERED_MAX: Final = 50_000
+LIFETIME: Final = -(2**31)
+"""The first day of a window without a beginning; fits the 32 bits that days are stored in."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
+_FIRST_DAY: Final = date.min.toordinal() - _EPOCH_ORDINAL
+
+
+class Zone(dict[int, int]):
+    """The local days of one timezone; a dict from quarter of an hour to day that fills itself."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._zone = ZoneInfo(name)
+
+    def day_of(self, time_ms: int) -> int:
+        """The local day, since 1970-01-01, that the instant falls on."""
+        day = self.get(time_ms // QUARTER_MS)
+        return self._learn(time_ms) if day is None else day
+
+    def _learn(self, time_ms: int) -> int:
+        first_ms = time_ms - time_ms % QUARTER_MS
+        day = self._exact(first_ms)
+        if day == self._exact(first_ms + QUARTER_MS - 1):
+            if len(self) >= QUARTERS_REMEMBERED_MAX:
+                self.clear()
+            self[time_ms // QUARTER_MS] = day
+            return day
+        return self._exact(time_ms)
+
+    def _exact(self, time_ms: int) -> int:
+        local = (_EPOCH + timedelta(milliseconds=time_ms)).astimezone(self._zone)
+        return local.toordinal() - _EPOCH_ORDINAL
+
+
+def date_of(day: int) -> date:
+    return date.fromordinal(day + _EPOCH_ORDINAL)
+
+
+def day_of_date(on: date) -> int:
+    return on.toordinal() - _EPOCH_ORDINAL
+
+
+def months_before(day: int, months: int) -> int:
+    """The day that many months earlier, clipped to the end of its month; never before year 1."""
+    on = date_of(day)
+    months_since_zero = on.year * 12 + on.month - 1 - months
+    year, month = divmod(months_since_zero, 12)
+    if year < 1:
+        return _FIRST_DAY
+    return day_of_date(date(year, month + 1, min(on.day, monthrange(year, month + 1)[1])))
+
+
+class WindowStart(dict[int, int]):
+    """From the last day of a window to its first one; fills itself."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__()
+        self._first_day = _first_day_of(window)
+
+    def __missing__(self, day: int) -> int:
+        if len(self) >= DAYS_REMEMBERED_MAX:
+            self.clear()
+        first = self[day] = self._first_day(day)
+        return first
+
+
+def _first_day_of(window: Window) -> Callable[[int], int]:
+    duration = window.duration
+    if duration is not None:
+        days, months = duration.days, duration.months
+        if months:
+            # The days after (D minus N months); a duration of both counts the months first.
+            return lambda day: months_before(day, months) - days + 1
+        return lambda day: day - days + 1
+    if window.this == "month":
+        return lambda day: day_of_date(date_of(day).replace(day=1))
+    if window.this == "quarter":
+        return lambda day: day_of_date(_quarter_start(date_of(day)))
+    if window.this == "year":
+        return lambda day: day_of_date(date_of(day).replace(month=1, day=1))
+    return lambda day: LIFETIME
+
+
+def _quarter_start(on: date) -> date:
+    return on.replace(month=(on.month - 1) // 3 * 3 + 1, day=1)

@@ -1,0 +1,203 @@
+"""What metrics are made of: sparse daily series that answer any window exactly, for late events too.
+
+A value lands on the local day of its own event and is read by day, so an event that comes late never sees the
+future, and nothing is ever pruned that a window could still ask for. Windows of metrics that take
+the same values share one series. `encode` is frozen: a replay must give the same bytes.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import MutableSequence
+from itertools import accumulate
+from typing import Any, Final, Literal
+
+import msgspec
+
+STALE_READS_MAX: Final = 2
+"""Reads past a late value that are summed directly before the running sums are made anew."""
+
+SUM: Final = 0
+MEAN: Final = 1
+DISTINCT: Final = 2
+Kind = Literal["sum", "count", "distinct", "mean"]
+
+
+class SumSeries(msgspec.Struct, gc=False):
+    """Sums by day, or counts by day: sorted days, one total each, and running sums for the days already summed up.
+
+    `running` may be shorter than `days`: a late value invalidates the sums after it, and in a stream that jumps about in
+    time adding up the window directly is cheaper than repairing them at every event.
+    """
+
+    days: array[int]
+    values: MutableSequence[int]
+    running: list[int]
+    stale_reads: int = 0
+
+    def add(self, day: int, value: int) -> None:
+        days = self.days
+        if days and day <= days[-1]:
+            index = bisect_left(days, day)
+            if days[index] != day:
+                days.insert(index, day)
+                self.values.insert(index, 0)
+                del self.running[index:]
+            self._raise_by(index, value)
+            return
+        days.append(day)
+        self.values.append(0)
+        if len(self.running) == len(days) - 1:
+            self.running.append(self.running[-1] if self.running else 0)
+        self._raise_by(len(days) - 1, value)
+
+    def _raise_by(self, index: int, value: int) -> None:
+        try:
+            self.values[index] += value
+        except OverflowError:
+            # Beyond 64 bits exactness matters more than size.
+            self.values = list(self.values)
+            self.values[index] += value
+        running = self.running
+        if index == len(self.days) - 1 and len(running) == len(self.days):
+            running[-1] += value
+        elif index < len(running):
+            del running[index:]
+
+    def between(self, first: int, last: int) -> int:
+        """The sum of the days from `first` to `last`, both included."""
+        days = self.days
+        if not days:
+            return 0
+        end = len(days) if days[-1] <= last else bisect_right(days, last)
+        start = 0 if days[0] >= first else bisect_left(days, first)
+        if start >= end:
+            return 0
+        running = self.running
+        if len(running) < end:
+            if len(running) and self.stale_reads < STALE_READS_MAX:
+                self.stale_reads += 1
+                return sum(self.values[start:end])
+            self._sum_up()
+        return running[end - 1] - running[start - 1] if start else running[end - 1]
+
+    def _sum_up(self) -> None:
+        running = self.running
+        known = len(running)
+        if known:
+            running.extend(list(accumulate(self.values[known:], initial=running[-1]))[1:])
+        else:
+            running.extend(accumulate(self.values))
+        self.stale_reads = 0
+
+    def encode(self) -> Any:
+        return [SUM, self.days.tobytes(), _pack(self.values)]
+
+
+class MeanSeries(msgspec.Struct, gc=False):
+    """A sum and a count by day."""
+
+    total: SumSeries
+    count: SumSeries
+
+    def add(self, day: int, value: int) -> None:
+        self.total.add(day, value)
+        self.count.add(day, 1)
+
+    def between(self, first: int, last: int) -> tuple[int, int] | None:
+        """Sum and count of the days from `first` to `last`; None when nothing was counted."""
+        count = self.count.between(first, last)
+        return (self.total.between(first, last), count) if count else None
+
+    def encode(self) -> Any:
+        return [MEAN, self.total.days.tobytes(), _pack(self.total.values), _pack(self.count.values)]
+
+
+class DistinctSeries(msgspec.Struct, gc=False):
+    """The days of every value, as exact text; and the first and last days of all values, sorted, for fast reads."""
+
+    days_of: dict[str, array[int]]
+    firsts: array[int]
+    lasts: array[int]
+
+    def add(self, day: int, value: str) -> None:
+        days = self.days_of.get(value)
+        if days is None:
+            self.days_of[value] = array("i", (day,))
+            insort(self.firsts, day)
+            insort(self.lasts, day)
+        elif day > days[-1]:
+            _move(self.lasts, days[-1], day)
+            days.append(day)
+        elif day < days[0]:
+            _move(self.firsts, days[0], day)
+            days.insert(0, day)
+        else:
+            index = bisect_left(days, day)
+            if days[index] != day:
+                days.insert(index, day)
+
+    def between(self, first: int, last: int) -> int:
+        """How many values have a day from `first` to `last`."""
+        if not self.firsts:
+            return 0
+        if self.lasts[-1] <= last:
+            return len(self.lasts) - bisect_left(self.lasts, first)
+        if first <= self.firsts[0]:
+            return bisect_right(self.firsts, last)
+        return sum(1 for days in self.days_of.values() if _has_day(days, first, last))
+
+    def encode(self) -> Any:
+        return [DISTINCT, [[value, days.tobytes()] for value, days in self.days_of.items()]]
+
+
+Series = SumSeries | MeanSeries | DistinctSeries
+
+
+def new_series(kind: Kind) -> Series:
+    if kind == "distinct":
+        return DistinctSeries({}, array("i"), array("i"))
+    if kind == "mean":
+        return MeanSeries(_new_sums(), _new_sums())
+    return _new_sums()
+
+
+def decode_series(encoded: Any) -> Series:
+    """The series that `encode` wrote."""
+    if encoded[0] == SUM:
+        return SumSeries(array("i", encoded[1]), _unpack(encoded[2]), [])
+    if encoded[0] == MEAN:
+        days = array("i", encoded[1])
+        return MeanSeries(SumSeries(days, _unpack(encoded[2]), []), SumSeries(days[:], _unpack(encoded[3]), []))
+    days_of = {value: array("i", days) for value, days in encoded[1]}
+    firsts = array("i", sorted(days[0] for days in days_of.values()))
+    return DistinctSeries(days_of, firsts, array("i", sorted(days[-1] for days in days_of.values())))
+
+
+def _new_sums() -> SumSeries:
+    return SumSeries(array("i"), array("q"), [])
+
+
+def _pack(values: MutableSequence[int]) -> Any:
+    """64-bit integers as bytes; larger ones as decimal texts."""
+    try:
+        return array("q", values).tobytes()
+    except OverflowError:
+        return [str(value) for value in values]
+
+
+def _unpack(packed: Any) -> MutableSequence[int]:
+    if isinstance(packed, bytes):
+        return array("q", packed)
+    return [int(text) for text in packed]
+
+
+def _move(days: array[int], from_day: int, to_day: int) -> None:
+    del days[bisect_left(days, from_day)]
+    insort(days, to_day)
+
+
+def _has_day(days: array[int], first: int, last: int) -> bool:
+    index = bisect_left(days, first)
+    return index < len(days) and days[index] <= last
