@@ -15,7 +15,8 @@ from typing import Final
 import msgspec
 
 ID_LENGTH_MAX: Final = 128
-ID_PATTERN: Final = r"^[A-Za-z0-9._~/@+\-]{1,128}$"
+# `(?!\n)`: in Python `$` alone would also match before a closing line feed, and let "acme\n" in.
+ID_PATTERN: Final = r"^[A-Za-z0-9._~/@+\-]{1,128}$(?!\n)"
 _ID: Final = re.compile(r"[A-Za-z0-9._~/@+\-]{1,128}", re.ASCII)
 _TIME_MS_MAX: Final = 2**48 - 1
 _encode = msgspec.json.encode
