@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -60,7 +60,7 @@ def lines(events: int, *, seed: int = 1, partners: int = 1_000, customers: int =
 def _referral(rng: random.Random, number: int, day: int, partners: int, customers: int) -> Iterator[tuple[int, bytes]]:
     product, price = rng.choice(_PRODUCTS)
     which = rng.randrange(customers)
-    data = {
+    data: dict[str, object] = {
         "programme": PROGRAMME,
         "partner": f"partner-{rng.randrange(partners)}",
         "customer": {
@@ -84,7 +84,7 @@ def _referral(rng: random.Random, number: int, day: int, partners: int, customer
         yield closes, _line("deal.lost", f"{number}-lost", closes, data | {"deal": deal})
 
 
-def _line(kind: str, event_id: str, day: int, data: dict[str, object]) -> bytes:
+def _line(kind: str, event_id: str, day: int, data: Mapping[str, object]) -> bytes:
     moment = _START + timedelta(days=day)
     event = {
         "specversion": "1.0",
