@@ -1,0 +1,142 @@
+"""The tests section: tests that ship with the rules, checked for shape and names, kept as text. Nothing runs here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from contracts.money import Money
+from contracts.ruleset import RuleTest
+from services.rules.language.checks import (
+    duplicate_id,
+    missing_key,
+    unknown_event_type,
+    unknown_reward,
+    unknown_tier,
+    wrong_shape,
+)
+from services.rules.language.event_types import RULE_EVENT_TYPES
+from services.rules.language.fields import Fields, expect_list, expect_map, expect_text, shape_of
+from services.rules.language.literals import Literals
+from services.rules.language.located import Fault
+from services.rules.language.scope import Scope
+from services.rules.language.source import ListNode, MapNode, Node, TextNode
+from services.rules.language.values import read_amount, read_start_ms
+
+TEST_KEYS: Final = ("name", "given", "events", "expect", "because")
+CONTEXT_KEYS: Final = ("type", "time", "source", "id")
+"""What a test's event says besides paths."""
+
+
+def read_tests(node: Node, reward_ids: tuple[str, ...], scope: Scope) -> tuple[RuleTest, ...]:
+    items = expect_list(node, scope, '"tests"', "write each after a dash: - name: …")
+    tests: dict[str, RuleTest] = {}
+    for item in items.items if items else ():
+        mapping = expect_map(item, scope, "a test", "write it as: - name: …")
+        if mapping is None:
+            continue
+        fields = Fields(mapping, scope, "a test", TEST_KEYS)
+        name = fields.require_text("name")
+        test = _read_test(name, fields, reward_ids, scope)
+        if name is None:
+            continue
+        if name.text in tests:
+            scope.add(name.span, duplicate_id.fault(name.text, "test", tests[name.text].line))
+        tests.setdefault(name.text, test)
+    return tuple(tests.values())
+
+
+def _read_test(name: TextNode | None, fields: Fields, reward_ids: tuple[str, ...], scope: Scope) -> RuleTest:
+    given = fields.get("given")
+    events = fields.require("events")
+    expect = fields.require("expect", "add expect: [] if nothing is granted")
+    because = fields.text("because")
+    return RuleTest(
+        name=name.text if name else "",
+        given=_read_facts(given, "given", (), scope) if given is not None else {},
+        events=_read_events(events, scope) if events is not None else (),
+        expect=_read_expected(expect, reward_ids, scope) if expect is not None else (),
+        because=because.text if because else None,
+        line=name.span.line if name else fields.node.span.line,
+    )
+
+
+def _read_events(node: Node, scope: Scope) -> tuple[dict[str, str], ...]:
+    items = expect_list(node, scope, '"events"', "write each after a dash: - {type: deal.won}")
+    events = []
+    for item in items.items if items else ():
+        facts = _read_facts(item, "an event", CONTEXT_KEYS, scope)
+        if isinstance(item, MapNode) and "type" not in (key.text for key, _ in item.entries):
+            scope.add(item.span, missing_key.fault("type", "an event"))
+        events.append(facts)
+    return tuple(events)
+
+
+def _read_facts(node: Node, of: str, context_keys: tuple[str, ...], scope: Scope) -> dict[str, str]:
+    """Paths and metrics with a value each, checked by type and kept as text."""
+    mapping = expect_map(node, scope, of, "write it as {tier: silver, deal.amount: 500 USD}")
+    facts: dict[str, str] = {}
+    for key, value in mapping.entries if mapping else ():
+        text = _text_of(value, key.text, scope)
+        if text is None:
+            continue
+        facts[key.text] = text
+        if key.text in context_keys:
+            _check_context(key.text, value, scope)
+            continue
+        type = scope.type_of(key.text)
+        if type is None:
+            offset, length, fault = scope.explain_unknown(key.text)
+            scope.add(key.part(offset, length), fault)
+        elif type != "texts" and isinstance(value, TextNode):
+            _check_fact(key.text, value, scope)
+    return facts
+
+
+def _text_of(node: Node, key: str, scope: Scope) -> str | None:
+    if isinstance(node, ListNode) and scope.type_of(key) == "texts":
+        items = [expect_text(item, scope, key) for item in node.items]
+        return f"[{', '.join(item.text for item in items if item is not None)}]"
+    text = expect_text(node, scope, key)
+    return text.text if text is not None else None
+
+
+def _check_context(key: str, node: Node, scope: Scope) -> None:
+    if not isinstance(node, TextNode):
+        return
+    if key == "type" and node.text not in RULE_EVENT_TYPES:
+        scope.add(node.span, unknown_event_type.fault(node.text, RULE_EVENT_TYPES))
+    elif key == "time":
+        time_ms = read_start_ms(node.text, scope.zone)
+        if isinstance(time_ms, Fault):
+            scope.add(node.span, time_ms)
+
+
+def _check_fact(path: str, node: TextNode, scope: Scope) -> None:
+    type = scope.type_of(path)
+    if path == "tier":
+        if node.text not in scope.tiers:
+            scope.add(node.span, unknown_tier.fault(node.text, scope.tiers))
+    elif type in ("amount", "number", "time", "flag"):
+        Literals(scope, node, path, type).read("==", node.text, 0)
+
+
+def _read_expected(node: Node, reward_ids: tuple[str, ...], scope: Scope) -> tuple[tuple[str, Money], ...]:
+    items = expect_list(node, scope, '"expect"', "write each after a dash: - commission: 75.00 USD")
+    expected = []
+    for item in items.items if items else ():
+        if not isinstance(item, MapNode) or len(item.entries) != 1:
+            help = "write each after a dash: - commission: 75.00 USD"
+            scope.add(
+                item.span, wrong_shape.fault("what is expected", "one reward and its amount", shape_of(item), help)
+            )
+            continue
+        key, value = item.entries[0]
+        if key.text not in reward_ids:
+            scope.add(key.span, unknown_reward.fault(key.text, reward_ids))
+        text = expect_text(value, scope, "an amount")
+        amount = read_amount(text.text, scope.decimals_of) if text is not None else None
+        if isinstance(amount, Fault):
+            scope.add(value.span, amount)
+        elif amount is not None:
+            expected.append((key.text, amount))
+    return tuple(expected)

@@ -1,0 +1,62 @@
+"""What a rule file has said so far: its currency, units, zone, metrics and tiers, and the problems found.
+
+Sections are read in an order in which each finds here what it needs; problems are sorted at the end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from contracts.ruleset import Metric
+from services.rules.language.checks import unknown_path
+from services.rules.language.located import Fault, Problems, Span
+from services.rules.language.paths import CATALOGUE, SECTIONS, PathType, fields_of, known_path
+from services.rules.language.words import nearest
+
+
+@dataclass(slots=True)
+class Scope:
+    """The names in force while the rest of a file is read.
+
+    Attributes:
+        currency: `USD` stands in when the file's own is missing or wrong; such a file never loads.
+        decimals_of: The programme's own units and their decimals.
+        metrics: Name to metric.
+        tiers: The ids in file order; empty when the programme has none.
+    """
+
+    problems: Problems
+    currency: str = "USD"
+    zone: ZoneInfo | None = None
+    decimals_of: dict[str, int] = field(default_factory=dict)
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    tiers: tuple[str, ...] = ()
+
+    def add(self, span: Span, fault: Fault) -> None:
+        self.problems.add(span, fault)
+
+    def type_of(self, path: str) -> PathType | None:
+        """The type of a path or metric; None when there is no such thing."""
+        if path in self.metrics:
+            return "amount" if self.metrics[path].unit else "number"
+        found = known_path(path)
+        return found.type if found else None
+
+    def path_names(self) -> list[str]:
+        return [*CATALOGUE, *self.metrics]
+
+    def explain_unknown(self, path: str) -> tuple[int, int, Fault]:
+        """What is wrong with an unknown path: offset and length of the wrong characters, and the fault."""
+        section, dot, rest = path.partition(".")
+        if section in SECTIONS and dot:
+            known = fields_of(section)
+            guess = nearest(rest, [name.partition(".")[2] for name in known])
+            elsewhere = nearest(path, self.path_names())
+            suggestion = f"{section}.{guess}" if guess else elsewhere
+            return len(section) + 1, max(len(rest), 1), unknown_path.field(section, rest, suggestion)
+        if section in SECTIONS:
+            return 0, len(path), unknown_path.incomplete(section, ", ".join(fields_of(section)))
+        if section == "attributes":
+            return 0, len(path), unknown_path.incomplete("attributes", "attributes.office")
+        return 0, len(path), unknown_path.fault(path, self.path_names())

@@ -1,0 +1,46 @@
+"""Words in messages: quoting what a stranger wrote, and finding what they may have meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
+QUOTED_LENGTH_MAX: Final = 60
+"""Longer texts are cut in messages."""
+GUESSED_LENGTH_MAX: Final = 64
+"""For longer names nothing is guessed: comparing costs the square of the length."""
+_ALIKE_MIN: Final = 0.6
+
+
+def quoted(text: str) -> str:
+    """`"text"`, cut and with everything unprintable made visible, so that no file can write to a terminal."""
+    cut = text if len(text) <= QUOTED_LENGTH_MAX else text[: QUOTED_LENGTH_MAX - 1] + "…"
+    return '"' + printable(cut).replace('"', "'") + '"'
+
+
+def printable(text: str) -> str:
+    """The text with control, format and direction characters shown as `·`; one character stays one character."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else "·" for each in text)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word most like this one, or None when none is much like it."""
+    if len(word) > GUESSED_LENGTH_MAX:
+        return None
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=_ALIKE_MIN)
+    return found[0] if found else None
+
+
+def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
+    """`did you mean X?`, or what to say when nothing is near."""
+    guess = nearest(word, known)
+    return f"did you mean {guess}?" if guess else otherwise
+
+
+def listed(words: Iterable[str], last: str = "and") -> str:
+    """`a, b and c`."""
+    items = list(words)
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {last} {items[-1]}"
