@@ -38,8 +38,11 @@ class TraceLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array
     part: str = "when"
 
 
-class Decision(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """See docs/rules.md#decisions.
+
+    Name the fields when making one; only the fold passes them by position, because naming so many costs it seven times
+    the rest (0.4 against 2.9 µs a decision).
 
     Attributes:
         id: UUIDv8 derived by `contracts.ids.decision_id`.
