@@ -8,28 +8,43 @@ Promises, which tests/contract/ holds every adapter to:
 - `Owner.assigned` says where a partition starts; a rebalance calls `Owner.revoked` only after the batch in
   hand has ended, and nobody else gets the partition before `revoked` has returned.
 - An outage of the server raises BusUnavailable from `publish`; a subscription waits for the server to come back.
-- Memory is bounded: at most `batch_records_max` records and `batch_bytes_max` bytes (or one record) per partition in hand.
+- Memory is bounded: a partition has at most `batch_records_max` records and `batch_bytes_max` bytes (or one record)
+  in hand.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+import msgspec
 
 from contracts.errors import TransientError
 from contracts.topics import Topic
 
 Headers = tuple[tuple[str, bytes], ...]
 
+RECORD_BYTES_MAX: Final = 1_000_000
+"""Key, value and headers of one record together: what a Kafka broker takes as it comes (`message.max.bytes`)."""
+
 
 class BusUnavailable(TransientError):
     """The log cannot be reached or did not confirm. The records may or may not be in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record to publish. `partition` overrides the key's own partition: for broadcasts only."""
+class PartitionLost(BusUnavailable):
+    """The partition may belong to somebody else by now, so nothing was committed.
+
+    Let it pass: the subscription gives the partition up and takes it again from its stored offset.
+    """
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A record to publish. `partition` overrides the key's own partition: for broadcasts only.
+
+    A Struct, as `Received`: making one costs 0.25 µs where a frozen dataclass costs 1.6.
+    """
 
     key: bytes
     value: bytes
@@ -37,8 +52,7 @@ class Record:
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True, gc=False):
     """A record as it was read. `recorded_at_ms` is when the log took it."""
 
     offset: int
@@ -60,7 +74,7 @@ class Batch:
     records: Sequence[Received]
     next_offset: int
     commit: Callable[[], Awaitable[None]]
-    """Store `next_offset` as the group's position; durable when it returns."""
+    """Store `next_offset` as the group's position; durable when it returns. Raises PartitionLost, BusUnavailable."""
 
 
 class Owner(Protocol):
@@ -108,7 +122,12 @@ class Bus(Protocol):
     async def partition_count(self, topic: str) -> int: ...
 
     async def publish(self, topic: str, records: Sequence[Record]) -> None:
-        """Append all records; return when all are durable. Raises BusUnavailable."""
+        """Append all records; return when all are durable.
+
+        Raises:
+            BusUnavailable: After a bounded wait; see there for what it leaves open.
+            PermanentError: `record-too-large` or `no-such-partition`; nothing was appended.
+        """
 
     async def subscribe(
         self, topic: str, group: str, owner: Owner, *, batch_records_max: int, batch_bytes_max: int

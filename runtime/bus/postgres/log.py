@@ -1,0 +1,198 @@
+"""The log on PostgreSQL: topics with partitions, one row per published batch, offsets without gaps.
+
+Durable means committed with `synchronous_commit` on. For one machine: the readers' wake-up and the sharing of
+partitions need nothing but the server itself, and its throughput is one disk's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from contracts.errors import Problem
+from contracts.topics import Topic
+from runtime.bus.batches import by_partition, check_size, cut
+from runtime.bus.port import BusUnavailable, Owner, Received, Record
+from runtime.bus.postgres import frames, maintenance, schema
+from runtime.bus.postgres.link import Link, connect, reason
+from runtime.bus.postgres.listener import Listener
+from runtime.bus.postgres.publisher import BLOB_BYTES_MAX, Publisher
+from runtime.bus.postgres.session import fetch
+from runtime.bus.postgres.subscription import Place, PostgresSubscription
+from runtime.database import OUTAGES
+
+PUBLISH_WAIT_S_MAX: Final = 5.0
+READ_BYTES_MAX: Final = 4 * 1024 * 1024
+
+
+class PostgresBus:
+    """See the module; `runtime.bus.port.Bus`.
+
+    Args:
+        url: The database; the log lives in its schema `bus`, which is made at the start.
+        client: Who we are, for `pg_stat_activity`.
+        publish_wait_s_max: How long a publish waits in an outage before it raises BusUnavailable.
+    """
+
+    name = "postgres"
+
+    def __init__(self, url: str, *, client: str, publish_wait_s_max: float = PUBLISH_WAIT_S_MAX) -> None:
+        self._url = url
+        self._application = f"goodword-bus-{client}"
+        self._admin = Link(url, f"{self._application}-admin")
+        self._publisher = Publisher(url, self._application, wait_s_max=publish_wait_s_max)
+        self._listener = Listener(url, self._application)
+        self._topics: dict[str, tuple[int, int]] = {}
+
+    async def start(self) -> None:
+        """Make the schema and start writing. Raises BusUnavailable."""
+        async with self._admin.use() as connection:
+            await schema.install(connection)
+        self._publisher.start()
+        self._listener.start()
+
+    async def close(self) -> None:
+        await self._publisher.close()
+        await self._listener.close()
+        await self._admin.close()
+
+    async def check(self) -> None:
+        async with self._admin.use() as connection:
+            await connection.execute("SELECT 1")
+
+    async def ensure_topics(self, topics: Sequence[Topic], partitions: int) -> None:
+        wanted = [(topic.name, partitions, topic.is_compacted) for topic in topics]
+        wanted += [(topic.dlq, 1, False) for topic in topics]
+        async with self._admin.use() as connection, connection.transaction():
+            for name, count, is_compacted in sorted(wanted):
+                await connection.execute(
+                    "INSERT INTO bus.topics (name, partition_count, is_compacted) VALUES (%s, %s, %s)"
+                    " ON CONFLICT (name) DO NOTHING",
+                    (name, count, is_compacted),
+                )
+            await connection.execute(
+                "INSERT INTO bus.partitions (topic_id, partition)"
+                " SELECT topic_id, generate_series(0, partition_count - 1) FROM bus.topics"
+                " ON CONFLICT DO NOTHING"
+            )
+
+    async def partition_count(self, topic: str) -> int:
+        return (await self._topic(topic))[1]
+
+    async def publish(self, topic: str, records: Sequence[Record]) -> None:
+        if not records:
+            return
+        topic_id, count = await self._topic(topic)
+        chunks = [
+            (topic_id, partition, len(part), body)
+            for partition, batch in by_partition(topic, records, count).items()
+            for part, body in _encoded(topic, batch)
+        ]
+        await self._publisher.publish(chunks, sum(len(chunk[3]) for chunk in chunks))
+
+    async def subscribe(
+        self, topic: str, group: str, owner: Owner, *, batch_records_max: int, batch_bytes_max: int
+    ) -> PostgresSubscription:
+        topic_id, count = await self._topic(topic)
+        async with self._admin.use() as connection:
+            await connection.execute(
+                "INSERT INTO bus.groups (name, topic_id) VALUES (%s, %s) ON CONFLICT DO NOTHING", (group, topic_id)
+            )
+            cursor = await connection.execute(
+                "SELECT group_id FROM bus.groups WHERE name = %s AND topic_id = %s", (group, topic_id)
+            )
+            row = await cursor.fetchone()
+        assert row is not None
+        place = Place(self._url, self._application, topic, topic_id, count, row[0])
+        return PostgresSubscription(
+            place, self._listener, owner, batch_records_max=batch_records_max, batch_bytes_max=batch_bytes_max
+        )
+
+    async def end_offsets(self, topic: str) -> dict[int, int]:
+        topic_id, _ = await self._topic(topic)
+        async with self._admin.use() as connection:
+            cursor = await connection.execute(
+                "SELECT partition, next_offset FROM bus.partitions WHERE topic_id = %s", (topic_id,)
+            )
+            return {row[0]: row[1] for row in await cursor.fetchall()}
+
+    async def committed(self, topic: str, group: str) -> dict[int, int]:
+        topic_id, _ = await self._topic(topic)
+        async with self._admin.use() as connection:
+            cursor = await connection.execute(
+                "SELECT o.partition, o.next_offset FROM bus.offsets o JOIN bus.groups g USING (group_id)"
+                " WHERE g.name = %s AND g.topic_id = %s",
+                (group, topic_id),
+            )
+            return {row[0]: row[1] for row in await cursor.fetchall()}
+
+    async def read(
+        self, topic: str, partition: int, *, start: int, end: int, batch_records_max: int
+    ) -> AsyncIterator[Sequence[Received]]:
+        """See the port. Raises BusUnavailable; the caller starts again where it was."""
+        topic_id, _ = await self._topic(topic)
+        try:
+            connection = await connect(self._url, f"{self._application}-scan")
+            try:
+                position = start
+                while position < end:
+                    records, position_after, _ = await fetch(
+                        connection,
+                        topic_id,
+                        partition,
+                        start=position,
+                        records_max=batch_records_max,
+                        bytes_max=READ_BYTES_MAX,
+                    )
+                    if position_after == position:
+                        return
+                    position = position_after
+                    wanted = [record for record in records if record.offset < end]
+                    for part in cut(wanted, records_max=batch_records_max, bytes_max=READ_BYTES_MAX):
+                        yield part
+            finally:
+                with contextlib.suppress(*OUTAGES):
+                    await connection.close()
+        except OUTAGES as error:
+            raise BusUnavailable(f"PostgreSQL: {reason(error)}") from error
+
+    async def trim(self, topic: str, *, older_than_ms: int | None = None, bytes_max: int | None = None) -> int:
+        """Drop old blobs, see `maintenance.trim`. For retention; not on the port, for Kafka has its own."""
+        topic_id, _ = await self._topic(topic)
+        async with self._admin.use() as connection:
+            return await maintenance.trim(connection, topic_id, older_than_ms=older_than_ms, bytes_max=bytes_max)
+
+    async def compact(self, topic: str) -> int:
+        """Keep the newest record of each key, see `maintenance.compact`."""
+        topic_id, count = await self._topic(topic)
+        async with self._admin.use() as connection:
+            return await maintenance.compact(connection, topic_id, count)
+
+    async def _topic(self, topic: str) -> tuple[int, int]:
+        """Id and partition count, remembered. Raises BusUnavailable for a topic that is not there (yet)."""
+        known = self._topics.get(topic)
+        if known is not None:
+            return known
+        async with self._admin.use() as connection:
+            cursor = await connection.execute(
+                "SELECT topic_id, partition_count FROM bus.topics WHERE name = %s", (topic,)
+            )
+            row = await cursor.fetchone()
+        if row is None:
+            problem = Problem(code="no-such-topic", message="the topic is not there", where=topic)
+            raise BusUnavailable(str(problem))
+        self._topics[topic] = (int(row[0]), int(row[1]))
+        return self._topics[topic]
+
+
+def _encoded(topic: str, records: list[Record]) -> list[tuple[list[Record], bytes]]:
+    """The records in blobs of BLOB_BYTES_MAX or one record, by halving what is too large."""
+    body = frames.encode(records)
+    if len(body) <= BLOB_BYTES_MAX:
+        return [(records, body)]
+    if len(records) == 1:
+        check_size(topic, records[0])
+        return [(records, body)]
+    middle = len(records) // 2
+    return _encoded(topic, records[:middle]) + _encoded(topic, records[middle:])
