@@ -1,0 +1,129 @@
+"""Which mail follows from a decision or a ledger fact. Pure.
+
+One fact makes at most one mail of a kind, and the pair (fact, kind) is its identity: N deliveries of a fact are
+one mail. Facts of events that happened too long ago are recorded, not told.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from contracts.decisions import RULE_LEAD_QUALIFIED, RULE_TIER
+from contracts.facts import TransferPosted
+from runtime.tracing import trace_id
+from services.notify.addresses import one_line
+
+Kind = Literal["lead-qualified", "reward-granted", "tier-reached"]
+KINDS: Final[tuple[Kind, ...]] = ("lead-qualified", "reward-granted", "tier-reached")
+
+STAGE_GRANTED: Final = "granted"
+TIER_BY_HAND: Final = "partner.tier_assigned"
+DAY_MS: Final = 86_400_000
+
+
+class DecisionView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The fields of `contracts.decisions.Decision` that mails need: a third of the time to decode it whole."""
+
+    id: str
+    granted: bool
+    programme: str
+    rule: str
+    partner: str
+    event_type: str
+    time_ms: int
+    tier_to: str | None = None
+    customer: str | None = None
+    customer_name: str | None = None
+    lead: str | None = None
+
+
+class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What the text of a mail is about, cleaned of everything but one line of text.
+
+    `customer` is the customer's name if it has one, else its id; `lead` and `deal` are ids of their sender.
+    """
+
+    customer: str | None = None
+    lead: str | None = None
+    deal: str | None = None
+    rule: str | None = None
+    amount_minor: int | None = None
+    unit: str | None = None
+    tier: str | None = None
+
+
+class Mail(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A mail that is due.
+
+    Attributes:
+        fact: The id of the decision or transfer.
+        time_ms: When the event behind it happened.
+        trace: The trace id of the journey that began at the front door; may be empty.
+    """
+
+    fact: str
+    kind: Kind
+    programme: str
+    partner: str
+    time_ms: int
+    trace: str
+    details: Details
+
+
+def mail_of_decision(decision: DecisionView, traceparent: str) -> Mail | None:
+    """The mail that a decision makes: a lead that qualified, or a tier reached.
+
+    A tier set by hand makes none: it may go down, and the decision does not say which way it went.
+    """
+    if not decision.granted:
+        return None
+    if decision.rule == RULE_LEAD_QUALIFIED:
+        kind: Kind = "lead-qualified"
+        details = Details(customer=_text(decision.customer_name or decision.customer), lead=_text(decision.lead))
+    elif decision.rule == RULE_TIER and decision.tier_to is not None and decision.event_type != TIER_BY_HAND:
+        kind = "tier-reached"
+        details = Details(tier=one_line(decision.tier_to))
+    else:
+        return None
+    return Mail(
+        fact=decision.id,
+        kind=kind,
+        programme=decision.programme,
+        partner=decision.partner,
+        time_ms=decision.time_ms,
+        trace=trace_id(traceparent),
+        details=details,
+    )
+
+
+def mail_of_transfer(fact: TransferPosted) -> Mail | None:
+    """The mail that a posting makes: a reward granted to the partner, not one to a customer or member."""
+    if fact.stage != STAGE_GRANTED or not fact.credit.startswith(f"partner:{fact.partner}:"):
+        return None
+    return Mail(
+        fact=fact.id,
+        kind="reward-granted",
+        programme=fact.programme,
+        partner=fact.partner,
+        time_ms=fact.time_ms,
+        trace=trace_id(fact.traceparent),
+        details=Details(
+            customer=_text(fact.customer_name or fact.customer),
+            lead=_text(fact.lead),
+            deal=_text(fact.deal),
+            rule=one_line(fact.rule),
+            amount_minor=fact.amount_minor,
+            unit=fact.unit,
+        ),
+    )
+
+
+def is_too_old(time_ms: int, *, now_ms: int, age_max_days: int) -> bool:
+    """Whether what happened then is no news any more. Exactly `age_max_days` old is still told."""
+    return now_ms - time_ms > age_max_days * DAY_MS
+
+
+def _text(value: str | None) -> str | None:
+    return one_line(value) if value else None
