@@ -1,0 +1,158 @@
+"""A rule set enters into force: stored, broadcast to every partition, resumed after a crash, never reaching back."""
+
+from __future__ import annotations
+
+import asyncio
+
+import psycopg
+import pytest
+
+from contracts.errors import PermanentError
+from contracts.events import Event, parse_time_ms
+from contracts.topics import REFERRALS
+from runtime.bus.port import Bus
+from services.rules.decode import decode_records
+from services.rules.language import RuleSetErrors
+from services.rules.publish import Published, list_revisions, publish_rule_set, resume_publishing
+from services.rules.state import decided_key, encode_decided
+from services.rules.store import StateStore
+from tests.integration.rules.conftest import PARTITIONS
+
+NOW_MS = parse_time_ms("2026-11-22T12:00:00Z")
+TEXT = """\
+schema: goodword/v1
+programme: saas
+currency: USD
+timezone: UTC
+{effective}
+rewards:
+  - id: won
+    on: deal.won
+    give: {amount} USD
+"""
+
+
+class FixedClock:
+    def now_ms(self) -> int:
+        return NOW_MS
+
+
+class Publisher:
+    """`publish_rule_set` with the servers filled in."""
+
+    def __init__(self, url: str, bus: Bus, store: StateStore) -> None:
+        self.url, self.bus, self.store = url, bus, store
+
+    async def __call__(self, amount: int = 50, effective: str = "") -> Published:
+        text = TEXT.format(amount=amount, effective=effective and f"effective_from: {effective}")
+        return await publish_rule_set(
+            text, "saas.yaml", postgres=self.url, bus=self.bus, store=self.store, clock=FixedClock(), author="ana"
+        )
+
+
+@pytest.fixture
+def publish(schema_url: str, bus: Bus, store: StateStore) -> Publisher:
+    return Publisher(schema_url, bus, store)
+
+
+async def activations(bus: Bus, partition: int) -> list[Event]:
+    end = (await bus.end_offsets(REFERRALS.name))[partition]
+    found: list[Event] = []
+    async for records in bus.read(REFERRALS.name, partition, start=0, end=end, batch_records_max=100):
+        decoded = decode_records(records)
+        assert decoded.unreadable == []
+        found += decoded.events
+    return found
+
+
+async def test_a_new_revision_reaches_every_partition_once(publish: Publisher, bus: Bus) -> None:
+    published = await publish()
+    assert (published.revision, published.is_new, published.effective_from_ms) == (1, True, NOW_MS)
+    for partition in range(PARTITIONS):
+        (event,) = await activations(bus, partition)
+        assert (event.type, event.source, event.id) == ("ruleset.activated", "goodword/rules", "ruleset-saas-1")
+        assert event.data.ruleset is not None
+        assert event.data.ruleset.digest == published.digest
+        assert event.data.ruleset.effective_from_ms == NOW_MS
+
+
+async def test_the_active_text_again_changes_nothing(publish: Publisher, bus: Bus) -> None:
+    first = await publish()
+    again = await publish()
+    assert again.is_new is False
+    assert (again.revision, again.digest) == (first.revision, first.digest)
+    assert len(await activations(bus, 0)) == 1
+
+
+async def test_the_revision_before_is_superseded(publish: Publisher) -> None:
+    await publish(50)
+    await publish(60)
+    third = await publish(50)
+    assert third.revision == 3, "an old text again is a new revision: it takes effect from now"
+    states = [(each.revision, each.state, each.author) for each in await list_revisions(publish.url, "saas")]
+    assert states == [(1, "superseded", "ana"), (2, "superseded", "ana"), (3, "active", "ana")]
+    assert await list_revisions(publish.url, "other") == []
+
+
+async def test_a_file_with_errors_is_not_stored(publish: Publisher, bus: Bus) -> None:
+    with pytest.raises(RuleSetErrors):
+        await publish(effective="whenever")
+    assert await list_revisions(publish.url) == []
+    assert await activations(bus, 0) == []
+
+
+async def test_two_publishers_at_once_make_two_revisions_in_one_order(publish: Publisher, bus: Bus) -> None:
+    await asyncio.gather(publish(50), publish(60))
+    orders = {tuple(event.id for event in await activations(bus, partition)) for partition in range(PARTITIONS)}
+    assert orders == {("ruleset-saas-1", "ruleset-saas-2")}
+
+
+@pytest.mark.parametrize("how", ["the service starts", "somebody publishes again"])
+async def test_what_a_crash_left_half_published_is_finished_when(publish: Publisher, bus: Bus, how: str) -> None:
+    """A crash right after the row was stored: the row says `publishing`, the log knows nothing."""
+    await publish(50)
+    async with await psycopg.AsyncConnection.connect(publish.url, autocommit=True) as connection:
+        await connection.execute(
+            "INSERT INTO rules.revisions SELECT programme, 2, 'another', path, source_text || '# more',"
+            " effective_from_at, published_at, author, 'publishing' FROM rules.revisions"
+        )
+    if how == "the service starts":
+        finished = await resume_publishing(publish.url, bus=bus, clock=FixedClock())
+        assert [each.revision for each in finished] == [2]
+        assert await resume_publishing(publish.url, bus=bus, clock=FixedClock()) == []
+    else:
+        assert (await publish(70)).revision == 3
+    ids = [event.id for event in await activations(bus, 2)]
+    assert ids[:2] == ["ruleset-saas-1", "ruleset-saas-2"]
+    states = [each.state for each in await list_revisions(publish.url)]
+    assert states[-1] == "active"
+    assert set(states[:-1]) == {"superseded"}
+
+
+async def test_a_revision_does_not_reach_back_over_decided_time(publish: Publisher, store: StateStore) -> None:
+    decided_ms = parse_time_ms("2026-03-01T00:00:00Z")
+    position = await store.position(1)
+    await store.save(1, position, 5, {decided_key("saas"): encode_decided(decided_ms)})
+
+    with pytest.raises(PermanentError, match=r"decided until 2026-03-01T00:00:00\.000Z") as refusal:
+        await publish(effective="2026-03-01T00:00:00")
+    assert refusal.value.problem.code == "reaches-back"
+    assert await list_revisions(publish.url) == []
+
+    assert (await publish(effective="2026-03-02T00:00:00")).revision == 1
+    assert (await publish(60)).revision == 2, "without a time of its own it takes effect from now on"
+
+
+async def test_the_first_revision_may_reach_back_over_undecided_history(publish: Publisher) -> None:
+    published = await publish(effective="2016-01-01T00:00:00")
+    assert published.effective_from_ms == parse_time_ms("2016-01-01T00:00:00Z")
+
+
+async def test_a_file_that_no_record_can_hold_is_refused_before_it_is_stored(publish: Publisher) -> None:
+    text = TEXT.format(amount=50, effective="") + "# " + '"' * 900_000  # JSON doubles each of these
+    with pytest.raises(PermanentError) as refusal:
+        await publish_rule_set(
+            text, "f", postgres=publish.url, bus=publish.bus, store=publish.store, clock=FixedClock(), author="ana"
+        )
+    assert refusal.value.problem.code == "record-too-large"
+    assert await list_revisions(publish.url) == []
