@@ -105,6 +105,9 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     beneficiary: str = ""
     facts: dict[str, Any] = {}
 
+    def __post_init__(self) -> None:
+        self.beneficiary = f"partner:{self.partner}"
+
 
 class RevisionRecord(msgspec.Struct, frozen=True, array_like=True):
     """A revision that entered this partition.

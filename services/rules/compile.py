@@ -1,0 +1,218 @@
+"""From a rule set to what evaluates it fast: one compiled revision with a plan per event type.
+
+Compiling does once what would else be done per event: which conditions, rewards and metrics an event type concerns, where
+each path's value is, what a comparison's literal means. Live service, tests of rules and back-tests all use this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from contracts.errors import InvariantBroken
+from contracts.money import CURRENCY_DECIMALS
+from contracts.ruleset import Comparison, Condition, Lookup, Reward, RuleSet, Tier
+from services.rules.amounts import AmountRule, base_paths
+from services.rules.calendar import Zone
+from services.rules.conditions import Judge, comparisons, compile_condition
+from services.rules.considered import Considered, RewardRule
+from services.rules.judge import Leaf
+from services.rules.slots import Fill, SlotMap
+from services.rules.takers import Taker, series_id, takers_of
+
+LEAD_QUALIFIED: str = "lead.qualified"
+LEAD_EVENTS = frozenset({"lead.registered", LEAD_QUALIFIED})
+"""Events at which a lead can qualify."""
+QUALIFIED_DEALS = frozenset({"deal.won", "deal.renewed"})
+"""Events that `qualified.deal` is asked of."""
+REFUND = "deal.refunded"
+
+
+class Plan:
+    """What an event type concerns.
+
+    Attributes:
+        fill: Makes the slots of an event.
+        eligible_partner, eligible_customer, qualified_deal: None where they are not asked.
+        always_has_customer_asked: Whether `eligible.customer` is asked even of an event without a customer.
+        asks_lead: Whether a lead may qualify at this type.
+        rewards: On this type.
+        rewards_at_qualification: On this type or on `lead.qualified`, for an event at which a lead qualifies.
+        takers, takers_at_qualification: The same for metrics.
+        moves_tiers: Whether an event of this type may change what tiers are judged on.
+        is_idle: Nothing but the partner's clock and tier can change.
+    """
+
+    def __init__(self, revision: CompiledRevision, event_type: str) -> None:
+        rules = revision.rule_set
+        is_refund = event_type == REFUND
+        self.eligible_partner = None if is_refund else revision.eligible_partner
+        self.eligible_customer = None if is_refund else revision.eligible_customer
+        self.always_has_customer_asked = event_type.startswith(("lead.", "deal."))
+        self.qualified_deal = revision.qualified_deal if event_type in QUALIFIED_DEALS else None
+        self.is_lead_qualified = event_type == LEAD_QUALIFIED
+        by_crm = self.is_lead_qualified and rules.crm_qualifies
+        self.asks_lead = event_type in LEAD_EVENTS and (rules.qualified_lead is not None or by_crm)
+        self.by_crm = by_crm
+
+        self.rewards = revision.considered({event_type})
+        self.rewards_at_qualification = self.rewards
+        self.takers: tuple[Taker, ...] = takers_of(event_type, rules.metrics, revision.slots.slot)
+        self.takers_at_qualification = self.takers
+        if event_type in LEAD_EVENTS and not self.is_lead_qualified:
+            self.rewards_at_qualification = revision.considered({event_type, LEAD_QUALIFIED})
+            self.takers_at_qualification = (
+                *self.takers,
+                *takers_of(LEAD_QUALIFIED, rules.metrics, revision.slots.slot),
+            )
+        self.is_idle = not (
+            self.rewards_at_qualification.rules or self.takers_at_qualification or event_type in LEAD_EVENTS
+        )
+        self.fill: Fill = revision.slots.compile_fill(revision.paths_for(event_type))
+
+
+class Plans(dict[str, Plan]):
+    """Event type to its plan; fills itself."""
+
+    def __init__(self, revision: CompiledRevision) -> None:
+        super().__init__()
+        self._revision = revision
+
+    def __missing__(self, event_type: str) -> Plan:
+        plan = self[event_type] = Plan(self._revision, event_type)
+        return plan
+
+
+class TierRule:
+    """One tier above the first, compiled."""
+
+    __slots__ = ("id", "when")
+
+    def __init__(self, id: str, when: Judge) -> None:
+        self.id = id
+        self.when = when
+
+
+class CompiledRevision:
+    """One revision, ready to evaluate.
+
+    Attributes:
+        tiers: All but the first, in file order.
+        tier_index: Tier to its place, the first being 0.
+        tiers_need_event: Whether a tier's condition reads the event itself, so that every event may change the outcome.
+    """
+
+    def __init__(self, rule_set: RuleSet, revision: int, digest: str) -> None:
+        self.rule_set = rule_set
+        self.programme = rule_set.programme
+        self.revision = revision
+        self.digest = digest
+        self.zone = Zone(rule_set.timezone)
+        self.has_customer_metrics = any(metric.per_customer for metric in rule_set.metrics)
+        self._decimals = CURRENCY_DECIMALS | {unit.id: unit.decimals for unit in rule_set.units}
+        self.slots = SlotMap(rule_set.metrics, series_id)
+        self._reserve_slots()
+        self.eligible_partner = self._judge(rule_set.eligible_partner, "eligible.partner")
+        self.eligible_customer = self._judge(rule_set.eligible_customer, "eligible.customer")
+        self.qualified_lead = self._judge(rule_set.qualified_lead, "qualified.lead")
+        self.qualified_deal = self._judge(rule_set.qualified_deal, "qualified.deal")
+        self._rewards = [self._reward(reward) for reward in rule_set.rewards]
+        self.first_tier = rule_set.tiers[0].id if rule_set.tiers else None
+        self.tier_index = {tier.id: index for index, tier in enumerate(rule_set.tiers)}
+        self.tiers = [self._tier(tier) for tier in rule_set.tiers[1:]]
+        tier_paths = _paths(tier.when for tier in rule_set.tiers)
+        self.tiers_need_event = any(self.slots.depends_on_event(path) for path in tier_paths)
+        self.plans = Plans(self)
+
+    def considered(self, event_types: set[str]) -> Considered:
+        """The rewards on any of these event types, in file order."""
+        pairs = [
+            (rule, reward.when)
+            for rule, reward in zip(self._rewards, self.rule_set.rewards, strict=True)
+            if event_types.intersection(reward.on)
+        ]
+        slot_of = {
+            comparison.path: self.slots.slot(comparison.path)
+            for _, when in pairs
+            if when is not None
+            for comparison in comparisons(when)
+        }
+        return Considered([rule for rule, _ in pairs], [when for _, when in pairs], slot_of)
+
+    def paths_for(self, event_type: str) -> set[str]:
+        """Every path that an event of this type may need."""
+        rules = self.rule_set
+        types = {event_type}
+        conditions = [rules.eligible_partner, rules.eligible_customer, *(tier.when for tier in rules.tiers)]
+        if event_type in LEAD_EVENTS:
+            types.add(LEAD_QUALIFIED)
+            conditions.append(rules.qualified_lead)
+        if event_type in QUALIFIED_DEALS:
+            conditions.append(rules.qualified_deal)
+        rewards = [reward for reward in rules.rewards if types.intersection(reward.on)]
+        conditions += [reward.when for reward in rewards]
+        paths = _paths(conditions)
+        for reward in rewards:
+            paths.update(_amount_paths(reward))
+        for metric in rules.metrics:
+            if metric.of is not None and (types.intersection(metric.on) or event_type == metric.minus):
+                paths.add(metric.of)
+        return paths
+
+    def _reserve_slots(self) -> None:
+        rules = self.rule_set
+        every = [
+            rules.eligible_partner,
+            rules.eligible_customer,
+            rules.qualified_lead,
+            rules.qualified_deal,
+            *(tier.when for tier in rules.tiers),
+            *(reward.when for reward in rules.rewards),
+        ]
+        paths = _paths(every)
+        for reward in rules.rewards:
+            paths.update(_amount_paths(reward))
+        paths.update(metric.of for metric in rules.metrics if metric.of is not None)
+        for path in sorted(paths):
+            self.slots.slot(path)
+
+    def _judge(self, condition: Condition | None, part: str) -> Judge | None:
+        return None if condition is None else self._judge_always(condition, part)
+
+    def _judge_always(self, condition: Condition, part: str) -> Judge:
+        def make_leaf(comparison: Comparison) -> tuple[Leaf, int, bool]:
+            path = comparison.path
+            leaf = Leaf(comparison, part, self.slots.kind(path), self.zone, self._decimals)
+            return leaf, self.slots.slot(path), self.slots.is_metric(path)
+
+        return compile_condition(condition, make_leaf, self.slots.readers)
+
+    def _tier(self, tier: Tier) -> TierRule:
+        if tier.when is None:
+            raise InvariantBroken(f"the tier {tier.id} of a rule set that passed the checks has no condition")
+        return TierRule(tier.id, self._judge_always(tier.when, "tier"))
+
+    def _reward(self, reward: Reward) -> RewardRule:
+        slot_of = {path: self.slots.slot(path) for path in _amount_paths(reward)}
+        return RewardRule(reward, self._judge(reward.when, "when"), AmountRule(reward, slot_of, self._decimals))
+
+
+def compile_rule_set(rule_set: RuleSet, *, revision: int, digest: str = "") -> CompiledRevision:
+    """Compile a rule set that passed the checks.
+
+    Raises:
+        InvariantBroken: It reads a path that there is not.
+    """
+    return CompiledRevision(rule_set, revision, digest)
+
+
+def _paths(conditions: Iterable[Condition | None]) -> set[str]:
+    return {
+        comparison.path for condition in conditions if condition is not None for comparison in comparisons(condition)
+    }
+
+
+def _amount_paths(reward: Reward) -> set[str]:
+    paths = set(base_paths(reward))
+    if isinstance(reward.give, Lookup):
+        paths.add(reward.give.by)
+    return paths

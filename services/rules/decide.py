@@ -1,0 +1,124 @@
+"""From what a rule came to, to the decision that leaves the service.
+
+Ids are those of `contracts.ids.decision_id`, worked out with the hash of the event's part shared by all of its decisions, which a
+test holds equal.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from contracts.decisions import RULE_EVENT, RULE_TIER, Decision, TraceLine
+from contracts.events import Event
+from services.rules.amounts import Granted
+from services.rules.state import PartnerState
+
+_encode: Final = msgspec.json.Encoder().encode
+_VARIANTS: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+_NO_OCCASION: Final = b',""]'
+_NO_AMOUNT: Final = Granted("")
+_STAMP_MS_MAX: Final = 2**48 - 1
+
+
+class Case:
+    """One event on the bench: makes its decisions, in order."""
+
+    __slots__ = ("_event", "_hash", "_named", "_revision", "_stamp", "_state", "decisions")
+
+    def __init__(self, state: PartnerState, event: Event, revision: int) -> None:
+        self._state = state
+        self._event = event
+        self._revision = revision
+        self._hash: Any = None
+        self.decisions: list[Decision] = []
+
+    def rule_on(self, rule: str, reason: str, trace: tuple[TraceLine, ...] = (), tier: str | None = None) -> None:
+        """Grant the partner something that is not an amount, or deny it for a reason."""
+        self.decide(rule, rule_json(rule), self._state.beneficiary, reason, trace, _NO_AMOUNT, tier)
+
+    def deny_event(self, reason: str) -> None:
+        """Deny the event as a whole: it is decided, and changes nothing."""
+        self.rule_on(RULE_EVENT, reason)
+
+    def change_tier(self, tier: str | None, tier_to: str, trace: tuple[TraceLine, ...]) -> None:
+        self.decide(RULE_TIER, rule_json(RULE_TIER), self._state.beneficiary, "", trace, _NO_AMOUNT, tier, tier_to)
+
+    def _begin(self) -> None:
+        """What all decisions of the event share; most events give none."""
+        event = self._event
+        data = event.data
+        self._hash = sha256(_encode((data.programme, event.source, event.id))[:-1])
+        self._stamp = id_stamp(event.time_ms)
+        customer, deal, lead = data.customer, data.deal, data.lead
+        self._named = (
+            None if customer is None else customer.id,
+            None if customer is None else customer.name,
+            None if lead is None else lead.id,
+            None if deal is None else deal.id,
+            None if deal is None else deal.product,
+        )
+
+    def decide(
+        self,
+        rule: str,
+        rule_as_json: bytes,
+        beneficiary: str,
+        reason: str,
+        trace: tuple[TraceLine, ...],
+        granted: Granted,
+        tier: str | None,
+        tier_to: str | None = None,
+    ) -> None:
+        """Grant when there is no reason against it, else deny."""
+        event = self._event
+        data = event.data
+        if self._hash is None:
+            self._begin()
+        digest = self._hash.copy()
+        digest.update(rule_as_json + _encode(beneficiary) + _NO_OCCASION)
+        hexed = digest.hexdigest()
+        amount_minor, unit, clamped_minor = granted.amount_minor, granted.unit, granted.clamped_minor
+        if reason:
+            amount_minor, unit, clamped_minor = None, None, 0
+        self.decisions.append(
+            Decision(
+                f"{self._stamp}{hexed[:3]}-{_VARIANTS[hexed[3]]}{hexed[4:7]}-{hexed[7:19]}",
+                not reason,
+                data.programme,
+                self._revision,
+                rule,
+                self._state.partner,
+                beneficiary,
+                event.type,
+                event.source,
+                event.id,
+                event.time_ms,
+                amount_minor,
+                unit,
+                granted.base_minor,
+                granted.base_unit,
+                granted.percent_ppm,
+                data.share_ppm,
+                tier,
+                tier_to,
+                clamped_minor,
+                None,
+                reason,
+                *self._named,
+                trace,
+            )
+        )
+
+
+def rule_json(rule: str) -> bytes:
+    """A rule's place in the JSON array that decision ids are hashed from."""
+    return b"," + _encode(rule) + b","
+
+
+def id_stamp(time_ms: int) -> str:
+    """What all ids of one millisecond begin with, up to the UUID's version."""
+    stamp = f"{min(max(time_ms, 0), _STAMP_MS_MAX):012x}"
+    return f"{stamp[:8]}-{stamp[8:]}-8"

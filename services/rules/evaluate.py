@@ -1,0 +1,204 @@
+"""What one event means: `evaluate(state, event, revision) -> (state', decisions)`, the one implementation of the rules.
+
+Pure: no clock, no randomness, no I/O; the same state, event and revision give the same decisions and the same bytes of
+state. The tier used is the one before the event, and metrics are read before the event is counted. The live service,
+tests of rules and back-tests call this function. The state is used up: it is changed in place and returned,
+because copying it would cost more than deciding; purity shows in the bytes. Order: docs/rules.md#order.
+"""
+
+from __future__ import annotations
+
+from contracts.decisions import RULE_LEAD_QUALIFIED, RULE_TIER, Decision, TraceLine
+from contracts.events import Event
+from services.rules.amounts import Granted
+from services.rules.compile import CompiledRevision, Plan
+from services.rules.considered import RewardRule
+from services.rules.decide import Case
+from services.rules.facts import ONCE, is_repeat, lead_of, take_partner_facts
+from services.rules.slots import Slots
+from services.rules.state import LEAD_QUALIFIED, PartnerState
+
+TIER_ASSIGNED = "partner.tier_assigned"
+_PAYS_NOTHING = Granted("")
+_NOTHING: list[Decision] = []
+_BY_CRM = (TraceLine("event.type == lead.qualified", "lead.qualified", "met", RULE_LEAD_QUALIFIED),)
+_CRM_IGNORED = f"{RULE_LEAD_QUALIFIED}: the source's own word does not count (crm: ignored)"
+
+
+def evaluate(
+    state: PartnerState, event: Event, revision: CompiledRevision | None
+) -> tuple[PartnerState, list[Decision]]:
+    """Decide one event of one partner.
+
+    Args:
+        state: The partner's, with the deal, lead, customer and seen day that the event touches. Not usable afterwards.
+        event: With a partner; not a broadcast.
+        revision: In force at the event's time; None before the first.
+
+    Raises:
+        PermanentError: Too late to tell whether the event was counted before; the state is as it was.
+    """
+    if is_repeat(state, event):
+        return state, _NOTHING
+    if event.type.startswith("partner."):
+        take_partner_facts(state, event)
+    if revision is None:
+        case = Case(state, event, 0)
+        case.deny_event("no programme yet")
+        return state, case.decisions
+    happen = ONCE.get(event.type)
+    if happen is not None:
+        reason = happen(state, event)
+        if reason:
+            case = Case(state, event, revision.revision)
+            case.deny_event(reason)
+            return state, case.decisions
+
+    day = revision.zone.day_of(event.time_ms)
+    if state.clock_day is None or day > state.clock_day:
+        state.clock_day = day
+    if state.tier is None:
+        state.tier = revision.first_tier
+    plan = revision.plans[event.type]
+    if plan.is_idle and _is_settled(state, revision) and event.type != TIER_ASSIGNED:
+        return state, _NOTHING
+
+    x = plan.fill(event, state, day)
+    case = Case(state, event, revision.revision)
+    tier = state.tier
+    blocked, trace = _gate(plan, x)
+    is_qualified_now = plan.asks_lead and _qualify(state, event, revision, plan, case, x, blocked, trace)
+    if plan.is_lead_qualified and not is_qualified_now and not blocked:
+        blocked = case.decisions[0].reason if case.decisions else _CRM_IGNORED
+
+    considered = plan.rewards_at_qualification if is_qualified_now else plan.rewards
+    for rule in considered.select(x):
+        _reward(rule, case, event, x, blocked, trace, tier)
+
+    if not blocked:
+        takers = plan.takers_at_qualification if is_qualified_now else plan.takers
+        if takers:
+            for taker in takers:
+                taker.take(x, event.data.share_ppm)
+            state.settled = None
+
+    if event.type == TIER_ASSIGNED:
+        _assign_tier(state, event, revision, case)
+    elif not _is_settled(state, revision):
+        _gain_tier(state, event, revision, plan, case)
+    return state, case.decisions
+
+
+def _gate(plan: Plan, x: Slots) -> tuple[str, tuple[TraceLine, ...]]:
+    """Why the event can earn nothing and counts in no metric (empty: it can), and what was judged for it."""
+    blocked = ""
+    trace: tuple[TraceLine, ...] = ()
+    if plan.eligible_partner is not None:
+        _, blocked, trace = plan.eligible_partner(x)
+    if plan.eligible_customer is not None and (plan.always_has_customer_asked or x[1] is not None):
+        _, reason, lines = plan.eligible_customer(x)
+        trace += lines
+        blocked = blocked or reason
+    if plan.qualified_deal is not None and not blocked:
+        _, blocked, lines = plan.qualified_deal(x)
+        trace += lines
+    return blocked, trace
+
+
+def _qualify(
+    state: PartnerState,
+    event: Event,
+    revision: CompiledRevision,
+    plan: Plan,
+    case: Case,
+    x: Slots,
+    blocked: str,
+    trace: tuple[TraceLine, ...],
+) -> bool:
+    """Whether the event's lead qualifies at it: by a trusted source's word, else by the criteria; once."""
+    assert event.data.lead is not None
+    lead_id = event.data.lead.id
+    lead = lead_of(state, lead_id)
+    if lead.flags & LEAD_QUALIFIED:
+        return False
+    reason = blocked
+    if not blocked:
+        if plan.by_crm:
+            trace += _BY_CRM
+        elif revision.qualified_lead is not None:
+            _, reason, lines = revision.qualified_lead(x)
+            trace += lines
+    if reason:
+        case.rule_on(RULE_LEAD_QUALIFIED, reason, trace, state.tier)
+        return False
+    lead.flags |= LEAD_QUALIFIED
+    state.changed_leads.add(lead_id)
+    case.rule_on(RULE_LEAD_QUALIFIED, "", trace, state.tier)
+    return True
+
+
+def _reward(
+    rule: RewardRule,
+    case: Case,
+    event: Event,
+    x: Slots,
+    blocked: str,
+    trace: tuple[TraceLine, ...],
+    tier: str | None,
+) -> None:
+    """Grant or deny one reward."""
+    beneficiary = x[0].beneficiary
+    missing = ""
+    if rule.to != "partner":
+        paid = x[1] if rule.to == "customer" else event.data.member
+        if paid is None:
+            missing = f"{rule.to} is missing"
+        else:
+            beneficiary = f"{rule.to}:{paid}"
+    reason, granted = blocked or missing, _PAYS_NOTHING
+    if not reason:
+        if rule.when is not None:
+            _, reason, lines = rule.when(x)
+            trace += lines
+        if not reason:
+            granted = rule.amount.work_out(x, event.data.share_ppm)
+            reason = granted.reason
+            if granted.trace:
+                trace += granted.trace
+    case.decide(rule.id, rule.json, beneficiary, reason, trace, granted, tier)
+
+
+def _is_settled(state: PartnerState, revision: CompiledRevision) -> bool:
+    """Whether looking at the tiers again would find what it found last time."""
+    if not revision.tiers:
+        return True
+    return not revision.tiers_need_event and state.settled == (revision.revision, state.clock_day)
+
+
+def _gain_tier(state: PartnerState, event: Event, revision: CompiledRevision, plan: Plan, case: Case) -> None:
+    """Raise the tier to the last one that holds on the partner's clock day, if that is higher; from the next event on."""
+    assert state.clock_day is not None
+    current = revision.tier_index.get(state.tier or "", 0)
+    if current < len(revision.tiers):
+        x = plan.fill(event, state, state.clock_day)
+        for tier in reversed(revision.tiers[current:]):
+            is_met, _, lines = tier.when(x)
+            if is_met:
+                case.change_tier(state.tier, tier.id, lines)
+                state.tier = tier.id
+                # A condition may ask for the tier itself, so the next event looks again.
+                return
+    state.settled = (revision.revision, state.clock_day)
+
+
+def _assign_tier(state: PartnerState, event: Event, revision: CompiledRevision, case: Case) -> None:
+    """Set the tier by hand; what the metrics say is looked at again from the next event on."""
+    tier_to = event.data.tier or ""
+    if tier_to not in revision.tier_index:
+        case.rule_on(RULE_TIER, f"no such tier: {tier_to}", (), state.tier)
+    elif tier_to == state.tier:
+        case.rule_on(RULE_TIER, f"already {tier_to}", (), state.tier)
+    else:
+        case.change_tier(state.tier, tier_to, ())
+        state.tier = tier_to
+    state.settled = None

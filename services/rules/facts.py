@@ -1,0 +1,224 @@
+"""Business facts happen once, and so does every event: what tells a repeat from news.
+
+A lead is registered, qualified and disqualified once; a deal is opened, lost and won once; a renewal happens once per period, a
+refund once per refund id. Beyond that, every event's source and id are remembered for 90 days of event time. An older event
+is still safe when its business fact tells; one without (a survey, an activity) cannot be judged and is refused as "too
+late to tell", because paying twice and not paying at all are both wrong (docs/rules.md#repeats).
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import insort
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from contracts.errors import PermanentError, Problem
+from contracts.events import Event, PartnerProfile, time_ms_of
+from services.rules.calendar import DAY_MS
+from services.rules.judge import FALSE, TRUE
+from services.rules.state import (
+    LEAD_DISQUALIFIED,
+    LEAD_QUALIFIED,
+    LEAD_REGISTERED,
+    DealState,
+    LeadState,
+    PartnerState,
+    SeenDay,
+)
+
+MEMORY_DAYS: Final = 90
+"""How long source and id of an event are remembered, in days of event time."""
+
+_NEW_STATUS: Final = {
+    "partner.registered": "registered",
+    "partner.approved": "active",
+    "partner.suspended": "suspended",
+}
+_encode: Final = msgspec.json.Encoder().encode
+_digest_of: Final = blake2b
+
+
+def is_repeat(state: PartnerState, event: Event) -> bool:
+    """Whether this very event was taken before; if not, it is remembered.
+
+    Raises:
+        PermanentError: Too late to tell; nothing was changed.
+    """
+    day = event.time_ms // DAY_MS
+    horizon = state.horizon_day
+    if horizon is not None and day < horizon - MEMORY_DAYS:
+        return _is_late_repeat(state, event)
+    # The same hash as contracts.ids.event_hash, without its call.
+    event_hash = int.from_bytes(
+        _digest_of(_encode((event.source, event.id)), digest_size=8).digest(), "big", signed=True
+    )
+    bucket = state.seen.get(day)
+    if bucket is None:
+        bucket = state.seen[day] = SeenDay(array("q"), set())
+        insort(state.seen_days, day)
+    elif event_hash in bucket.known:
+        return True
+    bucket.order.append(event_hash)
+    bucket.known.add(event_hash)
+    state.changed_days.add(day)
+    if (horizon is None or day > horizon) and not event.type.startswith("partner."):
+        _advance(state, day)
+    return False
+
+
+def _advance(state: PartnerState, day: int) -> None:
+    """Move the memory's horizon to a later day, and drop the days it no longer reaches."""
+    state.horizon_day = day
+    oldest = day - MEMORY_DAYS
+    days = state.seen_days
+    while days[0] < oldest:
+        gone = days.pop(0)
+        state.seen.pop(gone, None)
+        state.changed_days.discard(gone)
+        state.dropped_days.add(gone)
+
+
+def _is_late_repeat(state: PartnerState, event: Event) -> bool:
+    """Beyond the memory: facts that happen once are safe, partner snapshots change nothing twice."""
+    if event.type in ONCE or event.type.startswith("partner."):
+        return False
+    deal = event.data.deal
+    if deal is None:
+        raise PermanentError(
+            Problem(
+                code="too-late-to-tell",
+                message=f"too late to tell: the event is more than {MEMORY_DAYS} days older than the partner's newest one, "
+                "so whether it was counted before is no longer known",
+                where="time",
+                help="check whether it was counted, and send it again as a correction with a time of its own",
+            )
+        )
+    known = deal_of(state, deal.id)
+    event_hash = int.from_bytes(
+        _digest_of(_encode((event.source, event.id)), digest_size=8).digest(), "big", signed=True
+    )
+    if event_hash in known.late_ids:
+        return True
+    known.late_ids.append(event_hash)
+    state.changed_deals.add(deal.id)
+    return False
+
+
+def take_partner_facts(state: PartnerState, event: Event) -> None:
+    """A partner's snapshot replaces the one before, field by field; the event's type says what it leaves out."""
+    carried = event.data.profile or PartnerProfile()
+    old = state.profile
+    changes = {
+        name: value for name in PartnerProfile.__struct_fields__ if (value := getattr(carried, name)) is not None
+    }
+    status = _NEW_STATUS.get(event.type)
+    if status is not None:
+        changes.setdefault("status", status)
+    if event.type == "partner.agreement_signed":
+        changes.setdefault("agreement_signed", True)
+    state.profile = msgspec.structs.replace(old, **changes)
+    state.facts = {}
+    state.settled = None
+
+
+def partner_facts(state: PartnerState) -> dict[str, object]:
+    """The partner's facts as conditions see them: yes and no as texts, instants in milliseconds, lists as tuples."""
+    profile = state.profile
+    facts: dict[str, object] = {name: getattr(profile, name) for name in PartnerProfile.__struct_fields__}
+    facts["id"] = state.partner
+    if profile.groups is not None:
+        facts["groups"] = tuple(profile.groups)
+    if profile.joined_at is not None:
+        facts["joined_at"] = time_ms_of(profile.joined_at)
+    if profile.agreement_signed is not None:
+        facts["agreement_signed"] = TRUE if profile.agreement_signed else FALSE
+    state.facts = facts
+    return facts
+
+
+def deal_of(state: PartnerState, deal_id: str) -> DealState:
+    deal = state.deals.get(deal_id)
+    if deal is None:
+        deal = state.deals[deal_id] = DealState()
+    return deal
+
+
+def lead_of(state: PartnerState, lead_id: str) -> LeadState:
+    lead = state.leads.get(lead_id)
+    if lead is None:
+        lead = state.leads[lead_id] = LeadState()
+    return lead
+
+
+def _deal_fact(words: str) -> Callable[[PartnerState, Event], str]:
+    def happen(state: PartnerState, event: Event) -> str:
+        assert event.data.deal is not None
+        deal_id = event.data.deal.id
+        deal = deal_of(state, deal_id)
+        if event.type in deal.facts:
+            return words
+        deal.facts.append(event.type)
+        state.changed_deals.add(deal_id)
+        return ""
+
+    return happen
+
+
+def _lead_fact(flag: int, words: str) -> Callable[[PartnerState, Event], str]:
+    def happen(state: PartnerState, event: Event) -> str:
+        assert event.data.lead is not None
+        lead_id = event.data.lead.id
+        lead = lead_of(state, lead_id)
+        if lead.flags & flag:
+            return words
+        # A lead is marked as qualified where that is decided, not where it is only said.
+        if flag != LEAD_QUALIFIED:
+            lead.flags |= flag
+            state.changed_leads.add(lead_id)
+        return ""
+
+    return happen
+
+
+def _renewal(state: PartnerState, event: Event) -> str:
+    assert event.data.deal is not None
+    deal_id = event.data.deal.id
+    period = event.data.period or ""
+    deal = deal_of(state, deal_id)
+    if period in deal.periods:
+        return "already renewed for this period"
+    deal.periods.append(period)
+    state.changed_deals.add(deal_id)
+    return ""
+
+
+def _refund(state: PartnerState, event: Event) -> str:
+    assert event.data.deal is not None
+    deal_id = event.data.deal.id
+    refund_id = event.data.refund_id or ""
+    deal = deal_of(state, deal_id)
+    if "deal.won" not in deal.facts:
+        # The refund id stays unused: sent again after the deal was won, the refund counts.
+        return "no such deal"
+    if refund_id in deal.refunds:
+        return "already refunded"
+    deal.refunds.append(refund_id)
+    state.changed_deals.add(deal_id)
+    return ""
+
+
+ONCE: Final[dict[str, Callable[[PartnerState, Event], str]]] = {
+    "lead.registered": _lead_fact(LEAD_REGISTERED, "already registered"),
+    "lead.qualified": _lead_fact(LEAD_QUALIFIED, "already qualified"),
+    "lead.disqualified": _lead_fact(LEAD_DISQUALIFIED, "already disqualified"),
+    "deal.opened": _deal_fact("already opened"),
+    "deal.lost": _deal_fact("already lost"),
+    "deal.won": _deal_fact("already won"),
+    "deal.renewed": _renewal,
+    "deal.refunded": _refund,
+}
+"""Event type to what makes its fact happen: empty when it is news, else why it changes nothing."""

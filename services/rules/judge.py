@@ -1,0 +1,217 @@
+"""How one comparison judges one value: met, not met, or unknown, with the words for the trace.
+
+Three-valued (Kleene) logic: a path without a value, an amount in another currency without a rate, and a value of
+the wrong kind are *unknown*, also for `!=` and `not in`; only `exists` and `missing` answer a missing value. All
+comparing is done on integers and texts, exactly (docs/rules.md#conditions).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any, Final, NamedTuple
+
+from contracts.decisions import TraceLine, Verdict
+from contracts.events import Amount, format_time
+from contracts.money import CURRENCY_DECIMALS, PPM, Money, format_minor, round_half_even
+from contracts.ruleset import Comparison, Day, Moment, Number, Scalar
+from services.rules.calendar import Zone, date_of, day_of_date
+
+MEMO_MAX: Final = 4096
+"""Judgements that one comparison remembers, by the value it saw."""
+MEAN_DECIMALS: Final = 4
+NUMBER_DECIMALS: Final = 6
+TRUE: Final = "true"
+FALSE: Final = "false"
+"""A yes or no is compared as the text it is written as."""
+
+_ORDER: Final[dict[str, Callable[[int, int], bool]]] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
+_VERDICTS: Final[dict[bool | None, Verdict]] = {True: "met", False: "not met", None: "unknown"}
+
+
+class Judgement(NamedTuple):
+    """What a comparison made of a value: the verdict (None is unknown), its trace line, and why it is not met."""
+
+    verdict: bool | None
+    line: TraceLine
+    reason: str
+
+
+class Kind(NamedTuple):
+    """What a path gives.
+
+    Attributes:
+        name: `data` for values of events and partners, `sum` for totals and counts, `mean` for averages (sum and count), `time` for
+            instants in milliseconds.
+        unit: Of a sum or mean of amounts; None for plain numbers.
+    """
+
+    name: str
+    unit: str | None = None
+
+
+class Leaf(dict[Any, Judgement]):
+    """One comparison of the rule file; a dict from the value seen to its judgement that fills itself."""
+
+    def __init__(self, comparison: Comparison, part: str, kind: Kind, zone: Zone, decimals: Mapping[str, int]) -> None:
+        super().__init__()
+        self.comparison = comparison
+        self._part = part
+        self._kind = kind
+        self._zone = zone
+        self._decimals = decimals
+
+    def __missing__(self, value: Any) -> Judgement:
+        if len(self) >= MEMO_MAX:
+            self.clear()
+        judgement = self[value] = self._judge(value)
+        return judgement
+
+    def _judge(self, value: Any) -> Judgement:
+        comparison = self.comparison
+        verdict, why = self._verdict(value)
+        saw = f"{comparison.path} is missing" if value is None else self.describe(value)
+        if why and value is not None:
+            saw = f"{saw}, {why}"
+        line = TraceLine(comparison.text, saw, _VERDICTS[verdict], self._part)
+        if verdict:
+            return Judgement(verdict, line, "")
+        reason = comparison.text if verdict is False else f"{comparison.text}: {saw}"
+        return Judgement(verdict, line, reason if self._part == "when" else f"{self._part}: {reason}")
+
+    def describe(self, value: Any) -> str:
+        """The value in words for people: `499.99 USD`, `retail`, `2026-03-01T00:00:00.000Z`."""
+        return describe(value, self._kind, self._decimals)
+
+    def _verdict(self, value: Any) -> tuple[bool | None, str]:
+        operator, literal = self.comparison.operator, self.comparison.literal
+        if operator == "exists":
+            return value is not None, ""
+        if operator == "missing":
+            return value is None, ""
+        if value is None:
+            return None, ""
+        if operator == "in" or operator == "not in":
+            return self._among(
+                value, literal if isinstance(literal, tuple) else (literal,), negated=operator == "not in"
+            )
+        if operator == "contains" or operator == "starts_with":
+            return _text_verdict(value, operator, _text_of(literal))
+        sides = self._sides(value, literal)
+        if isinstance(sides, str):
+            return None, sides
+        return _ORDER[operator](*sides), ""
+
+    def _among(self, value: Any, literals: tuple[Any, ...], *, negated: bool) -> tuple[bool | None, str]:
+        unknown = ""
+        for literal in literals:
+            sides = self._sides(value, literal)
+            if isinstance(sides, str):
+                unknown = sides
+            elif sides[0] == sides[1]:
+                return not negated, ""
+        return (None, unknown) if unknown else (negated, "")
+
+    def _sides(self, value: Any, literal: Scalar | tuple[Scalar, ...] | None) -> tuple[Any, Any] | str:
+        """Both sides as something exact to compare, or why they cannot be compared."""
+        match literal:
+            case Money():
+                return self._amounts(value, literal)
+            case Number():
+                return self._numbers(value, literal.millionths)
+            case Day():
+                return self._days(value, literal.epoch_day)
+            case Moment():
+                return (value, literal.time_ms) if self._kind.name == "time" else "not a time"
+            case bool() | str():
+                if isinstance(value, str):
+                    return value, _text_of(literal)
+                return (str(value), _text_of(literal)) if isinstance(value, int) else "not a text"
+        return "not comparable"
+
+    def _amounts(self, value: Any, literal: Money) -> tuple[int, int] | str:
+        kind, unit = self._kind.name, self._kind.unit
+        if isinstance(value, Amount):
+            if value.currency != literal.unit:
+                return f"no rate from {value.currency} to {literal.unit}"
+            return value.minor, literal.amount_minor
+        if unit is not None and unit != literal.unit:
+            return f"no rate from {unit} to {literal.unit}"
+        if kind == "mean":
+            return value[0], literal.amount_minor * value[1]
+        return (value, literal.amount_minor) if kind == "sum" else "not an amount"
+
+    def _numbers(self, value: Any, millionths: int) -> tuple[Any, Any] | str:
+        if isinstance(value, int):
+            return value * PPM, millionths
+        if self._kind.name == "mean":
+            return value[0] * PPM, millionths * value[1]
+        if isinstance(value, str):
+            number = _exact_number(value)
+            return "not a number" if number is None else (number * PPM, millionths)
+        return "not a number"
+
+    def _days(self, value: Any, epoch_day: int) -> tuple[int, int] | str:
+        if self._kind.name == "time":
+            return self._zone.day_of(value), epoch_day
+        try:
+            return day_of_date(date.fromisoformat(value)), epoch_day
+        except (TypeError, ValueError):
+            return "not a date"
+
+
+def describe(value: Any, kind: Kind, decimals: Mapping[str, int]) -> str:
+    if isinstance(value, Amount):
+        return f"{format_minor(value.minor, CURRENCY_DECIMALS.get(value.currency, 0))} {value.currency}"
+    if kind.name == "time":
+        return format_time(value)
+    scale = 0 if kind.unit is None else decimals.get(kind.unit, 0)
+    unit = "" if kind.unit is None else f" {kind.unit}"
+    if kind.name == "mean":
+        shown = max(scale, MEAN_DECIMALS)
+        return format_minor(round_half_even(value[0] * 10 ** (shown - scale), value[1]), shown) + unit
+    if kind.name == "sum":
+        return format_minor(value, scale) + unit
+    if isinstance(value, tuple):
+        return f"[{', '.join(value)}]"
+    return str(value)
+
+
+def _text_verdict(value: Any, operator: str, literal: str) -> tuple[bool | None, str]:
+    if operator == "contains" and isinstance(value, tuple):
+        return literal in value, ""
+    if not isinstance(value, str):
+        return None, "not a text"
+    return (literal in value if operator == "contains" else value.startswith(literal)), ""
+
+
+def _text_of(literal: Any) -> str:
+    if isinstance(literal, bool):
+        return TRUE if literal else FALSE
+    if isinstance(literal, Number):
+        return number_text(literal.millionths)
+    return literal if isinstance(literal, str) else str(literal)
+
+
+def number_text(millionths: int) -> str:
+    """`7_500_000` as `7.5`."""
+    text = format_minor(millionths, NUMBER_DECIMALS)
+    return text.rstrip("0").rstrip(".")
+
+
+def _exact_number(text: str) -> Fraction | None:
+    """A number written as text, which attributes may carry; None for anything else, also for exponents that explode."""
+    if len(text) > 40 or "e" in text.lower():
+        return None
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return Fraction(number) if number.is_finite() else None
+
+
+def day_text(epoch_day: int) -> str:
+    return date_of(epoch_day).isoformat()

@@ -1,0 +1,101 @@
+"""Which revision of a programme is in force for an event: what entered the log before it, from its effective time on.
+
+Revisions enter by `ruleset.activated` in the partition's own log. One that would reach back over time that this
+partition has decided starts one millisecond after the newest decided event instead, so nothing is ever decided twice; the first one
+may reach back over imported history (docs/rules.md#revisions).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+
+from contracts.errors import PermanentError, Problem
+from contracts.events import RulesetActivated
+from services.rules.compile import CompiledRevision, compile_rule_set
+from services.rules.language import RuleSetErrors, read_rule_set
+from services.rules.state import ProgrammeState, RevisionRecord
+
+COMPILED_MAX: Final = 256
+"""Compiled revisions kept in this process, over all partitions."""
+
+
+class Revisions:
+    """The revisions of one programme in one partition."""
+
+    def __init__(self, programme: str, state: ProgrammeState, newest_decided_ms: int | None) -> None:
+        self.state = state
+        self.newest_decided_ms = newest_decided_ms
+        self._programme = programme
+        self._in_force = [self._compiled(record) for record in state.revisions]
+
+    def at(self, time_ms: int) -> CompiledRevision | None:
+        """The newest revision in force at that time; None before the first."""
+        for effective_from_ms, compiled in reversed(self._in_force):
+            if effective_from_ms <= time_ms:
+                return compiled
+        return None
+
+    def decided(self, time_ms: int) -> bool:
+        """Note that an event of this time was decided; returns whether that is news."""
+        newest = self.newest_decided_ms
+        if newest is not None and time_ms <= newest:
+            return False
+        self.newest_decided_ms = time_ms
+        return True
+
+    def needs_customers(self) -> bool:
+        """Whether any revision keeps metrics per customer."""
+        return any(compiled.has_customer_metrics for _, compiled in self._in_force)
+
+    def activate(self, activated: RulesetActivated) -> bool:
+        """Let a revision enter; returns whether that is news.
+
+        Raises:
+            PermanentError: It cannot be read, is for another programme, or its number is taken by another content.
+        """
+        for record in self.state.revisions:
+            if record.revision == activated.revision:
+                if record.digest == activated.digest:
+                    return False
+                raise PermanentError(
+                    Problem(
+                        code="revision-conflict",
+                        message=f"revision {activated.revision} of {self._programme} is already in force with another content",
+                        where="ruleset.digest",
+                    )
+                )
+        effective_from_ms = activated.effective_from_ms
+        if self.newest_decided_ms is not None:
+            effective_from_ms = max(effective_from_ms, self.newest_decided_ms + 1)
+        record = RevisionRecord(activated.revision, activated.digest, effective_from_ms, activated.source_text)
+        entry = self._compiled(record)
+        self._in_force.append(entry)
+        self.state = ProgrammeState(revisions=(*self.state.revisions, record))
+        return True
+
+    def _compiled(self, record: RevisionRecord) -> tuple[int, CompiledRevision]:
+        compiled = compile_source(record.source_text, record.revision, record.digest)
+        if compiled.programme != self._programme:
+            raise PermanentError(
+                Problem(
+                    code="wrong-programme",
+                    message=f"the rule set is for {compiled.programme}, but was activated for {self._programme}",
+                    where="ruleset.source_text",
+                )
+            )
+        return record.effective_from_ms, compiled
+
+
+@lru_cache(maxsize=COMPILED_MAX)
+def compile_source(source_text: str, revision: int, digest: str) -> CompiledRevision:
+    """Read and compile a published file, once per process.
+
+    Raises:
+        PermanentError: The file has an error; the first one is the problem.
+    """
+    try:
+        rule_set = read_rule_set(source_text, path="ruleset.activated")
+    except RuleSetErrors as errors:
+        raise PermanentError(errors.problems[0].problem) from errors
+    return compile_rule_set(rule_set, revision=revision, digest=digest)

@@ -1,0 +1,95 @@
+"""How metrics take an event: which series a revision keeps, and what each event type adds to them.
+
+Metrics that take the same values share one series and differ only in their windows. A series is known by a hash of what
+it takes, so that a metric that comes back in a later revision, or under another name, finds its history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from contracts.events import Amount
+from contracts.money import PPM
+from contracts.ruleset import Metric
+from services.rules.amounts import shared
+from services.rules.judge import Kind, describe
+from services.rules.series import DistinctSeries, MeanSeries, SumSeries, new_series
+from services.rules.series import Kind as SeriesKind
+from services.rules.slots import CUSTOMER_ID, DAY, STATE, Slots
+from services.rules.state import CustomerState
+
+_SERIES_ID_BYTES: Final = 8
+_DATA: Final = Kind("data")
+
+
+def series_id(metric: Metric) -> int:
+    """What tells one series from another: a 64-bit hash of what it takes. Frozen: states are stored under it."""
+    kind = "sum" if metric.kind == "count" else metric.kind
+    taken = [kind, metric.of, sorted(metric.on), metric.minus, metric.per_customer, metric.unit]
+    digest = blake2b(msgspec.json.encode(taken), digest_size=_SERIES_ID_BYTES).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+class Taker:
+    """Adds one event type to one series."""
+
+    __slots__ = ("_kind", "_per_customer", "_series", "_sign", "_slot", "_unit")
+
+    def __init__(self, metric: Metric, sign: int, slot: int | None) -> None:
+        self._series = series_id(metric)
+        self._kind: SeriesKind = metric.kind
+        self._slot = slot
+        self._sign = sign
+        self._per_customer = metric.per_customer
+        self._unit = metric.unit
+
+    def take(self, x: Slots, share_ppm: int) -> None:
+        """Add the event in the slots; one without the value, or in another currency without a rate, is not taken."""
+        value: Any = 1
+        if self._slot is not None:
+            value = x[self._slot]
+            if value is None:
+                return
+            if self._kind == "distinct":
+                value = value if isinstance(value, str) else describe(value, _DATA, {})
+            elif value.__class__ is Amount:
+                if value.currency != self._unit:
+                    return
+                value = value.minor if share_ppm == PPM else shared(value, share_ppm).minor
+            elif value.__class__ is not int:
+                return
+        state = x[STATE]
+        holder = state.series
+        if self._per_customer:
+            customer_id = x[CUSTOMER_ID]
+            if customer_id is None:
+                return
+            customer = state.customers.get(customer_id)
+            if customer is None:
+                customer = state.customers[customer_id] = CustomerState()
+            state.changed_customers.add(customer_id)
+            holder = customer.series
+        series = holder.get(self._series)
+        if series is None:
+            series = holder[self._series] = new_series(self._kind)
+        if self._kind == "distinct":
+            assert isinstance(series, DistinctSeries)
+            series.add(x[DAY], value)
+        else:
+            assert isinstance(series, SumSeries | MeanSeries)
+            series.add(x[DAY], value if self._sign > 0 else -value)
+
+
+def takers_of(event_type: str, metrics: Iterable[Metric], slot_of: Callable[[str], int]) -> tuple[Taker, ...]:
+    """What an event of that type adds to, each series once."""
+    takers: dict[int, Taker] = {}
+    for metric in metrics:
+        if event_type in metric.on:
+            takers.setdefault(series_id(metric), Taker(metric, 1, None if metric.of is None else slot_of(metric.of)))
+        elif event_type == metric.minus and metric.of is not None:
+            takers.setdefault(series_id(metric), Taker(metric, -1, slot_of(metric.of)))
+    return tuple(takers.values())
