@@ -27,8 +27,10 @@ from contracts.events import (
     decode_data_list,
     parse_time_ms,
 )
+from contracts.topics import UNATTRIBUTED
 from runtime.bus.port import Received
 
+_UNATTRIBUTED: Final = UNATTRIBUTED.encode()
 _TYPES: Final = {name.encode(): name for name in (*EVENT_TYPES, *BROADCAST_TYPES)}
 
 
@@ -43,40 +45,43 @@ class Decoded:
     """
 
     events: list[Event]
-    records: Sequence[Received]
+    records: list[Received]
     unreadable: list[tuple[Received, Problem]]
 
 
 def decode_records(records: Sequence[Received]) -> Decoded:
-    """Decode a run of records of the referral log."""
+    """Decode a run of records of the referral log. Events that no partner could be named for wait to be claimed."""
+    decoded = Decoded([], [], [])
     try:
         data = decode_data_list([record.value for record in records])
         if len(data) == len(records):
-            return Decoded(
-                [_event(record.headers, payload) for record, payload in zip(records, data, strict=True)], records, []
-            )
-    except (msgspec.MsgspecError, _Unreadable, ValueError, KeyError):
+            for record, payload in zip(records, data, strict=True):
+                _take(decoded, record, payload)
+            return decoded
+    except (msgspec.MsgspecError, UnicodeDecodeError, _Unreadable):
         pass
     return _one_by_one(records)
 
 
 def _one_by_one(records: Sequence[Received]) -> Decoded:
-    events: list[Event] = []
-    readable: list[Received] = []
-    unreadable: list[tuple[Received, Problem]] = []
+    decoded = Decoded([], [], [])
     for record in records:
         try:
-            event = _event(record.headers, decode_data(record.value))
+            _take(decoded, record, decode_data(record.value))
         except _Unreadable as error:
-            unreadable.append((record, error.problem))
+            decoded.unreadable.append((record, error.problem))
         except msgspec.ValidationError as error:
-            unreadable.append((record, Problem(code="invalid-data", message=str(error), where="data")))
+            decoded.unreadable.append((record, Problem(code="invalid-data", message=str(error), where="data")))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            unreadable.append((record, Problem(code="malformed-json", message=str(error), where="data")))
-        else:
-            events.append(event)
-            readable.append(record)
-    return Decoded(events, readable, unreadable)
+            decoded.unreadable.append((record, Problem(code="malformed-json", message=str(error), where="data")))
+    return decoded
+
+
+def _take(decoded: Decoded, record: Received, data: EventData) -> None:
+    if data.partner is None and record.key == _UNATTRIBUTED:
+        return
+    decoded.events.append(_event(record.headers, data))
+    decoded.records.append(record)
 
 
 class _Unreadable(Exception):
@@ -129,9 +134,12 @@ def _time_ms(text: bytes) -> int:
 
 
 def _required(type_name: str) -> tuple[tuple[str, Callable[[EventData], Any]], ...]:
+    fields = REQUIRED_FIELDS.get(type_name, ())
     if type_name == "ruleset.activated":
-        return (("ruleset", attrgetter("ruleset")),)
-    return tuple((field, attrgetter(field)) for field in REQUIRED_FIELDS.get(type_name, ()))
+        fields = ("ruleset",)
+    elif type_name in EVENT_TYPES and "partner" not in fields:
+        fields = ("partner", *fields)
+    return tuple((field, attrgetter(field)) for field in fields)
 
 
 _REQUIRED: Final = {name: _required(name) for name in (*EVENT_TYPES, *BROADCAST_TYPES)}

@@ -10,7 +10,7 @@ from typing import Final
 
 from contracts.decisions import DECISION_DENIED, DECISION_GRANTED, DECISIONS_SOURCE, encode_decision
 from contracts.events import format_time
-from runtime.bus.port import Record
+from runtime.bus.port import Headers, Record
 from services.rules.fold import FoldResult
 
 _SPECVERSION: Final = ("ce_specversion", b"1.0")
@@ -31,7 +31,7 @@ def decision_records(result: FoldResult, now_ms: int) -> list[Record]:
             # Decisions of one event follow each other, so most of them share the formatted time.
             time_ms = decision.time_ms
             time = ("ce_time", format_time(time_ms).encode())
-        headers = (
+        headers: Headers = (
             _SPECVERSION,
             _GRANTED if decision.granted else _DENIED,
             _SOURCE,

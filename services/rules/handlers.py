@@ -101,7 +101,7 @@ class RulesOwner:
 
     async def assigned(self, topic: str, partition: int) -> int:
         """Start where the states end; a partition without states starts at the beginning of the log."""
-        part = _Part(partition, Fold(partition, cache_bytes_max=self._cache_bytes_max))
+        part = _Part(partition, Fold(partition, cache_bytes=self._cache_bytes_max))
         part.position = await self._store.position(partition)
         self._parts[partition] = part
         self._observer.assigned(partition, part.position.offset)
