@@ -22,6 +22,7 @@ class TransferPosted(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_d
         stage: `granted`, later `released`, `paid`, `clawed_back`, …
         time_ms: When the event behind it happened.
         posted_at_ms: When the ledger committed to it.
+        revision: The rule set's revision that decided it; 0 when no rule set did.
     """
 
     id: str
@@ -39,6 +40,7 @@ class TransferPosted(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_d
     event_id: str
     time_ms: int
     posted_at_ms: int
+    revision: int = 0
     traceparent: str = ""
     customer: str | None = None
     customer_name: str | None = None

@@ -1,0 +1,134 @@
+"""Which transfers follow from decisions. Pure: the same decisions give the same transfers, with the same ids.
+
+A granted decision with an amount is one transfer: from the programme's cost account to what its beneficiary has
+available. Denials, and grants without an amount (a qualified lead, a tier), move nothing. A decision that cannot
+be posted is refused with its reason; nothing is skipped silently.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from contracts.errors import Problem
+from contracts.facts import TransferPosted
+from contracts.ids import is_id, transfer_id
+from contracts.money import AMOUNT_MINOR_MAX, is_unit
+from services.rewards import chart
+from services.rewards.decode import DecisionHead
+
+STAGE_GRANTED: Final = "granted"
+REVISION_MAX: Final = 2**31 - 1
+TIME_MS_MIN: Final = -62_135_596_800_000
+"""The first millisecond of year 1."""
+TIME_MS_MAX: Final = 253_402_300_799_999
+"""The last millisecond of year 9999."""
+TEXT_LENGTH_MAX: Final = 1_024
+
+_TEXT_FIELDS: Final = ("rule", "event_source", "event_id", "customer", "customer_name", "deal", "lead")
+_DECISION_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to post, and what not. `refused` holds (index of the decision, why)."""
+
+    transfers: list[TransferPosted]
+    refused: list[tuple[int, Problem]]
+
+
+def plan_transfers(decisions: Sequence[DecisionHead], traceparents: Sequence[str], *, posted_at_ms: int) -> Plan:
+    """The transfers of decisions, in their order.
+
+    Args:
+        decisions: As they came; duplicates are kept, the store drops them by their id.
+        traceparents: One per decision, handed on to the facts.
+        posted_at_ms: The moment of posting.
+    """
+    transfers: list[TransferPosted] = []
+    refused: list[tuple[int, Problem]] = []
+    for index, decision in enumerate(decisions):
+        if not decision.granted or decision.amount_minor is None:
+            continue
+        problem = _fault(decision)
+        if problem is not None:
+            refused.append((index, problem))
+            continue
+        # From here on nothing may fail.
+        transfers.append(_transfer(decision, decision.amount_minor, traceparents[index], posted_at_ms))
+    return Plan(transfers, refused)
+
+
+def _transfer(decision: DecisionHead, amount_minor: int, traceparent: str, posted_at_ms: int) -> TransferPosted:
+    id = transfer_id(decision.id, STAGE_GRANTED)
+    return TransferPosted(
+        id=id,
+        group=id,
+        stage=STAGE_GRANTED,
+        decision=decision.id,
+        programme=decision.programme,
+        rule=decision.rule,
+        partner=decision.partner,
+        debit=f"programme:{decision.programme}:cost",
+        credit=f"{decision.beneficiary}:available",
+        amount_minor=amount_minor,
+        unit=decision.unit or "",
+        event_source=decision.event_source,
+        event_id=decision.event_id,
+        time_ms=decision.time_ms,
+        posted_at_ms=posted_at_ms,
+        revision=decision.revision,
+        traceparent=traceparent,
+        customer=decision.customer,
+        customer_name=decision.customer_name,
+        deal=decision.deal,
+        lead=decision.lead,
+    )
+
+
+def _fault(decision: DecisionHead) -> Problem | None:
+    """The first thing wrong with a granted decision that carries an amount; the order is tested."""
+    if _DECISION_ID.fullmatch(decision.id) is None:
+        return _problem("decision-id-malformed", f"{decision.id!r} is not the UUIDv8 of a decision", "id")
+    if decision.available_at_ms is not None:
+        return _problem(
+            "hold-not-carried-out",
+            "the decision has a hold, and this version of the ledger carries out none",
+            "available_at_ms",
+            "upgrade the rewards service, then replay the dead letter",
+        )
+    if not 0 < (decision.amount_minor or 0) <= AMOUNT_MINOR_MAX:
+        return _problem("amount-out-of-range", f"{decision.amount_minor} is not 1 … {AMOUNT_MINOR_MAX}", "amount_minor")
+    if decision.unit is None or not _is_unit(decision.unit):
+        return _problem("unit-malformed", f"{decision.unit!r} does not name a unit", "unit")
+    if not TIME_MS_MIN <= decision.time_ms <= TIME_MS_MAX:
+        return _problem("time-out-of-range", f"{decision.time_ms} ms is not in the years 1 to 9999", "time_ms")
+    if not 0 <= decision.revision <= REVISION_MAX:
+        return _problem("revision-out-of-range", f"{decision.revision} is not 0 … {REVISION_MAX}", "revision")
+    return _text_fault(decision) or _address_fault(decision.programme, decision.beneficiary, decision.partner)
+
+
+def _text_fault(decision: DecisionHead) -> Problem | None:
+    for name in _TEXT_FIELDS:
+        text = getattr(decision, name)
+        # PostgreSQL's text holds any character but NUL.
+        if text is not None and ("\0" in text or len(text) > TEXT_LENGTH_MAX):
+            return _problem("text-not-storable", f"holds NUL or more than {TEXT_LENGTH_MAX} characters", name)
+    return None
+
+
+@lru_cache(maxsize=65_536)
+def _address_fault(programme: str, beneficiary: str, partner: str) -> Problem | None:
+    if not is_id(partner):
+        return _problem("partner-malformed", f"{partner!r} is not an id", "partner")
+    return chart.fault(f"programme:{programme}:cost") or chart.fault(f"{beneficiary}:available")
+
+
+_is_unit: Final = lru_cache(maxsize=4_096)(is_unit)
+
+
+def _problem(code: str, message: str, where: str, help: str = "") -> Problem:
+    return Problem(code=code, message=message, where=where, help=help)

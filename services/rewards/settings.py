@@ -1,0 +1,38 @@
+"""Settings of the rewards service: what every service shares, and its own limits under `GOODWORD_REWARDS_*`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from runtime.settings import Settings
+
+PORT_DEFAULT: Final = 8712
+GROUP: Final = "rewards"
+"""The consumer group that posts."""
+GROUP_ARCHIVE: Final = "rewards-archive"
+"""The consumer group that keeps decisions for explanations."""
+
+
+class RewardsSettings(Settings):
+    """Where the servers are, and how much the ledger does at once."""
+
+    rewards_writers_max: Annotated[int, Field(ge=1, le=16)] = 2
+    """Postings of one process that are in the database at the same time."""
+    rewards_posting_transfers_max: Annotated[int, Field(ge=1, le=20_000)] = 4_000
+    """Transfers of one posting; what waits meanwhile is posted together."""
+    rewards_relay_poll_ms: Annotated[int, Field(ge=10)] = 200
+    """How often the relay looks for facts that another process has posted."""
+    rewards_relay_transfers_max: Annotated[int, Field(ge=1, le=100_000)] = 10_000
+    """Facts that the relay has in hand."""
+    rewards_lag_every_s: Annotated[float, Field(gt=0)] = 5.0
+    """How often the gauges of lag and of the outbox are renewed."""
+    rewards_trial_balance_every_s: Annotated[float, Field(gt=0)] = 30.0
+    """How often the trial balance is drawn."""
+    rewards_audit_every_s: Annotated[float, Field(gt=0)] = 3_600.0
+    """How often balances are compared with the sum of all transfers, which reads the whole ledger."""
+
+    @property
+    def http_port(self) -> int:
+        return self.port or PORT_DEFAULT

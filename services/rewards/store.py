@@ -1,0 +1,206 @@
+"""The ledger's tables: one round trip posts a batch, all or none, whatever was posted before.
+
+Promises: a transfer is posted once, however often and by however many processes it is given; balances and the
+outbox change in the same transaction; an id given again with other data is kept as a conflict and moves nothing.
+What the server's absence raises is TransientError, and then nothing is known: give the same transfers again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Final
+
+import psycopg
+
+from contracts.errors import InvariantBroken, TransientError
+from contracts.facts import TransferPosted, encode_transfer
+from contracts.ids import event_hash
+from runtime import log
+from runtime.database import OUTAGES, Connection, Database
+from services.rewards import packing
+from services.rewards.facts import pack_facts
+
+ROLE: Final = "goodword_rewards"
+SETUP: Final = (
+    # Everything here is a few short statements; compiling them takes longer than running them.
+    "SET jit = off",
+    # Takes the role where the migration could make it, and is no error where it could not.
+    "SELECT set_config('role', 'goodword_rewards', false) FROM pg_roles"
+    " WHERE rolname = 'goodword_rewards' AND pg_has_role(session_user, oid, 'MEMBER')",
+)
+"""What each connection of the service runs first."""
+ACCOUNTS_CACHE_MAX: Final = 500_000
+
+_POST: Final = (
+    "SELECT posted, inserted, refused, conflicting FROM rewards.post("
+    "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+
+logger = log.get(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of given transfers. `by_stage` counts the posted ones."""
+
+    by_stage: Counter[str] = field(default_factory=Counter)
+    duplicates: int = 0
+    conflicts: int = 0
+    refused: int = 0
+
+    @property
+    def count(self) -> int:
+        return self.by_stage.total()
+
+    def __add__(self, other: Posted) -> Posted:
+        return Posted(
+            self.by_stage + other.by_stage,
+            self.duplicates + other.duplicates,
+            self.conflicts + other.conflicts,
+            self.refused + other.refused,
+        )
+
+
+@contextmanager
+def outages_are_transient() -> Iterator[None]:
+    """What psycopg raises when the server is away, deadlocked or going down becomes TransientError."""
+    try:
+        yield
+    except OUTAGES as error:
+        raise TransientError(f"PostgreSQL: {type(error).__name__}: {error}") from error
+
+
+class Ledger:
+    """Posts transfers. Safe to use from several tasks and processes at once."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._accounts: dict[str, int] = {}
+
+    async def post(self, transfers: Sequence[TransferPosted]) -> Posted:
+        """Post what is not posted yet; durable when it returns.
+
+        Raises:
+            TransientError: The database is away; give the same transfers again.
+        """
+        if not transfers:
+            return Posted()
+        # Sorted by id, so that two writers with the same ids never wait for each other in a circle.
+        batch = sorted(transfers, key=attrgetter("id"))
+        try:
+            with outages_are_transient():
+                async with self._database.connection() as connection:
+                    return await self._post(connection, batch)
+        except TransientError:
+            # The server may have been restored to a time when these accounts had no ids yet.
+            self._accounts.clear()
+            raise
+
+    async def _post(self, connection: Connection, batch: Sequence[TransferPosted]) -> Posted:
+        try:
+            return await self._post_all(connection, batch)
+        except psycopg.errors.NumericValueOutOfRange as error:
+            # Some balance would not fit 64 bits any more. Halving finds the posting that does it, so that one
+            # absurd amount does not stop everybody's money. The legs of a group stay together.
+            groups = sorted({transfer.group for transfer in batch})
+            if len(groups) == 1:
+                return await self._refuse(connection, batch, "balance-out-of-range", str(error))
+            first = set(groups[: len(groups) // 2])
+            done = await self._post(connection, [t for t in batch if t.group in first])
+            return done + await self._post(connection, [t for t in batch if t.group not in first])
+
+    async def _post_all(self, connection: Connection, batch: Sequence[TransferPosted]) -> Posted:
+        accounts = await self._account_ids(connection, batch)
+        cursor = await connection.execute(_POST, _columns(batch, accounts), prepare=True, binary=True)
+        row = await cursor.fetchone()
+        if row is None:
+            raise InvariantBroken("rewards.post gave no answer")
+        posted, inserted, refused, conflicting = row
+        if refused:
+            stored = {str(id) for id in refused}
+            rest = [transfer for transfer in batch if transfer.id not in stored]
+            done = await self._post_all(connection, rest) if rest else Posted()
+            # Refused long ago and counted then: this delivery is a duplicate.
+            return done + Posted(duplicates=len(batch) - len(rest))
+        if inserted is None:
+            return Posted(Counter(transfer.stage for transfer in batch))
+        new = {str(id) for id in inserted}
+        stages = {transfer.id: transfer.stage for transfer in batch if transfer.id in new}
+        for conflict in conflicting["new"]:
+            logger.error("transfer id came again with other data", **conflict)
+        differing = conflicting["rows"]
+        return Posted(
+            Counter(stages.values()), duplicates=len(batch) - posted - differing, conflicts=len(conflicting["new"])
+        )
+
+    async def _refuse(
+        self, connection: Connection, legs: Sequence[TransferPosted], reason: str, message: str
+    ) -> Posted:
+        """Keep the refusal under the ids of all legs, unless they were posted or refused meanwhile."""
+        cursor = await connection.execute(
+            "INSERT INTO rewards.refusals (id, reason, message, fact, refused_at)"
+            " SELECT l.id, %(reason)s, %(message)s, l.fact, to_timestamp(%(at_ms)s / 1000.0)"
+            " FROM unnest(%(ids)s::uuid[], %(facts)s::bytea[]) AS l (id, fact)"
+            " WHERE NOT EXISTS (SELECT FROM rewards.transfers t WHERE t.id = l.id) ON CONFLICT DO NOTHING",
+            {
+                "ids": [leg.id for leg in legs],
+                "reason": reason,
+                "message": message,
+                "facts": [encode_transfer(leg) for leg in legs],
+                "at_ms": legs[0].posted_at_ms,
+            },
+        )
+        logger.error("posting refused", transfers=[leg.id for leg in legs], reason=reason, message=message)
+        return Posted(refused=cursor.rowcount, duplicates=len(legs) - cursor.rowcount)
+
+    async def _account_ids(self, connection: Connection, batch: Sequence[TransferPosted]) -> dict[str, int]:
+        """Ids of all accounts of the batch, made on first use; an account that stays empty does no harm."""
+        known = self._accounts
+        missing = {a for t in batch for a in (t.debit, t.credit) if a not in known}
+        if missing:
+            if len(known) + len(missing) > ACCOUNTS_CACHE_MAX:
+                known.clear()
+                missing = {a for t in batch for a in (t.debit, t.credit)}
+            addresses = sorted(missing)
+            await connection.execute(
+                "INSERT INTO rewards.accounts (address) SELECT a FROM unnest(%s::text[]) a ORDER BY a"
+                " ON CONFLICT DO NOTHING",
+                (addresses,),
+            )
+            # A second statement, because the first does not see what another process made meanwhile.
+            cursor = await connection.execute(
+                "SELECT address, id FROM rewards.accounts WHERE address = ANY (%s)", (addresses,)
+            )
+            known.update(await cursor.fetchall())
+        return known
+
+
+def _columns(batch: Sequence[TransferPosted], accounts: dict[str, int]) -> tuple[object, ...]:
+    """The parameters of rewards.post, in its order."""
+    return (
+        packing.uuids([t.id for t in batch]),
+        packing.uuids([t.group for t in batch]),
+        packing.uuids([t.decision for t in batch]),
+        packing.bigints([accounts[t.debit] for t in batch]),
+        packing.bigints([accounts[t.credit] for t in batch]),
+        packing.bigints([t.amount_minor for t in batch]),
+        packing.bigints([event_hash(t.event_source, t.event_id) for t in batch]),
+        packing.times([t.time_ms for t in batch]),
+        packing.times([t.posted_at_ms for t in batch]),
+        packing.integers([t.revision for t in batch]),
+        packing.texts([t.stage for t in batch]),
+        packing.texts([t.unit for t in batch]),
+        packing.texts([t.programme for t in batch]),
+        packing.texts([t.rule for t in batch]),
+        packing.texts([t.partner for t in batch]),
+        packing.texts([t.event_source for t in batch]),
+        packing.unique_texts([t.event_id for t in batch]),
+        packing.texts([t.customer for t in batch]),
+        packing.unique_texts([t.deal for t in batch]),
+        packing.unique_texts([t.lead for t in batch]),
+        pack_facts(batch),
+    )
