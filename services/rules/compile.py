@@ -1,7 +1,7 @@
 """From a rule set to what evaluates it fast: one compiled revision with a plan per event type.
 
-Compiling does once what would else be done per event: which conditions, rewards and metrics an event type concerns, where
-each path's value is, what a comparison's literal means. Live service, tests of rules and back-tests all use this.
+Compiling does once what would else be done per event: which conditions, rewards and metrics an event type concerns,
+where each path's value is, what a comparison's literal means. Live service, tests of rules and back-tests all use this.
 """
 
 from __future__ import annotations

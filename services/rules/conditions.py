@@ -1,9 +1,10 @@
 """From the conditions of a rule set to Python functions, compiled once per revision.
 
-The generated source contains indexes and names of ours only, never a text of the rule file: paths, literals and trace texts are
-handed over in tables, so no rule file can smuggle in code. A generated function takes the list of values that one event
-shows (`slots`), and returns whether the condition is met, the reason when it is not, and the trace of every comparison
-in file order. `all`, `any` and `not` follow Kleene's logic; nothing is cut short, so that traces are complete.
+The generated source contains indexes and names of ours only, never a text of the rule file: paths, literals and trace
+texts are handed over in tables, so no rule file can smuggle in code. A generated function takes the list of values that
+one event shows (`slots`), and returns whether the condition is met, the reason when it is not, and the trace of every
+comparison in file order. `all`, `any` and `not` follow Kleene's logic; nothing is cut short, so that traces are
+complete.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from services.rules.judge import Leaf
 Judged = tuple[bool, str, tuple[TraceLine, ...]]
 Judge = Callable[[list[Any]], Judged]
 MakeLeaf = Callable[[Comparison], tuple[Leaf, int, bool]]
-"""From a comparison to its leaf, the slot it reads, and whether that slot is a metric, which is read when first asked."""
+"""From a comparison to its leaf, the slot it reads, and whether that is a metric, which is read when first asked."""
 
 
 class Unread:

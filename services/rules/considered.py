@@ -1,9 +1,9 @@
 """Which rewards an event makes us consider, so that a thousand rules cost what could match and not what there is.
 
 Up to `DENIALS_PER_EVENT_MAX` rewards on one event type, all are considered, and each gives a decision, granted or
-denied. Beyond that, the tests of text that stand at the top of a `when` (`deal.product == GTX Pro`, `attributes.office in [East, West]`)
-select the rewards that could match; the ones they rule out give no decision of their own (`goodword rules explain`
-shows them by judging again).
+denied. Beyond that, the tests of text that stand at the top of a `when` (`deal.product == GTX Pro`, `attributes.office
+in [East, West]`) select the rewards that could match; the ones they rule out give no decision of their own (`goodword
+rules explain` shows them by judging again).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From what a rule came to, to the decision that leaves the service.
 
-Ids are those of `contracts.ids.decision_id`, worked out with the hash of the event's part shared by all of its decisions, which a
-test holds equal.
+Ids are those of `contracts.ids.decision_id`, worked out with the hash of the event's part shared by all of its
+decisions, which a test holds equal.
 """
 
 from __future__ import annotations
@@ -13,11 +13,16 @@ import msgspec
 
 from contracts.decisions import RULE_EVENT, RULE_TIER, Decision, TraceLine
 from contracts.events import Event
+from contracts.money import PPM
 from services.rules.amounts import Granted
 from services.rules.state import PartnerState
 
 _encode: Final = msgspec.json.Encoder().encode
 _VARIANTS: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+# msgspec leaves a default out only when it is the very object, and decisions must have the same bytes every time.
+_ALL: Final[int] = dict(
+    zip(reversed(Decision.__struct_fields__), reversed(Decision.__struct_defaults__), strict=False)
+)["share_ppm"]
 _NO_OCCASION: Final = b',""]'
 _NO_AMOUNT: Final = Granted("")
 _STAMP_MS_MAX: Final = 2**48 - 1
@@ -61,7 +66,7 @@ class Case:
             None if deal is None else deal.product,
         )
 
-    def decide(
+    def decide(  # noqa: PLR0917 - called for every decision; naming the arguments would cost as much as the work
         self,
         rule: str,
         rule_as_json: bytes,
@@ -101,7 +106,7 @@ class Case:
                 granted.base_minor,
                 granted.base_unit,
                 granted.percent_ppm,
-                data.share_ppm,
+                _ALL if data.share_ppm == PPM else data.share_ppm,
                 tier,
                 tier_to,
                 clamped_minor,

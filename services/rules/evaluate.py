@@ -105,7 +105,7 @@ def _gate(plan: Plan, x: Slots) -> tuple[str, tuple[TraceLine, ...]]:
     return blocked, trace
 
 
-def _qualify(
+def _qualify(  # noqa: PLR0917 - on the hot path
     state: PartnerState,
     event: Event,
     revision: CompiledRevision,
@@ -137,7 +137,7 @@ def _qualify(
     return True
 
 
-def _reward(
+def _reward(  # noqa: PLR0917 - on the hot path
     rule: RewardRule,
     case: Case,
     event: Event,
@@ -176,7 +176,7 @@ def _is_settled(state: PartnerState, revision: CompiledRevision) -> bool:
 
 
 def _gain_tier(state: PartnerState, event: Event, revision: CompiledRevision, plan: Plan, case: Case) -> None:
-    """Raise the tier to the last one that holds on the partner's clock day, if that is higher; from the next event on."""
+    """Raise the tier to the last one that holds on the partner's clock day, if higher; from the next event on."""
     assert state.clock_day is not None
     current = revision.tier_index.get(state.tier or "", 0)
     if current < len(revision.tiers):

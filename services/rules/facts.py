@@ -1,9 +1,9 @@
 """Business facts happen once, and so does every event: what tells a repeat from news.
 
-A lead is registered, qualified and disqualified once; a deal is opened, lost and won once; a renewal happens once per period, a
-refund once per refund id. Beyond that, every event's source and id are remembered for 90 days of event time. An older event
-is still safe when its business fact tells; one without (a survey, an activity) cannot be judged and is refused as "too
-late to tell", because paying twice and not paying at all are both wrong (docs/rules.md#repeats).
+A lead is registered, qualified and disqualified once; a deal is opened, lost and won once; a renewal happens once per
+period, a refund once per refund id. Beyond that, every event's source and id are remembered for 90 days of event time.
+An older event is still safe when its business fact tells; one without (a survey, an activity) cannot be judged and is
+refused as "too late to tell", because paying twice and not paying at all are both wrong (docs/rules.md#repeats).
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from __future__ import annotations
 from array import array
 from bisect import insort
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
 from contracts.errors import PermanentError, Problem
 from contracts.events import Event, PartnerProfile, time_ms_of
+from contracts.ids import event_hash
 from services.rules.calendar import DAY_MS
 from services.rules.judge import FALSE, TRUE
 from services.rules.state import (
@@ -38,8 +38,6 @@ _NEW_STATUS: Final = {
     "partner.approved": "active",
     "partner.suspended": "suspended",
 }
-_encode: Final = msgspec.json.Encoder().encode
-_digest_of: Final = blake2b
 
 
 def is_repeat(state: PartnerState, event: Event) -> bool:
@@ -52,18 +50,15 @@ def is_repeat(state: PartnerState, event: Event) -> bool:
     horizon = state.horizon_day
     if horizon is not None and day < horizon - MEMORY_DAYS:
         return _is_late_repeat(state, event)
-    # The same hash as contracts.ids.event_hash, without its call.
-    event_hash = int.from_bytes(
-        _digest_of(_encode((event.source, event.id)), digest_size=8).digest(), "big", signed=True
-    )
+    hashed = event_hash(event.source, event.id)
     bucket = state.seen.get(day)
     if bucket is None:
         bucket = state.seen[day] = SeenDay(array("q"), set())
         insort(state.seen_days, day)
-    elif event_hash in bucket.known:
+    elif hashed in bucket.known:
         return True
-    bucket.order.append(event_hash)
-    bucket.known.add(event_hash)
+    bucket.order.append(hashed)
+    bucket.known.add(hashed)
     state.changed_days.add(day)
     if (horizon is None or day > horizon) and not event.type.startswith("partner."):
         _advance(state, day)
@@ -91,19 +86,17 @@ def _is_late_repeat(state: PartnerState, event: Event) -> bool:
         raise PermanentError(
             Problem(
                 code="too-late-to-tell",
-                message=f"too late to tell: the event is more than {MEMORY_DAYS} days older than the partner's newest one, "
-                "so whether it was counted before is no longer known",
+                message=f"too late to tell: the event is more than {MEMORY_DAYS} days older than the partner's newest "
+                "one, so whether it was counted before is no longer known",
                 where="time",
                 help="check whether it was counted, and send it again as a correction with a time of its own",
             )
         )
     known = deal_of(state, deal.id)
-    event_hash = int.from_bytes(
-        _digest_of(_encode((event.source, event.id)), digest_size=8).digest(), "big", signed=True
-    )
-    if event_hash in known.late_ids:
+    hashed = event_hash(event.source, event.id)
+    if hashed in known.late_ids:
         return True
-    known.late_ids.append(event_hash)
+    known.late_ids.append(hashed)
     state.changed_deals.add(deal.id)
     return False
 

@@ -44,8 +44,8 @@ class Kind(NamedTuple):
     """What a path gives.
 
     Attributes:
-        name: `data` for values of events and partners, `sum` for totals and counts, `mean` for averages (sum and count), `time` for
-            instants in milliseconds.
+        name: `data` for values of events and partners, `sum` for totals and counts, `mean` for averages (sum and
+            count), `time` for instants in milliseconds.
         unit: Of a sum or mean of amounts; None for plain numbers.
     """
 
@@ -94,11 +94,11 @@ class Leaf(dict[Any, Judgement]):
             return value is None, ""
         if value is None:
             return None, ""
-        if operator == "in" or operator == "not in":
+        if operator in {"in", "not in"}:
             return self._among(
                 value, literal if isinstance(literal, tuple) else (literal,), negated=operator == "not in"
             )
-        if operator == "contains" or operator == "starts_with":
+        if operator in {"contains", "starts_with"}:
             return _text_verdict(value, operator, _text_of(literal))
         sides = self._sides(value, literal)
         if isinstance(sides, str):

@@ -1,8 +1,8 @@
 """Which revision of a programme is in force for an event: what entered the log before it, from its effective time on.
 
 Revisions enter by `ruleset.activated` in the partition's own log. One that would reach back over time that this
-partition has decided starts one millisecond after the newest decided event instead, so nothing is ever decided twice; the first one
-may reach back over imported history (docs/rules.md#revisions).
+partition has decided starts one millisecond after the newest decided event instead, so nothing is ever decided twice;
+the first one may reach back over imported history (docs/rules.md#revisions).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Revisions:
                 raise PermanentError(
                     Problem(
                         code="revision-conflict",
-                        message=f"revision {activated.revision} of {self._programme} is already in force with another content",
+                        message=f"revision {activated.revision} of {self._programme} had other content",
                         where="ruleset.digest",
                     )
                 )

@@ -27,8 +27,8 @@ Kind = Literal["sum", "count", "distinct", "mean"]
 class SumSeries(msgspec.Struct, gc=False):
     """Sums by day, or counts by day: sorted days, one total each, and running sums for the days already summed up.
 
-    `running` may be shorter than `days`: a late value invalidates the sums after it, and in a stream that jumps about in
-    time adding up the window directly is cheaper than repairing them at every event.
+    `running` may be shorter than `days`: a late value invalidates the sums after it, and in a stream that jumps about
+    in time adding up the window directly is cheaper than repairing them at every event.
     """
 
     days: array[int]

@@ -1,8 +1,8 @@
 """Slots: where each path of a rule set finds its value, and the function that fills them for one event.
 
 Every path used anywhere in a revision has one slot of a list; a generated function per event type fills the ones that
-type can need, reading fields of our own structs only. Metrics are left unread: they are computed at most once per event, when
-a condition first asks.
+type can need, reading fields of our own structs only. Metrics are left unread: they are computed at most once per
+event, when a condition first asks.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class SlotMap:
         self.readers: dict[int, Callable[[Slots], Any]] = {}
 
     def slot(self, path: str) -> int:
-        """The slot of a path or metric; a new one at first sight. Raises InvariantBroken for a path that there is not."""
+        """The slot of a path or metric; a new one at first sight. Raises InvariantBroken for an unknown path."""
         found = self._slot_of.get(path)
         if found is None:
             found = self._slot_of[path] = _FIRST_SLOT + len(self._slot_of)
@@ -78,7 +78,7 @@ class SlotMap:
         return not (path == "tier" or path.startswith("partner."))
 
     def compile_fill(self, paths: Iterable[str]) -> Fill:
-        """A function that makes the slots of an event, with these paths filled in. Call it after all slots are known."""
+        """A function that makes the slots of an event, with these paths filled in; for when all slots are known."""
         table: dict[str, Any] = {
             "template": self._template(),
             "facts_of": partner_facts,

@@ -81,7 +81,8 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
         series: By series id (`compile.series_id`).
         changed_deals, changed_leads, changed_customers, changed_days: Children to be written.
         dropped_days: Buckets to be deleted.
-        settled: When the tier was last looked at in vain: (revision number, clock day); None when anything may have changed.
+        settled: When the tier was last looked at in vain: (revision number, clock day); None when anything may have
+            changed.
     """
 
     programme: str
