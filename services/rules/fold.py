@@ -78,6 +78,11 @@ class Fold:
         self._decided: set[str] = set()
         self._activated: set[str] = set()
 
+    @property
+    def cached_bytes(self) -> int:
+        """Estimated bytes of decoded states in memory."""
+        return self._cached_bytes
+
     def missing_keys(self, events: Sequence[Event]) -> list[bytes]:
         """Keys of the states that folding these events needs and that are not in memory, each once."""
         missing: dict[bytes, None] = {}

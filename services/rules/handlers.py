@@ -25,6 +25,7 @@ from contracts.errors import PermanentError, Problem
 from contracts.events import Event
 from contracts.topics import DECISIONS, REFERRALS
 from runtime import log
+from runtime.bus.dead_letters import DeadLetters
 from runtime.bus.port import Batch, Bus, Received
 from runtime.clock import Clock
 from services.rules.decode import decode_records
@@ -39,24 +40,12 @@ FENCED_MAX: Final = 10
 """Refusals in a row after which a batch is given up: two processes that both make progress meet far fewer."""
 
 
-class DeadLetterBox(Protocol):
-    """What of `runtime.bus.dead_letters` is used here."""
-
-    async def reject(self, topic: str, partition: int, received: Received, problem: Problem) -> None: ...
-
-
 class Observer(Protocol):
     """What wants to know what happened; see `services.rules.observe`."""
 
     def folded(self, result: FoldResult, seconds: float) -> None: ...
 
     def fenced(self) -> None: ...
-
-    def assigned(self, partition: int, offset: int) -> None: ...
-
-    def handled(self, partition: int, offset: int, recorded_at_ms: int) -> None: ...
-
-    def revoked(self, partition: int) -> None: ...
 
 
 class _Part:
@@ -86,7 +75,7 @@ class RulesOwner:
         *,
         bus: Bus,
         store: StateStore,
-        dead_letters: DeadLetterBox,
+        dead_letters: DeadLetters,
         observer: Observer,
         clock: Clock,
         cache_bytes_max: int,
@@ -104,9 +93,13 @@ class RulesOwner:
         part = _Part(partition, Fold(partition, cache_bytes=self._cache_bytes_max))
         part.position = await self._store.position(partition)
         self._parts[partition] = part
-        self._observer.assigned(partition, part.position.offset)
         logger.info("partition assigned", partition=partition, offset=part.position.offset)
         return part.position.offset
+
+    @property
+    def cached_bytes(self) -> int:
+        """Estimated bytes of decoded states in memory, over all partitions."""
+        return sum(part.fold.cached_bytes for part in self._parts.values())
 
     async def handle(self, batch: Batch) -> None:
         """Bring the stored position to the end of the batch, then commit it to the group for those who watch lag."""
@@ -130,11 +123,9 @@ class RulesOwner:
                 if refusals > FENCED_MAX:
                     raise
         await batch.commit()
-        self._observer.handled(batch.partition, batch.next_offset, batch.records[-1].recorded_at_ms)
 
     async def revoked(self, topic: str, partition: int) -> None:
         self._parts.pop(partition, None)
-        self._observer.revoked(partition)
         logger.info("partition revoked", partition=partition)
 
     async def _step(self, part: _Part, records: Sequence[Received], next_offset: int) -> None:
@@ -144,16 +135,16 @@ class RulesOwner:
         is_remembered = False
         try:
             decoded = decode_records(records)
-            for record, problem in decoded.unreadable:
-                await self._dead_letters.reject(REFERRALS.name, part.number, record, problem)
-
             missing = part.fold.missing_keys(decoded.events)
             if missing:
                 part.fold.load(await self._store.load(part.number, position.era, missing))
 
             result = self._fold(part, decoded.events)
-            for index, problem in result.rejected:
-                await self._dead_letters.reject(REFERRALS.name, part.number, decoded.records[index], problem)
+            rejected = decoded.unreadable + [(decoded.records[index], problem) for index, problem in result.rejected]
+            if rejected:
+                # In the order of the log, or the cap on dead letters would count every step back as a redelivery.
+                rejected.sort(key=lambda each: each[0].offset)
+                await self._dead_letters.reject_all(REFERRALS.name, part.number, rejected)
             if result.decisions:
                 await self._bus.publish(DECISIONS.name, decision_records(result, self._clock.now_ms()))
 

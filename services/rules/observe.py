@@ -1,8 +1,6 @@
-"""What the rules service shows of itself: metrics of the catalogue, fed by the loop, and the lag beside it.
+"""What the rules service shows of itself: the metrics of the catalogue, and when garbage is collected.
 
-Labels stay bounded: beyond `rule_labels_max` distinct rules, further ones are counted as `other`. Lag in seconds is
-the age of the last handled record of a partition that is behind, or the time since it was last seen level, whichever
-is less: both are upper bounds of the age of the oldest record not yet handled, without reading it.
+Labels stay bounded: beyond `rule_labels_max` distinct rules, further ones are counted as `other`.
 """
 
 from __future__ import annotations
@@ -15,10 +13,11 @@ from typing import Final
 
 from contracts.topics import REFERRALS
 from runtime import log
-from runtime.bus.port import Bus, BusUnavailable
-from runtime.clock import Clock
+from runtime.bus.consumer import Consumer
+from runtime.bus.port import Batch, BusUnavailable
 from runtime.metrics import Metrics
 from services.rules.fold import FoldResult
+from services.rules.handlers import RulesOwner
 
 logger = log.get(__name__)
 OTHER: Final = "other"
@@ -27,17 +26,19 @@ GC_IDLE_S: Final = 1.0
 
 
 class RulesObserver:
-    """Feeds the metrics; called by the loop, for each batch and never for each event."""
+    """Feeds the metrics; called for each batch and never for each event."""
 
-    def __init__(self, metrics: Metrics, *, clock: Clock, rule_labels_max: int) -> None:
-        self._clock = clock
+    def __init__(self, metrics: Metrics, *, rule_labels_max: int) -> None:
+        self._batch_records = metrics.histogram("batch_records")
+        self._batch_seconds = metrics.histogram("batch_duration_seconds")
+        self._retries = metrics.counter("retries_total")
+        self._dead_letters = metrics.counter("dlq_records_total")
         self._fold_seconds = metrics.histogram("fold_duration_seconds")
         self._decisions = metrics.counter("decisions_total")
         self._refusals = metrics.counter("fencing_refusals_total")
+        self._dead_letters.labels(REFERRALS.name)
         self._rules: set[tuple[str, str]] = set()
         self._rule_labels_max = rule_labels_max
-        self.handled_at: dict[int, tuple[int, int]] = {}
-        """Partition to the offset that comes next, and when the log took the last handled record."""
         self.busy_at = 0.0
         """When a batch was last handled, by the monotonic clock."""
 
@@ -51,16 +52,16 @@ class RulesObserver:
     def fenced(self) -> None:
         self._refusals.inc()
 
-    def assigned(self, partition: int, offset: int) -> None:
-        """Nothing is handled yet, so the age of what waits is not known before the first batch."""
-        self.handled_at[partition] = (offset, self._clock.now_ms())
-
-    def handled(self, partition: int, offset: int, recorded_at_ms: int) -> None:
-        self.handled_at[partition] = (offset, recorded_at_ms)
+    def handled(self, batch: Batch, seconds: float) -> None:
+        self._batch_records.observe(len(batch.records))
+        self._batch_seconds.observe(seconds)
         self.busy_at = monotonic()
 
-    def revoked(self, partition: int) -> None:
-        self.handled_at.pop(partition, None)
+    def retried(self, error: Exception) -> None:
+        self._retries.inc()
+
+    def rejected(self, topic: str) -> None:
+        self._dead_letters.labels(topic).inc()
 
     def _is_labelled(self, programme: str, rule: str) -> bool:
         if (programme, rule) in self._rules:
@@ -85,19 +86,19 @@ class Housekeeping:
         observer: RulesObserver,
         metrics: Metrics,
         *,
-        bus: Bus,
-        clock: Clock,
+        consumer: Consumer,
+        owner: RulesOwner,
         lag_every_s: float,
         gc_busy_s_max: float,
     ) -> None:
         self._observer = observer
         self._records = metrics.gauge("bus_lag_records").labels(REFERRALS.name)
         self._seconds = metrics.gauge("bus_lag_seconds").labels(REFERRALS.name)
-        self._bus = bus
-        self._clock = clock
+        self._cached_bytes = metrics.gauge("state_cache_bytes")
+        self._consumer = consumer
+        self._owner = owner
         self._lag_every_s = lag_every_s
         self._gc_busy_s_max = gc_busy_s_max
-        self._level_at_ms: dict[int, int] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -119,25 +120,13 @@ class Housekeeping:
     async def _watch_lag(self) -> None:
         while True:
             try:
-                self.measure_lag(await self._bus.end_offsets(REFERRALS.name))
+                lag = await self._consumer.lag()
+                self._records.set(lag.records)
+                self._seconds.set(lag.seconds)
             except BusUnavailable as error:
                 logger.warning("lag unknown", reason=str(error))
+            self._cached_bytes.set(self._owner.cached_bytes)
             await asyncio.sleep(self._lag_every_s)
-
-    def measure_lag(self, end_offsets: dict[int, int]) -> None:
-        """Set the gauges from the log's ends; partitions of other processes are theirs to measure."""
-        now_ms = self._clock.now_ms()
-        lag_records = 0
-        lag_ms = 0
-        for partition, (offset, recorded_at_ms) in self._observer.handled_at.items():
-            behind = end_offsets.get(partition, offset) - offset
-            if behind > 0:
-                lag_records += behind
-                lag_ms = max(lag_ms, now_ms - max(recorded_at_ms, self._level_at_ms.get(partition, recorded_at_ms)))
-            else:
-                self._level_at_ms[partition] = now_ms
-        self._records.set(lag_records)
-        self._seconds.set(lag_ms / 1000)
 
     async def _collect_when_idle(self) -> None:
         collected_at = monotonic()

@@ -9,6 +9,7 @@ from pydantic import Field
 from runtime.settings import Settings
 
 PORT_DEFAULT: Final = 8711
+NAME: Final = "rules"
 GROUP: Final = "rules"
 """The consumer group on the bus."""
 

@@ -1,0 +1,114 @@
+"""The composition root of the rules service: which parts it has, and how they are wired.
+
+The parts start in this order and stop in reverse: bus and schema, database, state store, consumer, housekeeping.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from contracts.topics import REFERRALS, TOPICS
+from runtime import log
+from runtime.bus.consumer import Consumer, Retry
+from runtime.bus.dead_letters import DeadLetters, DlqLimit
+from runtime.bus.open import open_bus
+from runtime.bus.port import Bus
+from runtime.clock import Clock, SystemClock
+from runtime.database import Database
+from runtime.metrics import Metrics
+from runtime.migrations import migrate
+from runtime.service import App, serve
+from services.rules import api
+from services.rules.handlers import RulesOwner
+from services.rules.observe import Housekeeping, RulesObserver
+from services.rules.publish import resume_publishing
+from services.rules.settings import GROUP, NAME, RulesSettings
+from services.rules.store import StateStore
+
+logger = log.get(__name__)
+
+
+async def run() -> int:
+    """The whole process: settings from the environment, serve until a signal. Returns the exit code."""
+    settings = RulesSettings()
+    log.configure(NAME, level=settings.log_level, as_json=settings.log_json)
+    bus = open_bus(kafka=settings.kafka, postgres=settings.postgres, client=NAME)
+    app = build_app(settings, clock=SystemClock(), bus=bus)
+    return await serve(app, host=settings.host, port=settings.http_port)
+
+
+def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
+    """The service, wired and not started; `bus` is not started either."""
+    metrics = Metrics(NAME)
+    observer = RulesObserver(metrics, rule_labels_max=settings.rules_rule_labels_max)
+    store = StateStore(settings.redis)
+    database = Database(settings.postgres, application=NAME, connections_max=2)
+    owner = RulesOwner(
+        bus=bus,
+        store=store,
+        dead_letters=DeadLetters(
+            bus,
+            limit=DlqLimit(share_max_ppm=settings.dlq_share_max_ppm, run_max=settings.dlq_run_max),
+            clock=clock,
+            on_reject=observer.rejected,
+        ),
+        observer=observer,
+        clock=clock,
+        cache_bytes_max=settings.rules_cache_bytes_max // settings.partitions,
+    )
+    consumer = Consumer(
+        bus,
+        REFERRALS.name,
+        GROUP,
+        owner,
+        retry=Retry(wait_ms_max=settings.retry_wait_ms_max, retries_max=settings.retries_max),
+        batch_records_max=settings.batch_records_max,
+        batch_bytes_max=settings.batch_bytes_max,
+        clock=clock,
+        on_retry=observer.retried,
+        on_batch=observer.handled,
+    )
+    return App(
+        name=NAME,
+        metrics=metrics,
+        routes=api.routes(postgres=settings.postgres, bus=bus, store=store, clock=clock, admin_key=settings.admin_key),
+        checks={"bus": bus.check, "postgres": database.check, "redis": store.check},
+        components=[
+            _Foundation(settings, bus, clock),
+            database,
+            store,
+            consumer,
+            Housekeeping(
+                observer,
+                metrics,
+                consumer=consumer,
+                owner=owner,
+                lag_every_s=settings.rules_lag_every_s,
+                gc_busy_s_max=settings.rules_gc_busy_s_max,
+            ),
+        ],
+    )
+
+
+class _Foundation:
+    """The bus with its topics, the schema, and publishing that a crash cut short: what the rest stands on."""
+
+    name = "bus"
+
+    def __init__(self, settings: RulesSettings, bus: Bus, clock: Clock) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._clock = clock
+
+    async def start(self) -> None:
+        await self._bus.start()
+        await self._bus.ensure_topics(TOPICS, self._settings.partitions)
+        await asyncio.to_thread(migrate, self._settings.postgres, NAME)
+        for revision in await resume_publishing(self._settings.postgres, bus=self._bus, clock=self._clock):
+            logger.info("publishing finished", programme=revision.programme, revision=revision.revision)
+
+    async def wait(self) -> None:
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        await self._bus.close()
