@@ -1,0 +1,128 @@
+"""The composition root of the notify service: which parts it has, and how they are wired.
+
+Started in this order and stopped in reverse: bus, database, sender, the consumers, the lag watch. So on SIGTERM
+reading ends first, then the mails in hand.
+
+Readiness asks for the bus and PostgreSQL, not for the mail relay: while the relay is away facts are still taken and
+mails wait, and a service that is restarted or taken out of rotation for it would only lose its place.
+`goodword_notify_relay_reachable` says how the relay is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from contracts.topics import DECISIONS, LEDGER, PARTNERS, TOPICS, Topic
+from runtime import log, service
+from runtime.bus.consumer import Consumer, Retry
+from runtime.bus.dead_letters import DeadLetters, DlqLimit
+from runtime.bus.open import open_bus
+from runtime.bus.port import Batch, Bus, Owner
+from runtime.clock import Clock, SystemClock
+from runtime.database import Database
+from runtime.metrics import Metrics
+from runtime.migrations import migrate
+from runtime.service import App
+from services.notify import api
+from services.notify.decode import mails_of_decisions, mails_of_ledger
+from services.notify.handlers import FactsOwner, PartnersOwner, Read
+from services.notify.lag import LagWatch
+from services.notify.sender import Sender
+from services.notify.settings import GROUP_DECISIONS, GROUP_LEDGER, GROUP_PARTNERS, NotifySettings
+
+NAME = "notify"
+
+
+class _Log:
+    """The bus as a component: started, and its topics made, before anything reads from it."""
+
+    name = "bus"
+
+    def __init__(self, bus: Bus, topics: Sequence[Topic], partitions: int) -> None:
+        self._bus = bus
+        self._topics = topics
+        self._partitions = partitions
+
+    async def start(self) -> None:
+        await self._bus.start()
+        await self._bus.ensure_topics(self._topics, self._partitions)
+
+    async def wait(self) -> None:
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        await self._bus.close()
+
+
+def build_app(settings: NotifySettings, *, clock: Clock, bus: Bus) -> App:
+    """The service's parts, wired. The schema must be migrated before they start."""
+    metrics = Metrics(NAME)
+    database = Database(settings.postgres, application=NAME, connections_max=settings.notify_connections_max + 4)
+    sender = Sender(settings, database=database, clock=clock, metrics=metrics)
+    dead_letters = DeadLetters(
+        bus,
+        limit=DlqLimit(share_max_ppm=settings.dlq_share_max_ppm, run_max=settings.dlq_run_max),
+        clock=clock,
+        on_reject=lambda topic: metrics.counter("dlq_records_total").labels(topic).inc(),
+    )
+
+    def facts(read: Read) -> FactsOwner:
+        return FactsOwner(
+            read,
+            settings=settings,
+            database=database,
+            dead_letters=dead_letters,
+            clock=clock,
+            metrics=metrics,
+            wake=sender.wake,
+        )
+
+    def consume(topic: Topic, group: str, owner: Owner) -> Consumer:
+        return Consumer(
+            bus,
+            topic.name,
+            group,
+            owner,
+            retry=Retry(wait_ms_max=settings.retry_wait_ms_max, retries_max=settings.retries_max),
+            batch_records_max=settings.batch_records_max,
+            batch_bytes_max=settings.batch_bytes_max,
+            clock=clock,
+            on_retry=lambda error: metrics.counter("retries_total").inc(),
+            on_batch=observe,
+        )
+
+    def observe(batch: Batch, seconds: float) -> None:
+        metrics.histogram("batch_records").observe(len(batch.records))
+        metrics.histogram("batch_duration_seconds").observe(seconds)
+
+    partners = PartnersOwner(database=database, dead_letters=dead_letters, clock=clock, wake=sender.wake)
+    consumers = {
+        # The address book first: it saves most mails the wait for their address.
+        PARTNERS.name: consume(PARTNERS, GROUP_PARTNERS, partners),
+        DECISIONS.name: consume(DECISIONS, GROUP_DECISIONS, facts(mails_of_decisions)),
+        LEDGER.name: consume(LEDGER, GROUP_LEDGER, facts(mails_of_ledger)),
+    }
+    return App(
+        name=NAME,
+        metrics=metrics,
+        routes=api.routes(postgres=settings.postgres, admin_key=settings.admin_key),
+        checks={"bus": bus.check, "postgres": database.check},
+        components=[
+            _Log(bus, TOPICS, settings.partitions),
+            database,
+            sender,
+            *consumers.values(),
+            LagWatch(consumers, metrics=metrics, every_s=settings.notify_lag_every_s),
+        ],
+    )
+
+
+async def run() -> int:
+    """The process `goodword serve notify`: settings from the environment, schema up to date, serve. The exit code."""
+    settings = NotifySettings()
+    log.configure(NAME, level=settings.log_level, as_json=settings.log_json)
+    await asyncio.to_thread(migrate, settings.postgres, NAME)
+    bus = open_bus(kafka=settings.kafka, postgres=settings.postgres, client=NAME)
+    app = build_app(settings, clock=SystemClock(), bus=bus)
+    return await service.serve(app, host=settings.host, port=settings.http_port)
