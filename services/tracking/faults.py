@@ -1,0 +1,195 @@
+"""The checks that every event passes, in a fixed order, and what a fault is. Pure."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from contracts.events import (
+    BROADCAST_TYPES,
+    EVENT_TYPES,
+    REQUIRED_FIELDS,
+    Amount,
+    EventData,
+)
+from contracts.money import CURRENCY_DECIMALS
+from services.tracking.envelope import Envelope
+
+TIME_MS_MIN: Final = -2_208_988_800_000
+"""1900-01-01: an earlier time is a mistake of the sender's calendar."""
+ATTRIBUTES_MAX: Final = 64
+ATTRIBUTE_NAME_LENGTH_MAX: Final = 128
+TEXT_LENGTH_MAX: Final = 1024
+INTEGER_MAX: Final = 2**63 - 1
+
+Extensions = tuple[tuple[str, bytes], ...]
+
+
+class Fault(msgspec.Struct, frozen=True, gc=False):
+    """What is wrong with one event: a stable code, the JSON path, and a sentence for its sender."""
+
+    code: str
+    field: str
+    reason: str
+
+
+class Rejection(msgspec.Struct, frozen=True, gc=False):
+    """A refused element, as the answer names it. `index` counts the elements (for NDJSON: lines with text) from 0."""
+
+    index: int
+    id: str | None
+    field: str
+    reason: str
+    code: str
+
+
+class Candidate(msgspec.Struct, gc=False):
+    """An event that is well formed; whether it is new, and whose, is decided later."""
+
+    index: int
+    envelope: Envelope
+    time_ms: int
+    extensions: Extensions = ()
+
+
+class Checked(msgspec.Struct):
+    """A request's events: those that may pass, those that may not, and the type of each of the latter."""
+
+    candidates: list[Candidate]
+    rejections: list[Rejection]
+    rejected_types: list[str]
+
+
+_TYPES: Final = frozenset(EVENT_TYPES)
+_NEEDS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    type: tuple(tuple(path.split(".")) for path in paths) for type, paths in REQUIRED_FIELDS.items()
+}
+
+
+def reject(checked: Checked, index: int, id: str | None, type: str, fault: Fault) -> None:
+    checked.rejections.append(Rejection(index, id, fault.field, fault.reason, fault.code))
+    checked.rejected_types.append(type)
+
+
+def fault_of(envelope: Envelope, time_ms: int, latest_ms: int) -> Fault | None:
+    """The first fault of an event whose fields have the right types; None when it may pass."""
+    if envelope.specversion != "1.0":
+        return Fault("wrong-specversion", "specversion", f'"{envelope.specversion[:32]}" is not "1.0"')
+    if envelope.type not in _TYPES:
+        return type_fault(envelope.type)
+    if not envelope.id.isprintable():
+        return Fault("bad-event-id", "id", "an event's id is 1–256 printable characters")
+    if time_ms > latest_ms:
+        return Fault("time-in-future", "time", "the time is further in the future than clocks may differ")
+    if time_ms < TIME_MS_MIN:
+        return Fault("time-too-early", "time", "the time is before the year 1900")
+    if envelope.datacontenttype is not None and envelope.datacontenttype.partition(";")[0] != "application/json":
+        return Fault("wrong-datacontenttype", "datacontenttype", "data is application/json")
+    return _data_fault(envelope.type, envelope.data)
+
+
+def _data_fault(type: str, data: EventData) -> Fault | None:
+    for path in _NEEDS[type]:
+        value: Any = data
+        for name in path:
+            value = getattr(value, name)
+            if value is None:
+                field = ".".join(("data", *path))
+                return Fault("missing-field", field, f"a {type} needs {field}")
+    if data.ruleset is not None or data.attribution is not None:
+        name = "ruleset" if data.ruleset is not None else "attribution"
+        return Fault("reserved-field", f"data.{name}", f"{name} is written by the system itself")
+    if data.share_ppm != 1_000_000 and data.partner is None:
+        return Fault("share-without-partner", "data.share_ppm", "a share belongs to a partner that is named")
+    if data.deal is not None and data.deal.amount is not None:
+        amount = data.deal.amount
+        if amount.currency not in CURRENCY_DECIMALS:
+            return currency_fault(amount, "data.deal.amount.currency")
+        if amount.minor < 0:
+            return Fault(
+                "negative-amount",
+                "data.deal.amount.minor",
+                "a deal's amount is not negative; money given back is a deal.refunded with the amount given back",
+            )
+    customer = data.customer
+    if (
+        customer is not None
+        and customer.annual_revenue is not None
+        and customer.annual_revenue.currency not in CURRENCY_DECIMALS
+    ):
+        return currency_fault(customer.annual_revenue, "data.customer.annual_revenue.currency")
+    if data.profile is not None and data.profile.joined_at is not None and data.profile.joined_at.tzinfo is None:
+        return Fault("time-without-offset", "data.profile.joined_at", "a time needs an offset, such as Z or +02:00")
+    return attributes_fault(data.attributes) if data.attributes else None
+
+
+def attributes_fault(attributes: Mapping[str, Any]) -> Fault | None:
+    """The first attribute that rules could not use."""
+    if len(attributes) > ATTRIBUTES_MAX:
+        return Fault("too-many-attributes", "data.attributes", f"an event has at most {ATTRIBUTES_MAX} attributes")
+    for name, value in attributes.items():
+        if not 0 < len(name) <= ATTRIBUTE_NAME_LENGTH_MAX or not name.isprintable():
+            return Fault(
+                "bad-attribute-name",
+                "data.attributes",
+                f"an attribute's name is 1–{ATTRIBUTE_NAME_LENGTH_MAX} printable characters",
+            )
+        kind = value.__class__
+        if kind is str:
+            if len(value) > TEXT_LENGTH_MAX:
+                return Fault(
+                    "text-too-long", f"data.attributes.{name}", f"a text is at most {TEXT_LENGTH_MAX:,} characters"
+                )
+        elif kind is int:
+            if not -INTEGER_MAX <= value <= INTEGER_MAX:
+                return Fault(
+                    "number-out-of-range", f"data.attributes.{name}", "an integer has at most 64 bits; send it as text"
+                )
+        elif kind is float:
+            return Fault(
+                "float-attribute",
+                f"data.attributes.{name}",
+                "a number with a decimal point differs from machine to machine; send it as text or integer",
+            )
+        elif kind is not bool:
+            return Fault(
+                "attribute-not-scalar",
+                f"data.attributes.{name}",
+                "an attribute is a text, an integer, true or false; not an object or a list",
+            )
+    return None
+
+
+def type_fault(type: str) -> Fault:
+    """Why the type is refused, with the nearest one that is not."""
+    if type in BROADCAST_TYPES:
+        return Fault("system-type", "type", f'"{type}" is written by the system itself')
+    shown = type[:64]
+    near = difflib.get_close_matches(shown, EVENT_TYPES, n=1, cutoff=0.5)
+    advice = f'did you mean "{near[0]}"?' if near else "all types: docs/events.md"
+    return Fault("unknown-type", "type", f'there is no type "{shown}"; {advice}')
+
+
+def currency_fault(amount: Amount, field: str) -> Fault:
+    return Fault("unknown-currency", field, f'"{amount.currency}" is not an ISO 4217 code, such as USD or EUR')
+
+
+def nul_fault(value: Any, path: str = "") -> Fault | None:
+    """The first text with a NUL character, which PostgreSQL cannot keep."""
+    if isinstance(value, str):
+        return Fault("nul-character", path, "a text may not have NUL characters") if "\0" in value else None
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            at = f"{path}.{key}" if path else str(key)
+            if "\0" in str(key):
+                return Fault("nul-character", path, "a name may not have NUL characters")
+            if fault := nul_fault(inner, at):
+                return fault
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            if fault := nul_fault(inner, f"{path}[{number}]"):
+                return fault
+    return None

@@ -1,0 +1,242 @@
+"""What happens to one request's events, from bytes to the log.
+
+Check, seal, claim, look up, attribute, publish, remember, in that order and visible in `FrontDoor.take`. Promises:
+
+- It returns only after the log (and PostgreSQL, for what nobody could be named for) has every event it counts as
+  accepted; on an outage it raises TransientError and the sender may send all of it again.
+- The same source and id counts as accepted once; again with the same body as duplicate, with another as conflict.
+- A partner's `partner.registered` is in its partition before the first event that names it.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from contracts.errors import TransientError
+from contracts.topics import CLICKS, PARTNERS, REFERRALS
+from runtime import log
+from runtime.bus.port import Bus
+from runtime.clock import Clock
+from services.tracking.attribution import Attributed, Evidence, attribute, link_codes, read_click
+from services.tracking.clicks import Click
+from services.tracking.dedupe import SeenIds, SeenUnavailable
+from services.tracking.envelope import Shape
+from services.tracking.faults import Checked, Fault, Rejection, reject
+from services.tracking.keys import Grant, scope_fault
+from services.tracking.partners import PARTNER_EVENT, PartnerName
+from services.tracking.plan import CLICK_RECORDED, Plan, append, introduce, unplaced
+from services.tracking.records import Sealed, Stamp, encode_changed, seal, stamp
+from services.tracking.settings import DAY_S, TrackingSettings
+from services.tracking.store import TrackingStore
+from services.tracking.validate import check_body
+
+logger = log.get(__name__)
+
+CONFLICT = "conflict"
+
+
+class NotOpen(TransientError):
+    """The servers behind the door are not connected yet, or not any more."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The answer to one request. `types` counts (type, outcome) for the metrics; `rejections` are in input order."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    unattributed: int = 0
+    rejections: list[Rejection] = field(default_factory=list)
+    types: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class FrontDoor:
+    """Takes events. One per process; holds no connection of its own."""
+
+    def __init__(
+        self, settings: TrackingSettings, *, clock: Clock, bus: Bus, store: TrackingStore, seen: SeenIds
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._bus = bus
+        self._store = store
+        self._seen = seen
+        self._click_ms_max = settings.tracking_click_days_max * DAY_S * 1000
+        self._announced: OrderedDict[PartnerName, None] = OrderedDict()
+        self.click_secrets: tuple[bytes, ...] = ()
+        """The newest first; empty until the door is open."""
+
+    def open(self, click_secrets: tuple[bytes, ...]) -> None:
+        """Everything behind the door is there; before that, nothing is taken."""
+        self.click_secrets = click_secrets
+
+    def close(self) -> None:
+        self.click_secrets = ()
+
+    async def take(self, body: bytes, shape: Shape, grant: Grant, traceparent: str) -> Outcome:
+        """Take what can be taken of a body.
+
+        Raises:
+            Malformed, TooMany: The body as a whole cannot be taken.
+            TransientError: Redis, PostgreSQL or the log is away; nothing is promised, all may be sent again.
+        """
+        if not self.click_secrets:
+            raise NotOpen("the service is starting or stopping")
+        settings = self._settings
+        now_ms = self._clock.now_ms()
+        checked = check_body(
+            body,
+            shape,
+            now_ms=now_ms,
+            future_ms_max=settings.tracking_future_s_max * 1000,
+            events_max=settings.tracking_events_max,
+        )
+        outcome = Outcome(rejections=checked.rejections)
+        sealed = _sealed_in_scope(checked, grant)
+        first = _first_of_each_id(sealed, checked, outcome)
+        identities = list(first)
+        if identities:
+            async with self._seen.claim(identities):
+                new = self._compare(first, await self._seen.look_up(identities), checked, outcome)
+                if new:
+                    await self._make_durable(new, stamp(now_ms, traceparent), outcome)
+                    await self._remember(new)
+        for type in checked.rejected_types:
+            _count(outcome, type, "rejected")
+        outcome.rejections.sort(key=lambda rejection: rejection.index)
+        return outcome
+
+    def _compare(
+        self, first: dict[bytes, Sealed], known: Sequence[bytes | None], checked: Checked, outcome: Outcome
+    ) -> list[Sealed]:
+        """The new ones of the events; the others are counted."""
+        new: list[Sealed] = []
+        for sealed, digest in zip(first.values(), known, strict=True):
+            if digest is None:
+                new.append(sealed)
+            else:
+                _count_repeat(sealed, digest, outcome)
+        return new
+
+    async def _make_durable(self, new: list[Sealed], stamp: Stamp, outcome: Outcome) -> None:
+        """Attribute the events and store each where it belongs; returns when all are durable."""
+        plan = Plan()
+        placed = await self._attribute(new, stamp, plan)
+        await self._place(placed, stamp, plan)
+        if plan.unplaced:
+            await self._store.keep_unattributed(plan.unplaced)
+        if plan.referrals:
+            await self._bus.publish(REFERRALS.name, plan.referrals)
+        if plan.clicks:
+            await self._bus.publish(CLICKS.name, plan.clicks)
+        if plan.snapshots:
+            await self._bus.publish(PARTNERS.name, plan.snapshots)
+        if plan.announced:
+            await self._store.set_announced(tuple(plan.announced))
+            self._remember_announced(plan.announced)
+        outcome.accepted += len(new)
+        outcome.unattributed += len(plan.unplaced)
+        for sealed in new:
+            _count(outcome, sealed.candidate.envelope.type, "accepted")
+
+    async def _attribute(self, new: list[Sealed], stamp: Stamp, plan: Plan) -> list[Sealed]:
+        """Those of the events that go to the log, each with its partner; the others go into `plan.unplaced`."""
+        if all(sealed.candidate.envelope.data.partner is not None for sealed in new):
+            return new
+        clicks: dict[int, Click | None] = {}
+        codes: dict[str, None] = {}
+        for sealed in new:
+            data = sealed.candidate.envelope.data
+            if data.partner is None:
+                click = clicks[sealed.candidate.index] = read_click(data, self.click_secrets)
+                codes |= dict.fromkeys(link_codes(data, click))
+        links = await self._store.links(codes) if codes else {}
+        placed: list[Sealed] = []
+        for sealed in new:
+            candidate = sealed.candidate
+            data = candidate.envelope.data
+            if data.partner is None:
+                evidence = Evidence(data, candidate.time_ms, clicks[candidate.index], links, self._click_ms_max)
+                finding = attribute(evidence)
+                if isinstance(finding, Attributed):
+                    data.partner, data.attribution = finding.partner, finding.by
+                    sealed.value = encode_changed(data)
+                elif candidate.envelope.type != CLICK_RECORDED:
+                    plan.unplaced.append(unplaced(sealed, finding.reason, stamp))
+                    continue
+            placed.append(sealed)
+        return placed
+
+    async def _place(self, placed: list[Sealed], stamp: Stamp, plan: Plan) -> None:
+        """Records of the events, each partner's registration before its first event."""
+        first_times: dict[PartnerName, int] = {}
+        for sealed in placed:
+            data = sealed.candidate.envelope.data
+            if data.partner is None:
+                continue
+            name = (data.programme, data.partner)
+            if (
+                name not in self._announced or sealed.candidate.envelope.type.startswith(PARTNER_EVENT)
+            ) and name not in first_times:
+                first_times[name] = sealed.candidate.time_ms
+        if not first_times:
+            for sealed in placed:
+                append(plan, sealed, stamp)
+            return
+        async with self._store.partners(first_times) as partners:
+            for sealed in placed:
+                introduce(plan, sealed, partners, stamp)
+                append(plan, sealed, stamp)
+
+    def _remember_announced(self, names: Iterable[PartnerName]) -> None:
+        self._announced.update(dict.fromkeys(names))
+        while len(self._announced) > self._settings.tracking_partners_cached_max:
+            self._announced.popitem(last=False)
+
+    async def _remember(self, new: list[Sealed]) -> None:
+        """When this fails the answer stands, as the events are durable: a repeat is published, and rules drops it."""
+        try:
+            await self._seen.remember([sealed.identity for sealed in new], [sealed.digest for sealed in new])
+        except SeenUnavailable as error:
+            logger.warning("ids not remembered", events=len(new), reason=str(error))
+
+
+def _sealed_in_scope(checked: Checked, grant: Grant) -> list[Sealed]:
+    sealed: list[Sealed] = []
+    for candidate in checked.candidates:
+        envelope = candidate.envelope
+        fault = None if grant.is_operator and grant.fits_source(envelope.source) else scope_fault(grant, envelope)
+        if fault is None:
+            sealed.append(seal(candidate))
+        else:
+            reject(checked, candidate.index, envelope.id, envelope.type, fault)
+    return sealed
+
+
+def _first_of_each_id(sealed: list[Sealed], checked: Checked, outcome: Outcome) -> dict[bytes, Sealed]:
+    """Identity to its first event in the request; a repeat within one request is a duplicate or a conflict as well."""
+    first: dict[bytes, Sealed] = {event.identity: event for event in reversed(sealed)}
+    if len(first) == len(sealed):
+        return {event.identity: event for event in sealed}
+    for event in sealed:
+        earlier = first[event.identity]
+        if earlier is not event:
+            _count_repeat(event, earlier.digest, outcome)
+    return {event.identity: event for event in sealed if first[event.identity] is event}
+
+
+def _count_repeat(sealed: Sealed, digest: bytes, outcome: Outcome) -> None:
+    envelope = sealed.candidate.envelope
+    if sealed.digest == digest:
+        outcome.duplicates += 1
+        _count(outcome, envelope.type, "duplicate")
+        return
+    fault = Fault(CONFLICT, "id", "this source and id were used before, with another body")
+    outcome.rejections.append(Rejection(sealed.candidate.index, envelope.id, fault.field, fault.reason, fault.code))
+    _count(outcome, envelope.type, CONFLICT)
+
+
+def _count(outcome: Outcome, type: str, what: str) -> None:
+    outcome.types[type, what] = outcome.types.get((type, what), 0) + 1
