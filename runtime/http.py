@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -43,6 +44,20 @@ def bearer_key(request: Request) -> str:
 def same_secret(given: str, expected: str) -> bool:
     """Compare without telling by time how much was right."""
     return hmac.compare_digest(given.encode(), expected.encode())
+
+
+async def http_problem(request: Request, error: Exception) -> Response:
+    """What Starlette itself refuses (404, 405, …), as a problem like all others."""
+    assert isinstance(error, HTTPException)
+    problem = Problem(
+        code=error.detail.lower().replace(" ", "-"), message=error.detail, where=f"{request.method} {request.url.path}"
+    )
+    return problem_response(problem, error.status_code, error.headers)
+
+
+async def internal_problem(request: Request, error: Exception) -> Response:
+    """A fault of ours. The log has it; the sender learns no more than that."""
+    return problem_response(Problem(code="internal-error", message="this is a fault of ours; it is logged"), 500)
 
 
 def health_routes(

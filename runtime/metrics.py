@@ -61,7 +61,7 @@ CATALOGUE: Final = (
         ("tracking",),
         "Requests to POST /v1/events by status code.",
         "503: the log is away; 413: a sender's batches are too large.",
-        {"status": ("202", "400", "401", "403", "409", "413", "415", "422", "503")},
+        {"status": ("202", "400", "401", "403", "408", "409", "413", "415", "422", "503")},
     ),
     Metric(
         "request_duration_seconds",

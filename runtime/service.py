@@ -16,10 +16,11 @@ from typing import Any, Protocol
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
 from runtime import log
-from runtime.http import Check, health_routes
+from runtime.http import Check, health_routes, http_problem, internal_problem
 from runtime.metrics import Metrics
 
 logger = log.get(__name__)
@@ -72,7 +73,7 @@ async def serve(app: App, *, host: str, port: int) -> int:
     ]
     server = _Server(
         uvicorn.Config(
-            Starlette(routes=routes),
+            Starlette(routes=routes, exception_handlers={HTTPException: http_problem, Exception: internal_problem}),
             host=host,
             port=port,
             log_config=None,
