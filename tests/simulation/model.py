@@ -1,0 +1,251 @@
+"""A second, simpler reading of the rule language, to hold the real one against: plain dicts, Fractions and datetimes.
+
+Written from the language's normative page alone and without any of the service's code: it keeps every event of a partner in
+a list and answers every question by looking through the list again. Slow and short on purpose. It says what is granted and
+denied and which tier follows; words of traces and ids are not its business. Within one partner and one revision.
+"""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from contracts.events import Amount, Event
+from contracts.money import Money
+from contracts.ruleset import AllOf, AnyOf, Comparison, Lookup, Metric, Not, Number, PercentOf, RuleSet
+
+Outcome = tuple[str, bool, str, int | None]
+"""Rule, granted, beneficiary, minor units."""
+
+
+class PartnerModel:
+    def __init__(self, rules: RuleSet, partner: str) -> None:
+        self.rules, self.partner = rules, partner
+        self.facts: dict[str, Any] = {"partner.id": partner}
+        self.tier = rules.tiers[0].id if rules.tiers else None
+        self.clock = date.min
+        self.ids: set[tuple[str, str]] = set()
+        self.happened: set[tuple[str, ...]] = set()
+        self.taken: list[tuple[str, date, dict[str, Any]]] = []
+
+    def decide(self, event: Event) -> list[Outcome]:
+        if (event.source, event.id) in self.ids:
+            return []
+        self.ids.add((event.source, event.id))
+        if event.type.startswith("partner.") and event.data.profile:
+            self.facts["partner.status"] = event.data.profile.status
+        repeat = self._repeat(event)
+        if repeat:
+            return [("event", False, f"partner:{self.partner}", None)]
+        day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=event.time_ms)).astimezone(
+            ZoneInfo(self.rules.timezone)
+        )
+        on = day.date()
+        self.clock = max(self.clock, on)
+        seen = self._seen(event)
+        outcomes: list[Outcome] = []
+        happens = [event.type]
+        is_open = self._is_open(event, seen, on)
+        if event.type in ("lead.registered", "lead.qualified"):
+            qualifies, said = self._qualify(event, seen, on, is_open)
+            outcomes += said
+            if qualifies and event.type == "lead.registered":
+                happens.append("lead.qualified")
+            if not qualifies and event.type == "lead.qualified":
+                is_open = False
+        for reward in self.rules.rewards:
+            if set(reward.on) & set(happens):
+                outcomes.append(self._reward(reward, event, seen, on, is_open))
+        if is_open:
+            self.taken += [(each, on, seen) for each in happens]
+        for tier in reversed(self.rules.tiers):
+            names = [each.id for each in self.rules.tiers]
+            if tier.when is not None and names.index(tier.id) > names.index(self.tier or ""):
+                if self._holds(tier.when, seen, self.clock) is True:
+                    outcomes.append(("tier", True, f"partner:{self.partner}", None))
+                    self.tier = tier.id
+                    break
+        return outcomes
+
+    def _repeat(self, event: Event) -> bool:
+        data, kind = event.data, event.type
+        deal, lead = data.deal.id if data.deal else "", data.lead.id if data.lead else ""
+        if kind == "deal.refunded" and ("deal.won", deal) not in self.happened:
+            return True
+        key = {
+            "deal.renewed": (kind, deal, data.period or ""),
+            "deal.refunded": (kind, deal, data.refund_id or ""),
+        }.get(kind, (kind, deal or lead))
+        if kind not in ("deal.won", "deal.lost", "deal.opened", "deal.renewed", "deal.refunded") and not lead:
+            return False
+        if key in self.happened:
+            return True
+        if kind != "lead.qualified":
+            self.happened.add(key)
+        return False
+
+    def _seen(self, event: Event) -> dict[str, Any]:
+        """Every path of the event with its value."""
+        seen: dict[str, Any] = {"event.type": event.type, "event.source": event.source, "share": event.data.share_ppm}
+        for section in ("customer", "lead", "deal", "survey", "activity", "link"):
+            part = getattr(event.data, section)
+            for field in part.__struct_fields__ if part is not None else ():
+                seen[f"{section}.{field}"] = getattr(part, field)
+        return seen | {f"attributes.{key}": value for key, value in event.data.attributes.items()} | self.facts
+
+    def _is_open(self, event: Event, seen: dict[str, Any], on: date) -> bool:
+        rules = self.rules
+        if event.type == "deal.refunded":
+            return True
+        asked = [rules.eligible_partner]
+        if event.type.startswith(("lead.", "deal.")) or event.data.customer is not None:
+            asked.append(rules.eligible_customer)
+        if event.type in ("deal.won", "deal.renewed"):
+            asked.append(rules.qualified_deal)
+        return all(each is None or self._holds(each, seen, on) is True for each in asked)
+
+    def _qualify(self, event: Event, seen: dict[str, Any], on: date, is_open: bool) -> tuple[bool, list[Outcome]]:
+        criteria, lead = self.rules.qualified_lead, event.data.lead
+        said_by_crm = event.type == "lead.qualified" and self.rules.crm_qualifies
+        assert lead is not None
+        if ("lead.qualified", lead.id) in self.happened or (criteria is None and not said_by_crm):
+            return False, []
+        holds = said_by_crm or (criteria is not None and self._holds(criteria, seen, on) is True)
+        qualifies = is_open and holds
+        if qualifies:
+            self.happened.add(("lead.qualified", lead.id))
+        return qualifies, [("qualified.lead", qualifies, f"partner:{self.partner}", None)]
+
+    def _reward(self, reward: Any, event: Event, seen: dict[str, Any], on: date, is_open: bool) -> Outcome:
+        to = f"partner:{self.partner}"
+        paid = {"customer": seen.get("customer.id"), "member": event.data.member}.get(reward.to, "x")
+        if paid is not None and reward.to != "partner":
+            to = f"{reward.to}:{paid}"
+        amount = None
+        if is_open and paid is not None and (reward.when is None or self._holds(reward.when, seen, on) is True):
+            amount = self._amount(reward, seen)
+        return (reward.id, True, to, amount) if amount and amount > 0 else (reward.id, False, to, None)
+
+    def _amount(self, reward: Any, seen: dict[str, Any]) -> int | None:
+        give, share = reward.give, Fraction(seen["share"], 1_000_000)
+        if isinstance(give, Lookup):
+            value = self.tier if give.by == "tier" else seen.get(give.by)
+            give = dict(give.values).get(str(value), give.otherwise) if value is not None else give.otherwise
+        if give is None:
+            return None
+        if isinstance(give, PercentOf):
+            base = seen.get(give.of)
+            if base is None:
+                return None
+            minor, unit = round(round(base.minor * share) * Fraction(give.percent_ppm, 1_000_000)), base.currency
+        else:
+            minor, unit = round(give.amount_minor * share), give.unit
+        if reward.at_most is None:
+            return minor
+        return min(minor, reward.at_most.amount_minor) if reward.at_most.unit == unit else None
+
+    def _holds(self, condition: Any, seen: dict[str, Any], on: date) -> bool | None:
+        match condition:
+            case Not():
+                inner = self._holds(condition.condition, seen, on)
+                return None if inner is None else not inner
+            case AllOf():
+                parts = [self._holds(each, seen, on) for each in condition.conditions]
+                return False if False in parts else None if None in parts else True
+            case AnyOf():
+                parts = [self._holds(each, seen, on) for each in condition.conditions]
+                return True if True in parts else None if None in parts else False
+        return self._compare(condition, self._value(condition.path, seen, on))
+
+    def _compare(self, comparison: Comparison, value: Any) -> bool | None:
+        literals = comparison.literal if isinstance(comparison.literal, tuple) else (comparison.literal,)
+        operator = comparison.operator
+        if operator in ("exists", "missing"):
+            return (value is None) == (operator == "missing")
+        if value is None:
+            return None
+        if operator == "starts_with":
+            return value.startswith(literals[0])
+        if operator == "contains":
+            return literals[0] in value
+        if isinstance(value, Amount):
+            if any(literal.unit != value.currency for literal in literals):
+                return None
+            value = value.minor
+        plain = [
+            each.amount_minor
+            if isinstance(each, Money)
+            else Fraction(each.millionths, 10**6)
+            if isinstance(each, Number)
+            else each
+            for each in literals
+        ]
+        first = plain[0]
+        return {
+            "==": lambda: value == first,
+            "!=": lambda: value != first,
+            "<": lambda: value < first,
+            "<=": lambda: value <= first,
+            ">": lambda: value > first,
+            ">=": lambda: value >= first,
+            "in": lambda: value in plain,
+            "not in": lambda: value not in plain,
+        }[operator]()
+
+    def _value(self, path: str, seen: dict[str, Any], on: date) -> Any:
+        if path == "tier":
+            return self.tier
+        for metric in self.rules.metrics:
+            if metric.id == path:
+                return self._metric(metric, seen, on)
+        return seen.get(path)
+
+    def _metric(self, metric: Metric, seen: dict[str, Any], on: date) -> Any:
+        customer = seen.get("customer.id")
+        if metric.per_customer and customer is None:
+            return None
+        first = _first_day(metric, on)
+        past = [
+            (kind, each)
+            for kind, day, each in self.taken
+            if first <= day <= on and (not metric.per_customer or each.get("customer.id") == customer)
+        ]
+        if metric.kind == "count":
+            return sum(1 for kind, _ in past if kind in metric.on)
+        values = list(self._numbers(metric, [each for kind, each in past if kind in metric.on]))
+        if metric.kind == "distinct":
+            return len(set(values))
+        if metric.kind == "mean":
+            return Fraction(sum(values), len(values)) if values else None
+        return sum(values) - sum(self._numbers(metric, [each for kind, each in past if kind == metric.minus]))
+
+    def _numbers(self, metric: Metric, past: list[dict[str, Any]]) -> Iterator[Any]:
+        for each in past:
+            value = each.get(metric.of or "")
+            if isinstance(value, Amount):
+                if value.currency == metric.unit:
+                    yield round(value.minor * Fraction(each["share"], 1_000_000))
+            elif value is not None:
+                yield value
+
+
+def _first_day(metric: Metric, on: date) -> date:
+    window = metric.window
+    if window.this == "month":
+        return on.replace(day=1)
+    if window.this == "quarter":
+        return on.replace(month=[1, 1, 1, 4, 4, 4, 7, 7, 7, 10, 10, 10][on.month - 1], day=1)
+    if window.this == "year":
+        return on.replace(month=1, day=1)
+    if window.duration is None:
+        return date.min
+    if window.duration.days:
+        return on - timedelta(days=window.duration.days - 1)
+    year, month = on.year, on.month - window.duration.months
+    while month < 1:
+        year, month = year - 1, month + 12
+    return date(year, month, min(on.day, monthrange(year, month)[1])) + timedelta(days=1)
