@@ -6,7 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from services.rules.language.checks import bad_name, missing_key, not_carried_out_yet, unknown_key, wrong_shape
+from services.rules.language.checks import (
+    bad_name,
+    file_over_limit,
+    missing_key,
+    not_carried_out_yet,
+    unknown_key,
+    wrong_shape,
+)
 from services.rules.language.scope import Scope
 from services.rules.language.source import ListNode, MapNode, Node, TextNode
 
@@ -79,6 +86,15 @@ def expect_list(node: Node, scope: Scope, of: str, help: str = "") -> ListNode |
         return node
     scope.add(node.span, wrong_shape.fault(of, "a list", shape_of(node), help))
     return None
+
+
+def limited(node: ListNode | None, scope: Scope, of: str, count_max: int) -> tuple[Node, ...]:
+    """The items of a list; none of them, with the reason noted, when there are too many."""
+    items = node.items if node is not None else ()
+    if len(items) > count_max:
+        scope.add(items[count_max].span, file_over_limit.too_many(of, count_max))
+        return ()
+    return items
 
 
 def expect_map(node: Node, scope: Scope, of: str, help: str = "") -> MapNode | None:

@@ -8,6 +8,7 @@ from typing import Final
 from contracts.ruleset import Metric, Window
 from services.rules.language.checks import (
     bad_name,
+    file_over_limit,
     path_not_here,
     sum_without_amount,
     unknown_event_type,
@@ -23,6 +24,7 @@ from services.rules.language.scope import Scope
 from services.rules.language.source import Node, TextNode
 from services.rules.language.values import read_window
 
+METRICS_MAX: Final = 200
 KINDS: Final = ("sum", "count", "distinct", "mean")
 METRIC_KEYS: Final = (*KINDS, "on", "minus", "over", "per")
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
@@ -31,7 +33,10 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 def read_metrics(node: Node, scope: Scope) -> tuple[Metric, ...]:
     """All metrics; each is known to the scope from then on, a broken one too, so that its uses are not told again."""
     mapping = expect_map(node, scope, '"metrics"', "write it as: sales: {sum: deal.amount, on: deal.won}")
-    for key, value in mapping.entries if mapping else ():
+    entries = mapping.entries if mapping else ()
+    if len(entries) > METRICS_MAX:
+        scope.add(entries[METRICS_MAX][0].span, file_over_limit.too_many("metrics", METRICS_MAX))
+    for key, value in entries[:METRICS_MAX]:
         if key.text in RESERVED_NAMES:
             scope.add(key.span, bad_name.taken(key.text, "a metric"))
             continue

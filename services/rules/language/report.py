@@ -20,7 +20,8 @@ _BEFORE_CARET: Final = 40
 
 def render_problems(problems: Sequence[LocatedProblem], text: str, path: str) -> str:
     """All problems as text for people, an empty line between two; empty when there are none."""
-    lines = LINE_BREAK.split(text)
+    last_line = max((each.line for each in problems), default=1)
+    lines = LINE_BREAK.split(text, maxsplit=last_line)[:last_line]
     return "\n\n".join(_render(each, lines, path) for each in problems) + ("\n" if problems else "")
 
 

@@ -19,11 +19,12 @@ from services.rules.language.checks import (
 from services.rules.language.conditions import Place, expect_conditions
 from services.rules.language.consistency import refuse_contradictions, span_of
 from services.rules.language.event_types import read_event_types
-from services.rules.language.fields import Fields, check_name, expect_list, expect_map
+from services.rules.language.fields import Fields, check_name, expect_list, expect_map, limited
 from services.rules.language.gives import Giving, read_at_most, read_give
 from services.rules.language.scope import Scope
 from services.rules.language.source import Node, TextNode
 
+REWARDS_MAX: Final = 2_000
 REWARD_KEYS: Final = ("id", "on", "to", "when", "give", "at_most")
 LATER_KEYS: Final = ("limit", "for", "hold", "clawback", "lock_terms", "raise")
 RESERVED_IDS: Final = frozenset({RULE_EVENT, RULE_TIER, RULE_LEAD_QUALIFIED})
@@ -37,7 +38,7 @@ def read_rewards(node: Node, scope: Scope) -> tuple[Reward, ...]:
     items = expect_list(node, scope, '"rewards"', "write each after a dash: - id: welcome")
     rewards: dict[str, Reward] = {}
     meanings: dict[object, Reward] = {}
-    for item in items.items if items else ():
+    for item in limited(items, scope, "rewards", REWARDS_MAX):
         mapping = expect_map(item, scope, "a reward", "write it as: - id: welcome")
         if mapping is None:
             continue

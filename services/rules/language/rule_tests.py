@@ -15,13 +15,14 @@ from services.rules.language.checks import (
     wrong_shape,
 )
 from services.rules.language.event_types import RULE_EVENT_TYPES
-from services.rules.language.fields import Fields, expect_list, expect_map, expect_text, shape_of
+from services.rules.language.fields import Fields, expect_list, expect_map, expect_text, limited, shape_of
 from services.rules.language.literals import Literals
 from services.rules.language.located import Fault
 from services.rules.language.scope import Scope
 from services.rules.language.source import ListNode, MapNode, Node, TextNode
 from services.rules.language.values import read_amount, read_start_ms
 
+TESTS_MAX: Final = 2_000
 TEST_KEYS: Final = ("name", "given", "events", "expect", "because")
 CONTEXT_KEYS: Final = ("type", "time", "source", "id")
 """What a test's event says besides paths."""
@@ -30,7 +31,7 @@ CONTEXT_KEYS: Final = ("type", "time", "source", "id")
 def read_tests(node: Node, reward_ids: tuple[str, ...], scope: Scope) -> tuple[RuleTest, ...]:
     items = expect_list(node, scope, '"tests"', "write each after a dash: - name: …")
     tests: dict[str, RuleTest] = {}
-    for item in items.items if items else ():
+    for item in limited(items, scope, "tests", TESTS_MAX):
         mapping = expect_map(item, scope, "a test", "write it as: - name: …")
         if mapping is None:
             continue

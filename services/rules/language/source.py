@@ -27,7 +27,8 @@ from services.rules.language.located import Problems, Span
 FILE_BYTES_MAX: Final = 1_000_000
 NESTING_MAX: Final = 32
 """Levels of YAML; eight levels of conditions need about twenty."""
-NODES_MAX: Final = 100_000
+NODES_MAX: Final = 50_000
+"""A reward takes about 25: room for two thousand of them."""
 SCALAR_LENGTH_MAX: Final = 4_096
 
 LINE_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")

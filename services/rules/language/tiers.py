@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from contracts.ruleset import Condition, Tier
 from services.rules.language.checks import duplicate_id, first_tier_with_when, tier_without_when
 from services.rules.language.conditions import Place, expect_conditions
 from services.rules.language.consistency import refuse_contradictions, refuse_unreachable_tiers
-from services.rules.language.fields import Fields, check_name, expect_list, expect_map
+from services.rules.language.fields import Fields, check_name, expect_list, expect_map, limited
 from services.rules.language.scope import Scope
 from services.rules.language.source import Node, TextNode
+
+TIERS_MAX: Final = 50
 
 
 def read_tiers(node: Node, scope: Scope) -> tuple[Tier, ...]:
     """The tiers in file order; their ids are known to the scope before any condition is read."""
     items = expect_list(node, scope, '"tiers"', "write each after a dash: - id: bronze")
     read: list[tuple[TextNode, Fields]] = []
-    for item in items.items if items else ():
+    for item in limited(items, scope, "tiers", TIERS_MAX):
         mapping = expect_map(item, scope, "a tier", "write it as: - id: bronze")
         fields = Fields(mapping, scope, "a tier", ("id", "when")) if mapping else None
         id = fields.require_text("id") if fields else None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 QUOTED_LENGTH_MAX: Final = 60
 """Longer texts are cut in messages."""
 GUESSED_LENGTH_MAX: Final = 64
 """For longer names nothing is guessed: comparing costs the square of the length."""
+COMPARED_MAX: Final = 640
+"""A name is compared with so many known ones at most; there are about 600 timezones."""
 _ALIKE_MIN: Final = 0.6
 
 
@@ -28,7 +31,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like this one, or None when none is much like it."""
     if len(word) > GUESSED_LENGTH_MAX:
         return None
-    found = difflib.get_close_matches(word, list(known), n=1, cutoff=_ALIKE_MIN)
+    found = difflib.get_close_matches(word, islice(known, COMPARED_MAX), n=1, cutoff=_ALIKE_MIN)
     return found[0] if found else None
 
 

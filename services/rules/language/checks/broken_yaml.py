@@ -42,7 +42,9 @@ _MEANINGS: Final = (
     ("could not find expected ':'", "a key needs a colon and a space after it"),
     ("unexpected end of stream", "a quote is not closed"),
 )
-_LIST_IN_FLOW: Final = re.compile(r"[^\[\],{}]*[^\s\[\],{}]\s+in\s+\[")
+_LIST_IN_FLOW: Final = re.compile(r"\sin\s{1,8}\[")
+_NEAR: Final = 500
+"""How far around the place a line is looked at: files may be one line of a million characters."""
 
 
 def fault(problem: str, context: str, line: str) -> Fault:
@@ -68,11 +70,13 @@ def empty_file() -> Fault:
 
 def list_in_flow_sequence_at(line: str, column: int) -> tuple[int, int] | None:
     """Column (from 0) and length of an `x in [ … ]` inside a `[ … ]`, when that is what broke the YAML."""
-    for found in _LIST_IN_FLOW.finditer(line):
+    for found in _LIST_IN_FLOW.finditer(line, max(0, column - _NEAR), column + _NEAR):
         before = line[: found.start()]
-        opened = before.count("[") + before.count("{") - before.count("]") - before.count("}")
-        if opened > 0 and found.end() - 1 <= max(column, found.end() - 1):
-            start = found.start() + len(found.group()) - len(found.group().lstrip())
+        begin = max(before.rfind(each) for each in "[]{},") + 1
+        opened = sum(before.count(each) for each in "[{") - sum(before.count(each) for each in "]}")
+        condition = line[begin : found.start()]
+        if opened > 0 and condition.strip():
+            start = begin + len(condition) - len(condition.lstrip())
             closing = line.find("]", found.end())
             end = closing + 1 if closing >= 0 else len(line.rstrip())
             return start, end - start

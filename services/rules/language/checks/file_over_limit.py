@@ -2,7 +2,8 @@
 
 ## What it does
 
-Refuses files that are too large, too deeply nested, have too many values, or a value that is too long.
+Refuses files that are too large, too deeply nested, have too many values, metrics, tiers, rewards or tests,
+or a value that is too long.
 
 ## Why that is bad
 
@@ -40,6 +41,10 @@ def too_many_nodes(nodes_max: int) -> Fault:
 
 def too_long_text(length_max: int) -> Fault:
     return Fault(CODE, f"one value has more than {length_max:,} characters", "shorten it")
+
+
+def too_many(of: str, count_max: int) -> Fault:
+    return Fault(CODE, f"there are more than {count_max:,} {of}", "split the programme")
 
 
 def too_many_problems(problems_max: int) -> Fault:
