@@ -177,6 +177,14 @@ CATALOGUE: Final = (
         "Growing: look at the bus.",
     ),
     Metric(
+        "invariant_offenders",
+        "gauge",
+        ("rewards",),
+        "Rows that break a promise about money, up to ten, by promise: must be 0.",
+        "Not 0: the service's log names the rows; trust the transfers, which nobody can alter.",
+        {"invariant": ("trial-balance", "balances-match-transfers")},
+    ),
+    Metric(
         "mails_total",
         "counter",
         ("notify",),

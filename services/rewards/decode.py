@@ -5,6 +5,7 @@ Pure. A batch is decoded in one go; if that fails, one by one, so that each bad 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -45,8 +46,14 @@ class Decoded:
     bad: Sequence[tuple[int, Problem]]
 
 
+_DECISION_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 _decoder: Final = msgspec.json.Decoder(DecisionHead)
 _list_decoder: Final = msgspec.json.Decoder(list[DecisionHead])
+
+
+def is_decision_id(text: str) -> bool:
+    """Whether this is a UUIDv8 in the one way we write it; another spelling would be another id to derive from."""
+    return _DECISION_ID.fullmatch(text) is not None
 
 
 def decode_heads(values: Sequence[bytes]) -> Decoded:

@@ -7,7 +7,8 @@ themselves, so twelve times less goes through the database and its write-ahead l
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from typing import Final
 
@@ -44,7 +45,7 @@ def pack_facts(transfers: Sequence[TransferPosted]) -> bytes:
     return zlib.compress(b"[" + b",".join(map(encode_transfer, transfers)) + b"]", _COMPRESSION)
 
 
-def fact_records(blob: bytes, posted_ids: Set[str] | None) -> list[Record]:
+def fact_records(blob: bytes, posted_ids: AbstractSet[str] | None) -> list[Record]:
     """The records for `goodword.ledger`: key partner, `ce_*` headers, the fact as it was packed.
 
     Args:

@@ -65,7 +65,9 @@ class _PackedDumper(Dumper):
 
 for _array in (UuidArray, BigintArray, IntegerArray, TextArray, TimestamptzArray):
     # For all connections: these classes are nobody else's.
-    psycopg.adapters.register_dumper(_array, type(f"{_array.__name__}Dumper", (_PackedDumper,), {"oid": _array.array_oid}))
+    psycopg.adapters.register_dumper(
+        _array, type(f"{_array.__name__}Dumper", (_PackedDumper,), {"oid": _array.array_oid})
+    )
 
 
 class _Texts(dict[str | None, bytes]):

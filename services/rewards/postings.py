@@ -7,7 +7,6 @@ be posted is refused with its reason; nothing is skipped silently.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +17,7 @@ from contracts.facts import TransferPosted
 from contracts.ids import is_id, transfer_id
 from contracts.money import AMOUNT_MINOR_MAX, is_unit
 from services.rewards import chart
-from services.rewards.decode import DecisionHead
+from services.rewards.decode import DecisionHead, is_decision_id
 
 STAGE_GRANTED: Final = "granted"
 REVISION_MAX: Final = 2**31 - 1
@@ -29,7 +28,6 @@ TIME_MS_MAX: Final = 253_402_300_799_999
 TEXT_LENGTH_MAX: Final = 1_024
 
 _TEXT_FIELDS: Final = ("rule", "event_source", "event_id", "customer", "customer_name", "deal", "lead")
-_DECISION_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +89,7 @@ def _transfer(decision: DecisionHead, amount_minor: int, traceparent: str, poste
 
 def _fault(decision: DecisionHead) -> Problem | None:
     """The first thing wrong with a granted decision that carries an amount; the order is tested."""
-    if _DECISION_ID.fullmatch(decision.id) is None:
+    if not is_decision_id(decision.id):
         return _problem("decision-id-malformed", f"{decision.id!r} is not the UUIDv8 of a decision", "id")
     if decision.available_at_ms is not None:
         return _problem(

@@ -8,6 +8,8 @@ from pydantic import Field
 
 from runtime.settings import Settings
 
+NAME: Final = "rewards"
+"""The service, its schema and its place in metrics."""
 PORT_DEFAULT: Final = 8712
 GROUP: Final = "rewards"
 """The consumer group that posts."""

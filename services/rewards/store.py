@@ -29,8 +29,10 @@ SETUP: Final = (
     # Everything here is a few short statements; compiling them takes longer than running them.
     "SET jit = off",
     # Takes the role where the migration could make it, and is no error where it could not.
-    "SELECT set_config('role', 'goodword_rewards', false) FROM pg_roles"
-    " WHERE rolname = 'goodword_rewards' AND pg_has_role(session_user, oid, 'MEMBER')",
+    (
+        "SELECT set_config('role', 'goodword_rewards', false) FROM pg_roles"
+        " WHERE rolname = 'goodword_rewards' AND pg_has_role(session_user, oid, 'MEMBER')"
+    ),
 )
 """What each connection of the service runs first."""
 ACCOUNTS_CACHE_MAX: Final = 500_000

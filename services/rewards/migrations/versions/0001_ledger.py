@@ -202,7 +202,8 @@ CREATE FUNCTION rewards.keep_conflicts(
 WITH received AS (
     SELECT * FROM unnest(
         p_ids, p_groups, p_decisions, p_debits, p_credits, p_amounts, p_event_hashes, p_event_ats, p_revisions,
-        p_stages, p_units, p_programmes, p_rules, p_partners, p_event_sources, p_event_ids, p_customers, p_deals, p_leads
+        p_stages, p_units, p_programmes, p_rules, p_partners, p_event_sources, p_event_ids, p_customers, p_deals,
+        p_leads
     ) AS t (
         id, group_id, decision_id, debit_id, credit_id, amount_minor, event_hash, event_at, revision,
         stage, unit, programme, rule, partner, event_source, event_id, customer, deal, lead)

@@ -1,0 +1,111 @@
+"""HTTP of the rewards service: questions to the ledger. Operator's bearer key only; nothing here changes anything.
+
+GET /v1/balances                        every balance
+GET /v1/trial-balance                   per unit; `minor` must be 0
+GET /v1/statements/{account}            ?unit=… &limit=… &cursor=… &order=newest|oldest
+GET /v1/explain/{reference}             a transfer, a decision or an event; 404 when the ledger knows nothing of it
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from pydantic import SecretStr
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from contracts.errors import PermanentError, Problem
+from runtime.database import OUTAGES
+from runtime.http import bearer_key, json_response, problem_response, same_secret
+from services.rewards.reads import balances, explain, statement, trial_balance
+
+READS_MAX: Final = 4
+"""Questions answered at once; further ones wait."""
+RETRY_AFTER_S: Final = "5"
+PAGE_DEFAULT: Final = 100
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def routes(*, postgres: str, admin_key: SecretStr | None) -> list[BaseRoute]:
+    """The routes, wired."""
+    turn = asyncio.Semaphore(READS_MAX)
+
+    async def ask(question: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """In a thread with a connection of its own, so that a long answer holds up no posting."""
+        async with turn:
+            return await asyncio.to_thread(question, postgres, *arguments, **options)
+
+    async def get_balances(request: Request) -> Response:
+        return json_response({"balances": await ask(balances)})
+
+    async def get_trial_balance(request: Request) -> Response:
+        return json_response({"trial_balance": await ask(trial_balance)})
+
+    async def get_statement(request: Request) -> Response:
+        query = request.query_params
+        limit = query.get("limit", str(PAGE_DEFAULT))
+        order = query.get("order", "newest")
+        if not limit.isascii() or not limit.isdigit() or len(limit) > 9:
+            return problem_response(Problem(code="bad-limit", message="limit is a number", where="limit"), 422)
+        if order not in {"newest", "oldest"}:
+            return problem_response(Problem(code="bad-order", message="order is newest or oldest", where="order"), 422)
+        return json_response(
+            await ask(
+                statement,
+                request.path_params["account"],
+                unit=query.get("unit"),
+                limit=int(limit),
+                cursor=query.get("cursor"),
+                newest_first=order == "newest",
+            )
+        )
+
+    async def get_explanation(request: Request) -> Response:
+        reference = request.path_params["reference"]
+        explanation = await ask(explain, reference)
+        if explanation is None:
+            problem = Problem(
+                code="nothing-known",
+                message=f"the ledger knows no transfer, decision or event {reference}",
+                help="an event is named by source/id; one that was just sent may take a moment",
+            )
+            return problem_response(problem, 404)
+        return json_response(explanation)
+
+    guard = _guard(admin_key)
+    return [
+        Route("/v1/balances", guard(get_balances), methods=["GET"]),
+        Route("/v1/trial-balance", guard(get_trial_balance), methods=["GET"]),
+        # Ids may hold slashes, in addresses and in events alike.
+        Route("/v1/statements/{account:path}", guard(get_statement), methods=["GET"]),
+        Route("/v1/explain/{reference:path}", guard(get_explanation), methods=["GET"]),
+    ]
+
+
+def _guard(admin_key: SecretStr | None) -> Callable[[Endpoint], Endpoint]:
+    """Ask for the operator's key; a mistake of the caller is 422, an outage 503."""
+
+    def wrap(endpoint: Endpoint) -> Endpoint:
+        async def guarded(request: Request) -> Response:
+            if admin_key is None or not same_secret(bearer_key(request), admin_key.get_secret_value()):
+                problem = Problem(
+                    code="key-refused",
+                    message="this needs the operator's key",
+                    help="send it as Authorization: Bearer …; the service takes it from GOODWORD_ADMIN_KEY",
+                )
+                return problem_response(problem, 401, {"WWW-Authenticate": "Bearer"})
+            try:
+                return await endpoint(request)
+            except PermanentError as error:
+                return problem_response(error.problem, 422)
+            except OUTAGES as error:
+                problem = Problem(code="unavailable", message=f"PostgreSQL is away: {error}", help="ask again")
+                return problem_response(problem, 503, {"Retry-After": RETRY_AFTER_S})
+
+        return guarded
+
+    return wrap

@@ -1,0 +1,143 @@
+"""The composition root of the rewards service: which parts it has, and how they are wired.
+
+The parts start in this order and stop in reverse: bus and schema, database, writer, relay, the two consumers,
+housekeeping.
+Consumers stop before the writer that they wait for, and the relay publishes what it has in hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from contracts.topics import DECISIONS, TOPICS
+from runtime import log
+from runtime.bus.consumer import Consumer, Retry
+from runtime.bus.dead_letters import DeadLetters, DlqLimit
+from runtime.bus.open import open_bus
+from runtime.bus.port import Bus
+from runtime.clock import Clock, SystemClock
+from runtime.database import Database
+from runtime.metrics import Metrics
+from runtime.migrations import migrate
+from runtime.service import App, serve
+from services.rewards import api
+from services.rewards.archive import ArchiveOwner
+from services.rewards.handlers import PostingOwner
+from services.rewards.observe import Housekeeping, RewardsObserver
+from services.rewards.outbox import Relay
+from services.rewards.settings import GROUP, GROUP_ARCHIVE, NAME, RewardsSettings
+from services.rewards.store import SETUP, Ledger, Posted
+from services.rewards.writer import Writer
+
+
+async def run() -> int:
+    """The whole process: settings from the environment, serve until a signal. Returns the exit code."""
+    settings = RewardsSettings()
+    log.configure(NAME, level=settings.log_level, as_json=settings.log_json)
+    bus = open_bus(kafka=settings.kafka, postgres=settings.postgres, client=NAME)
+    app = build_app(settings, clock=SystemClock(), bus=bus)
+    return await serve(app, host=settings.host, port=settings.http_port)
+
+
+def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
+    """The service, wired and not started; `bus` is not started either."""
+    metrics = Metrics(NAME)
+    observer = RewardsObserver(metrics)
+    database = Database(
+        settings.postgres,
+        application=NAME,
+        # Each writer and the archive have one in hand; the rest is for gauges and checks.
+        connections_max=settings.rewards_writers_max + 4,
+        setup=SETUP,
+    )
+    relay = Relay(
+        settings.postgres,
+        bus,
+        setup=SETUP,
+        poll_s=settings.rewards_relay_poll_ms / 1_000,
+        transfers_max=settings.rewards_relay_transfers_max,
+    )
+
+    def posted(result: Posted) -> None:
+        observer.posted(result)
+        relay.wake()
+
+    writer = Writer(
+        Ledger(database),
+        writers_max=settings.rewards_writers_max,
+        posting_transfers_max=settings.rewards_posting_transfers_max,
+        on_posted=posted,
+    )
+    dead_letters = DeadLetters(
+        bus,
+        limit=DlqLimit(share_max_ppm=settings.dlq_share_max_ppm, run_max=settings.dlq_run_max),
+        clock=clock,
+        on_reject=observer.rejected,
+    )
+    retry = Retry(wait_ms_max=settings.retry_wait_ms_max, retries_max=settings.retries_max)
+    consumer = Consumer(
+        bus,
+        DECISIONS.name,
+        GROUP,
+        PostingOwner(writer=writer, dead_letters=dead_letters, clock=clock),
+        retry=retry,
+        batch_records_max=settings.batch_records_max,
+        batch_bytes_max=settings.batch_bytes_max,
+        clock=clock,
+        on_retry=observer.retried,
+        on_batch=observer.handled,
+    )
+    archive = Consumer(
+        bus,
+        DECISIONS.name,
+        GROUP_ARCHIVE,
+        ArchiveOwner(database=database, clock=clock),
+        retry=retry,
+        batch_records_max=settings.batch_records_max,
+        batch_bytes_max=settings.batch_bytes_max,
+        clock=clock,
+        on_retry=observer.retried,
+    )
+    return App(
+        name=NAME,
+        metrics=metrics,
+        routes=api.routes(postgres=settings.postgres, admin_key=settings.admin_key),
+        checks={"bus": bus.check, "postgres": database.check},
+        components=[
+            _Foundation(settings, bus),
+            database,
+            writer,
+            relay,
+            consumer,
+            archive,
+            Housekeeping(
+                metrics,
+                consumer=consumer,
+                database=database,
+                lag_every_s=settings.rewards_lag_every_s,
+                trial_balance_every_s=settings.rewards_trial_balance_every_s,
+                audit_every_s=settings.rewards_audit_every_s,
+            ),
+        ],
+    )
+
+
+class _Foundation:
+    """The bus with its topics, and the schema: what the rest stands on."""
+
+    name = "bus"
+
+    def __init__(self, settings: RewardsSettings, bus: Bus) -> None:
+        self._settings = settings
+        self._bus = bus
+
+    async def start(self) -> None:
+        await self._bus.start()
+        await self._bus.ensure_topics(TOPICS, self._settings.partitions)
+        await asyncio.to_thread(migrate, self._settings.postgres, NAME)
+
+    async def wait(self) -> None:
+        await asyncio.Event().wait()
+
+    async def stop(self) -> None:
+        await self._bus.close()

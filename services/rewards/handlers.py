@@ -1,0 +1,71 @@
+"""The posting consumer: read, decide what to post, post, commit.
+
+Promises: the offset of a batch is committed after its postings are durable and its bad records are in the dead
+letters, so nothing is lost; redelivered decisions are dropped by id, so nothing is posted twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from contracts.errors import Problem
+from contracts.facts import TransferPosted
+from runtime.bus.port import Batch, Headers, Received
+from runtime.clock import Clock
+from services.rewards.decode import decode_heads
+from services.rewards.postings import plan_transfers
+
+
+class DeadLetterBox(Protocol):
+    """What of `runtime.bus.dead_letters` is used here."""
+
+    async def reject_all(self, topic: str, partition: int, rejected: Sequence[tuple[Received, Problem]]) -> None: ...
+
+
+class Poster(Protocol):
+    """What of `services.rewards.writer` is used here."""
+
+    async def post(self, transfers: Sequence[TransferPosted]) -> None: ...
+
+
+class PostingOwner:
+    """Owner of partitions of the decisions, for `runtime.bus.consumer`."""
+
+    def __init__(self, *, writer: Poster, dead_letters: DeadLetterBox, clock: Clock) -> None:
+        self._writer = writer
+        self._dead_letters = dead_letters
+        self._clock = clock
+
+    async def assigned(self, topic: str, partition: int) -> int | None:
+        """At the group's committed offset: the ledger itself knows what it has."""
+        return None
+
+    async def handle(self, batch: Batch) -> None:
+        records = batch.records
+        decoded = decode_heads([record.value for record in records])
+        traceparents = [
+            _traceparent(records[index].headers) if decision.granted else ""
+            for index, decision in zip(decoded.indexes, decoded.decisions, strict=True)
+        ]
+        plan = plan_transfers(decoded.decisions, traceparents, posted_at_ms=self._clock.now_ms())
+        rejected = [*decoded.bad, *((decoded.indexes[index], problem) for index, problem in plan.refused)]
+        await self._dead_letters.reject_all(
+            batch.topic, batch.partition, [(records[index], problem) for index, problem in sorted(rejected, key=_index)]
+        )
+        await self._writer.post(plan.transfers)
+        await batch.commit()
+
+    async def revoked(self, topic: str, partition: int) -> None:
+        """Nothing is kept per partition."""
+
+
+def _traceparent(headers: Headers) -> str:
+    for name, value in headers:
+        if name == "ce_traceparent":
+            return value.decode("ascii", "replace")
+    return ""
+
+
+def _index(rejected: tuple[int, Problem]) -> int:
+    return rejected[0]

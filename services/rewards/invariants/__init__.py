@@ -1,0 +1,15 @@
+"""What must hold of the ledger at every moment, checked in production as well as in tests.
+
+Each is a small class with a name, what it means when it is broken, and a check that gives up to ten offenders.
+A check is one statement, so it sees one moment however much is posted meanwhile.
+"""
+
+from typing import Final
+
+from services.rewards.invariants.balances_match import BalancesMatch
+from services.rewards.invariants.invariant import Invariant, Offender
+from services.rewards.invariants.sums_to_zero import SumsToZero
+
+INVARIANTS: Final[tuple[Invariant, ...]] = (SumsToZero(), BalancesMatch())
+
+__all__ = ["INVARIANTS", "BalancesMatch", "Invariant", "Offender", "SumsToZero"]

@@ -1,0 +1,135 @@
+"""What the rewards service shows of itself: the metrics of the catalogue, and the invariants as gauges."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Awaitable, Callable
+
+from contracts.errors import TransientError
+from contracts.topics import DECISIONS
+from runtime import log
+from runtime.bus.consumer import Consumer
+from runtime.bus.port import Batch
+from runtime.database import OUTAGES, Database
+from runtime.metrics import Metrics
+from services.rewards.invariants import BalancesMatch, Invariant, SumsToZero
+from services.rewards.store import Posted
+
+logger = log.get(__name__)
+
+
+class RewardsObserver:
+    """Feeds the metrics; called for each batch or posting, never for each transfer."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._batch_records = metrics.histogram("batch_records")
+        self._batch_seconds = metrics.histogram("batch_duration_seconds")
+        self._retries = metrics.counter("retries_total")
+        self._dead_letters = metrics.counter("dlq_records_total")
+        self._transfers = metrics.counter("transfers_total")
+        self._refused = metrics.counter("postings_refused_total")
+        self._duplicates = metrics.counter("duplicates_total")
+        self._dead_letters.labels(DECISIONS.name)
+
+    def handled(self, batch: Batch, seconds: float) -> None:
+        self._batch_records.observe(len(batch.records))
+        self._batch_seconds.observe(seconds)
+
+    def retried(self, error: Exception) -> None:
+        self._retries.inc()
+
+    def rejected(self, topic: str) -> None:
+        self._dead_letters.labels(topic).inc()
+
+    def posted(self, posted: Posted) -> None:
+        for stage, count in posted.by_stage.items():
+            self._transfers.labels(stage).inc(count)
+        self._duplicates.inc(posted.duplicates)
+        self._refused.labels("conflict").inc(posted.conflicts)
+        self._refused.labels("refused").inc(posted.refused)
+
+
+class Housekeeping:
+    """Renews gauges, each in its own rhythm; a component of `runtime.service`.
+
+    An outage skips a round: the readiness check tells of it, and a gauge that could not be read keeps its value.
+    """
+
+    name = "housekeeping"
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        *,
+        consumer: Consumer,
+        database: Database,
+        lag_every_s: float,
+        trial_balance_every_s: float,
+        audit_every_s: float,
+    ) -> None:
+        self._lag_records = metrics.gauge("bus_lag_records").labels(DECISIONS.name)
+        self._lag_seconds = metrics.gauge("bus_lag_seconds").labels(DECISIONS.name)
+        self._trial_balance = metrics.gauge("trial_balance_minor")
+        self._outbox = metrics.gauge("outbox_pending_batches")
+        self._offenders = metrics.gauge("invariant_offenders")
+        self._consumer = consumer
+        self._database = database
+        self._rounds: tuple[tuple[float, Callable[[], Awaitable[None]]], ...] = (
+            (lag_every_s, self.measure_lag),
+            (trial_balance_every_s, self.draw_trial_balance),
+            (audit_every_s, self.audit),
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        # What lives from here on is not looked at by the garbage collector again.
+        gc.freeze()
+        self._tasks = [asyncio.create_task(self._every(seconds, work)) for seconds, work in self._rounds]
+
+    async def wait(self) -> None:
+        await asyncio.gather(*self._tasks)
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def measure_lag(self) -> None:
+        lag = await self._consumer.lag()
+        self._lag_records.set(lag.records)
+        self._lag_seconds.set(lag.seconds)
+        rows = await self._database.fetch_all("SELECT count(*) FROM rewards.outbox")
+        self._outbox.set(rows[0][0])
+
+    async def draw_trial_balance(self) -> None:
+        for unit, minor in await self._database.fetch_all(
+            "SELECT unit, sum(minor) FROM rewards.balances GROUP BY unit"
+        ):
+            self._trial_balance.labels(unit).set(int(minor))
+        await self._check(SumsToZero())
+
+    async def audit(self) -> None:
+        await self._check(BalancesMatch())
+
+    async def _check(self, invariant: Invariant) -> None:
+        async with self._database.connection() as connection:
+            offenders = await invariant.check(connection)
+        self._offenders.labels(invariant.name).set(len(offenders))
+        for offender in offenders:
+            logger.error(
+                "invariant broken",
+                invariant=invariant.name,
+                means=invariant.broken_means,
+                where=offender.where,
+                expected_minor=offender.expected_minor,
+                found_minor=offender.found_minor,
+            )
+
+    async def _every(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await work()
+            except (TransientError, *OUTAGES) as error:
+                logger.warning("gauges not renewed", work=work.__name__, reason=str(error))
+            await asyncio.sleep(seconds)

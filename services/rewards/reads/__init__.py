@@ -1,0 +1,25 @@
+"""What can be asked of the ledger: one module per question, used by the HTTP API and the command line alike.
+
+Every function takes the URL of the database, or a connection of `open_ledger`. Each answer is of one moment, however
+much is posted meanwhile. Answers are plain dictionaries, as they are printed by `--json`.
+"""
+
+from services.rewards.reads.balances import Balance, TrialBalance, balances, trial_balance
+from services.rewards.reads.connect import open_ledger
+from services.rewards.reads.explain import Explanation, explain
+from services.rewards.reads.statement import Posting, Statement, statement
+from services.rewards.reads.transfers import Transfer
+
+__all__ = [
+    "Balance",
+    "Explanation",
+    "Posting",
+    "Statement",
+    "Transfer",
+    "TrialBalance",
+    "balances",
+    "explain",
+    "open_ledger",
+    "statement",
+    "trial_balance",
+]

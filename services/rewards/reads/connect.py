@@ -1,0 +1,34 @@
+"""One moment of the ledger to read from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+
+Connection = psycopg.Connection[TupleRow]
+Source = str | Connection
+"""The URL of the database, or a connection that `open_ledger` gave."""
+
+
+@contextmanager
+def open_ledger(postgres: str) -> Iterator[Connection]:
+    """A read-only connection that sees one moment of the ledger, the one of its first question."""
+    with psycopg.connect(postgres, application_name="goodword-ledger-reads", connect_timeout=5) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        yield connection
+
+
+@contextmanager
+def reading(source: Source) -> Iterator[psycopg.Cursor[dict[str, Any]]]:
+    """A cursor of dictionaries on either."""
+    if isinstance(source, str):
+        with open_ledger(source) as connection, reading(connection) as cursor:
+            yield cursor
+    else:
+        with source.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+            yield cursor
