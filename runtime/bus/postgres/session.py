@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from runtime.bus.commits import Commits
 from runtime.bus.port import PartitionLost, Received
 from runtime.bus.postgres import frames
 from runtime.bus.postgres.link import Connection, connect, reason
@@ -40,8 +41,7 @@ class Session:
         self._reader = reader
         self._group_id = group_id
         self._topic_id = topic_id
-        self._commits: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._commits = Commits(self._write_commits)
         self.broken = asyncio.Event()
 
     @classmethod
@@ -103,30 +103,14 @@ class Session:
         """Durable when it returns; commits of several partitions share one transaction. Raises PartitionLost."""
         if self.broken.is_set():
             raise PartitionLost("the connection that held the partition has ended")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._commits.append((partition, next_offset, done))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write_commits())
-        await done
+        await self._commits.commit(partition, next_offset)
 
-    async def _write_commits(self) -> None:
-        while self._commits:
-            commits, self._commits = self._commits, []
-            error: PartitionLost | None = None
-            newest = {partition: next_offset for partition, next_offset, _ in commits}
-            try:
-                await self._owner.execute(_COMMIT, (self._group_id, list(newest), list(newest.values())))
-            except OUTAGES as outage:
-                self.broken.set()
-                error = PartitionLost(f"the connection that held the partition has ended: {reason(outage)}")
-            for _, _, done in commits:
-                if done.done():
-                    continue
-                if error is None:
-                    done.set_result(None)
-                else:
-                    done.set_exception(error)
-        self._writing = None
+    async def _write_commits(self, newest: dict[int, int]) -> None:
+        try:
+            await self._owner.execute(_COMMIT, (self._group_id, list(newest), list(newest.values())))
+        except OUTAGES as error:
+            self.broken.set()
+            raise PartitionLost(f"the connection that held the partition has ended: {reason(error)}") from error
 
     async def _tell_group(self) -> None:
         await self._owner.execute("SELECT pg_notify('bus', %s)", (f"g{self._group_id}",))

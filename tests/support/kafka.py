@@ -1,0 +1,224 @@
+"""A real Apache Kafka for tests: one KRaft node that can be stopped, killed and started on the same port and data.
+
+From Docker where it answers, else from Maven's jars where Java is, else a reason to skip. GOODWORD_TEST_KAFKA forces one of
+`docker`, `maven`, `off`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+KAFKA_VERSION = "4.1.0"
+IMAGE = f"apache/kafka:{KAFKA_VERSION}"
+START_S_MAX = 90.0
+CLUSTER_ID = "5L6g3nShT-eMCtK--X86sw"
+
+SETTINGS = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "auto.create.topics.enable": "false",
+}
+
+
+class KafkaUnavailable(Exception):
+    """No Kafka can be had here; the message says why."""
+
+
+class KafkaServer(ABC):
+    """One broker. Blocking: from a coroutine, call it through `asyncio.to_thread`."""
+
+    def __init__(self) -> None:
+        self.port = _free_port()
+        self.servers = f"127.0.0.1:{self.port}"
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start, first or again, and return when the broker answers."""
+
+    @abstractmethod
+    def kill(self) -> None:
+        """SIGKILL."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop it and take its data away."""
+
+    def _wait_ready(self) -> None:
+        """Until the broker answers ApiVersions; a bound port alone is Docker's proxy, not Kafka."""
+        deadline = time.monotonic() + START_S_MAX
+        request = bytes.fromhex("0000000e" "0012" "0000" "00000001" "0004") + b"test"
+        while time.monotonic() < deadline:
+            try:
+                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe:
+                    probe.sendall(request)
+                    if probe.recv(8):
+                        return
+            except OSError:
+                pass
+            time.sleep(0.1)
+        raise KafkaUnavailable(f"Kafka did not answer on {self.servers} within {START_S_MAX:g} s")
+
+
+class DockerKafka(KafkaServer):
+    def __init__(self) -> None:
+        super().__init__()
+        os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+        from testcontainers.core.container import DockerContainer
+
+        settings = {
+            **SETTINGS,
+            "controller.quorum.voters": "1@localhost:9093",
+            "listeners": "PLAINTEXT://:9092,CONTROLLER://:9093",
+            "advertised.listeners": f"PLAINTEXT://{self.servers}",
+        }
+        self._container = DockerContainer(IMAGE).with_bind_ports(9092, self.port).with_env("CLUSTER_ID", CLUSTER_ID)
+        self._container.with_env("KAFKA_HEAP_OPTS", "-Xmx512m -Xms256m")
+        for name, value in settings.items():
+            self._container.with_env("KAFKA_" + name.upper().replace(".", "_"), value)
+        self._is_made = False
+
+    def start(self) -> None:
+        if self._is_made:
+            self._container.get_wrapped_container().start()
+        else:
+            self._container.start()
+            self._is_made = True
+        self._wait_ready()
+
+    def kill(self) -> None:
+        self._container.get_wrapped_container().kill(signal="SIGKILL")
+        self._container.get_wrapped_container().wait()
+
+    def close(self) -> None:
+        if self._is_made:
+            self._container.stop(force=True)
+
+
+class MavenKafka(KafkaServer):
+    def __init__(self) -> None:
+        super().__init__()
+        self._jars = _jars()
+        self._folder = Path(tempfile.mkdtemp(prefix="goodword-kafka-"))
+        controller_port = _free_port()
+        settings = {
+            **SETTINGS,
+            "controller.quorum.voters": f"1@localhost:{controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller_port}",
+            "advertised.listeners": f"PLAINTEXT://{self.servers}",
+            "log.dirs": str(self._folder / "data"),
+        }
+        self._properties = self._folder / "server.properties"
+        self._properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties)).wait()
+
+    def start(self) -> None:
+        self._process = self._java("kafka.Kafka", str(self._properties))
+        self._wait_ready()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def close(self) -> None:
+        self.kill()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _java(self, *arguments: str) -> subprocess.Popen[bytes]:
+        with (self._folder / "kafka.log").open("ab") as log:
+            return subprocess.Popen(
+                ["java", "-Xmx512m", "-Xms256m", "-cp", f"{self._jars}/*", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+
+def make_kafka() -> KafkaServer:
+    """A broker that is started. Raises KafkaUnavailable with the reason."""
+    forced = os.environ.get("GOODWORD_TEST_KAFKA", "")
+    if forced == "off":
+        raise KafkaUnavailable("GOODWORD_TEST_KAFKA=off")
+    reasons: list[str] = []
+    for name, kind in (("docker", DockerKafka), ("maven", MavenKafka)):
+        if forced and forced != name:
+            continue
+        missing = _missing(name)
+        if missing:
+            reasons.append(missing)
+            continue
+        server = kind()
+        server.start()
+        return server
+    raise KafkaUnavailable("no Kafka here: " + "; ".join(reasons))
+
+
+def _missing(name: str) -> str:
+    if name == "docker":
+        if shutil.which("docker") is None:
+            return "docker is not installed"
+        answer = subprocess.run(
+            ["docker", "info"], capture_output=True, check=False, timeout=30, stdin=subprocess.DEVNULL
+        )
+        return "" if answer.returncode == 0 else "the Docker engine does not answer"
+    for program in ("java", "mvn"):
+        if shutil.which(program) is None:
+            return f"{program} is not installed"
+    return ""
+
+
+def _jars() -> Path:
+    """Kafka's jars, from Maven, kept for the next time."""
+    folder = Path.home() / ".cache" / "goodword" / f"kafka-{KAFKA_VERSION}"
+    if any(folder.glob("kafka_2.13-*.jar")):
+        return folder
+    with tempfile.TemporaryDirectory() as project:
+        pom = Path(project) / "pom.xml"
+        dependencies = "".join(
+            f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>"
+            "</dependency>"
+            for group, artifact, version in (
+                ("org.apache.kafka", "kafka_2.13", KAFKA_VERSION),
+                ("org.slf4j", "slf4j-simple", "1.7.36"),
+            )
+        )
+        pom.write_text(
+            "<project><modelVersion>4.0.0</modelVersion><groupId>goodword</groupId><artifactId>test-kafka</artifactId>"
+            f"<version>1</version><dependencies>{dependencies}</dependencies></project>"
+        )
+        done = subprocess.run(
+            ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={folder}"],
+            capture_output=True,
+            check=False,
+            timeout=300,
+            stdin=subprocess.DEVNULL,
+        )
+    if done.returncode != 0:
+        raise KafkaUnavailable(f"Maven could not fetch Kafka: {done.stdout.decode(errors='replace')[-500:]}")
+    return folder
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
