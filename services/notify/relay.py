@@ -133,6 +133,11 @@ class RelayConnection:
         )
         self._smtp = smtp
         await smtp.connect()
+        if smtp.is_ehlo_or_helo_needed:
+            try:
+                await smtp.ehlo()
+            except aiosmtplib.SMTPHeloError:
+                await smtp.helo()
         return smtp
 
 
