@@ -77,8 +77,10 @@ def _read_percent_of(fields: Fields, on: tuple[str, ...], scope: Scope) -> Given
         return None
     if isinstance(percent, MapNode):
         details = Fields(percent, scope, "a lookup", ("by", "values", "otherwise"), LATER_KEYS)
-        return _read_lookup(details, scope, _Percent(base or "deal.amount", scope))
-    return _Percent(base or "deal.amount", scope)(percent)
+        lookup = _read_lookup(details, scope, _Percent(base or "deal.amount", scope))
+        return lookup if base is not None else None
+    given = _Percent(base or "deal.amount", scope)(percent)
+    return given if base is not None else None
 
 
 def _read_base(fields: Fields, on: tuple[str, ...], scope: Scope) -> str | None:
@@ -144,10 +146,11 @@ def _read_lookup(fields: Fields, scope: Scope, read_given: _Percent | _AmountOrP
     if isinstance(by, ListNode):
         scope.add(fields.keys["by"].span, not_carried_out_yet.fault("by: several paths"))
         return None
+    if any(key.text in LATER_KEYS for key, _ in fields.node.entries):
+        return None  # Told already; what else is in it belongs to a later form of lookups.
     path = _read_by(by, scope) if by is not None else None
     if "values" not in fields.keys:
-        if not any(key.text in LATER_KEYS for key, _ in fields.node.entries):
-            scope.add(fields.node.span, missing_key.fault("values", "a lookup"))
+        scope.add(fields.node.span, missing_key.fault("values", "a lookup"))
         return None
     node = fields.get("values")
     mapping = expect_map(node, scope, '"values"', "write it as {bronze: 5, silver: 7.5}") if node is not None else None

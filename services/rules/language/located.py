@@ -112,6 +112,10 @@ class Problems:
         if len(self._found) >= PROBLEMS_MAX:
             raise TooManyProblemsError
 
+    @property
+    def count(self) -> int:
+        return len(self._found)
+
     def in_file_order(self) -> list[LocatedProblem]:
         return [self._found[key] for key in sorted(self._found)]
 

@@ -16,7 +16,7 @@ from services.rules.language.checks import (
     wrong_metric,
     wrong_type,
 )
-from services.rules.language.event_types import read_event_types
+from services.rules.language.event_types import RULE_EVENT_TYPES, read_event_types
 from services.rules.language.fields import NAME_LENGTH_MAX, Fields, expect_map
 from services.rules.language.located import Fault
 from services.rules.language.paths import RESERVED_NAMES, TYPE_WORDS, can_be_in, known_path
@@ -111,9 +111,9 @@ def _read_minus(kind: str, of: str | None, fields: Fields, scope: Scope) -> str 
     node = fields.text("minus")
     if node is None:
         return None
-    if node.text != "deal.refunded":
-        scope.add(node.span, unknown_event_type.fault(node.text, ("deal.refunded",)))
-    elif kind != "sum" or of not in (None, "deal.amount"):
+    if node.text not in RULE_EVENT_TYPES:
+        scope.add(node.span, unknown_event_type.fault(node.text, RULE_EVENT_TYPES))
+    elif kind != "sum" or of not in (None, "deal.amount") or node.text != "deal.refunded":
         scope.add(fields.keys["minus"].span, wrong_metric.minus())
     return node.text
 

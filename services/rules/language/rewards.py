@@ -44,13 +44,16 @@ def read_rewards(node: Node, scope: Scope) -> tuple[Reward, ...]:
             continue
         fields = Fields(mapping, scope, "a reward", REWARD_KEYS, LATER_KEYS)
         id = fields.require_text("id")
+        problems_before = scope.problems.count
         reward = _read_reward(id, fields, scope)
         if id is None or not _is_free(id, rewards, scope):
             continue
         rewards[id.text] = reward
+        if scope.problems.count > problems_before:
+            continue  # What was not read cannot be compared.
         meaning = (reward.on, reward.to, reward.give, reward.at_most, _meaning(reward.when))
         same = meanings.setdefault(meaning, reward)
-        if same is not reward and reward.on and reward.give is not _NOTHING_READ:
+        if same is not reward:
             scope.add(id.span, duplicate_rule.fault(id.text, same.id, same.line))
     return tuple(rewards.values())
 

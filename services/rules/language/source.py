@@ -121,7 +121,9 @@ def _span_at(text: str, offset: int) -> Span:
 
 
 def _note_broken_yaml(error: yaml.MarkedYAMLError, lines: list[str], problems: Problems) -> None:
-    mark = error.problem_mark or error.context_mark
+    # Of a quote that is never closed the parser finds the end of the file: its beginning is what has to be mended.
+    is_open_quote = "quoted scalar" in (error.context or "")
+    mark = (error.context_mark if is_open_quote else None) or error.problem_mark or error.context_mark
     line = mark.line if mark else 0
     column = mark.column if mark else 0
     # At the end of the file the parser points after the last line: point at the last thing written instead.

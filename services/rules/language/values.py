@@ -144,7 +144,8 @@ def read_window(text: str) -> Window | Fault:
         return Window(this=cast("Literal['month', 'quarter', 'year']", text.removeprefix("this ")))
     duration = read_duration(text)
     if isinstance(duration, Fault):
-        return unreadable_value.fault(text, "a window", "write it like 12 months, 90 days or this quarter")
+        help = "a week is 7 days" if "week" in text else "write it like 12 months, 90 days or this quarter"
+        return unreadable_value.fault(text, "a window", help)
     return Window(duration=duration)
 
 
@@ -174,10 +175,13 @@ def read_day_or_time(text: str, zone: ZoneInfo | None) -> Day | Moment | Fault:
 
 def read_start_ms(text: str, zone: ZoneInfo | None) -> int | Fault:
     """A time, or a day's first moment, in milliseconds since 1970 in UTC."""
-    when = read_day_or_time(text if "T" in text else f"{text}T00:00:00", zone)
+    when = read_day_or_time(text, zone)
+    if isinstance(when, Day):
+        when = read_day_or_time(f"{text}T00:00:00", zone)
     if isinstance(when, Moment):
         return when.time_ms
-    return when if isinstance(when, Fault) else unreadable_value.fault(text, "a date or time", "")
+    assert isinstance(when, Fault)
+    return when
 
 
 @lru_cache(maxsize=1)

@@ -31,7 +31,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word most like this one, or None when none is much like it."""
     if len(word) > GUESSED_LENGTH_MAX:
         return None
-    found = difflib.get_close_matches(word, islice(known, COMPARED_MAX), n=1, cutoff=_ALIKE_MIN)
+    words = list(islice(known, COMPARED_MAX))
+    letters = sorted(word)
+    swapped = next((each for each in words if len(each) == len(word) and sorted(each) == letters), None)
+    if swapped:
+        return swapped
+    found = difflib.get_close_matches(word, words, n=1, cutoff=_ALIKE_MIN)
     return found[0] if found else None
 
 

@@ -30,4 +30,5 @@ CODE = "unknown-tier"
 
 
 def fault(name: str, known: Sequence[str]) -> Fault:
-    return Fault(CODE, f"there is no tier {quoted(name)}", did_you_mean(name, known, f"there are {listed(known)}"))
+    there_are = f"there are {listed(known)}" if known else "this programme has no tiers"
+    return Fault(CODE, f"there is no tier {quoted(name)}", did_you_mean(name, known, there_are))
