@@ -1,0 +1,101 @@
+"""One undisturbed run per session; every disturbed run must end like it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.faults.outcome import Outcome
+from tests.support import crm
+from tests.support.kafka import KafkaServer, KafkaUnavailable, make_kafka
+from tests.support.stack import UpStack
+
+PROGRAMME_FILE = Path(__file__).resolve().parents[3] / "examples" / "crm-pipeline" / "programme.yaml"
+ENVIRONMENT = {
+    # The rows are years old, and these runs want mails.
+    "GOODWORD_NOTIFY_FACTS_AGE_MAX_DAYS": "100000",
+    "GOODWORD_NOTIFY_ADDRESS_GRACE_S": "600",
+    # A server that was killed is back in seconds; more patience than the supervisor's own restart needs.
+    "GOODWORD_RETRY_WAIT_MS_MAX": "1000",
+}
+
+
+@pytest.fixture(scope="session")
+def seed() -> int:
+    """GOODWORD_SEED repeats a failure."""
+    chosen = int(os.environ.get("GOODWORD_SEED", "0")) or random.randrange(1, 1_000_000)
+    print(f"\nfault seed: GOODWORD_SEED={chosen}")
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def first_pass(tmp_path_factory: pytest.TempPathFactory, seed: int) -> Path:
+    """All events in order, each partner's profile first, 10 % of the events once more somewhere later."""
+    rng = random.Random(seed)
+    events = crm.events(seed)
+    partners = sorted({event["data"]["partner"] for event in events})
+    lines: list[dict[str, Any]] = [profile(partner, events[0]["time"]) for partner in partners]
+    again: list[dict[str, Any]] = []
+    for event in events:
+        lines.append(event)
+        if rng.random() < 0.1:
+            again.append(event)
+        if again and rng.random() < 0.1:
+            lines.append(again.pop(rng.randrange(len(again))))
+    return write(tmp_path_factory.mktemp("events") / "first.ndjson", lines + again)
+
+
+@pytest.fixture(scope="session")
+def second_pass(tmp_path_factory: pytest.TempPathFactory, first_pass: Path, seed: int) -> Path:
+    """The same lines in batches of another order."""
+    lines = first_pass.read_text().splitlines()
+    batches = [lines[start : start + 500] for start in range(0, len(lines), 500)]
+    random.Random(seed + 1).shuffle(batches)
+    target = tmp_path_factory.mktemp("events") / "second.ndjson"
+    target.write_text("".join(f"{line}\n" for batch in batches for line in batch))
+    return target
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, first_pass: Path) -> Outcome:
+    """What the first pass gives when nothing happens to it."""
+    stack = UpStack(tmp_path_factory.mktemp("calm") / "data", ENVIRONMENT)
+    stack.start()
+    try:
+        stack.run("rules", "publish", str(PROGRAMME_FILE))
+        stack.run("events", "import", str(first_pass), "--wait")
+        outcome = Outcome.of(stack)
+    finally:
+        stack.stop()
+    assert outcome.balances
+    assert outcome.mails["sent"] > 0
+    return outcome
+
+
+@pytest.fixture
+def kafka() -> Iterator[KafkaServer]:
+    """A broker of the test's own: its log goes with the database of one run."""
+    try:
+        server = make_kafka()
+    except KafkaUnavailable as why:
+        pytest.skip(str(why))
+    yield server
+    server.close()
+
+
+def profile(partner: str, time: str) -> dict[str, Any]:
+    address = {"name": partner.replace("-", " ").title(), "email": f"{partner}@example.com", "status": "active"}
+    data = {"programme": crm.PROGRAMME, "partner": partner, "profile": address}
+    head = {"specversion": "1.0", "type": "partner.registered", "source": crm.SOURCE, "id": f"profile-{partner}"}
+    return head | {"time": time, "data": data}
+
+
+def write(path: Path, events: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(f"{json.dumps(event)}\n" for event in events))
+    return path

@@ -1,0 +1,150 @@
+"""Kill -9 of everything, at random moments, on both buses: the ledger ends equal to the cent.
+
+Aim: balances, tiers and decisions of a disturbed run equal those of the undisturbed one; a mail reaches the sink at
+most once, and those whose fate is not known are listed. Method: the events go through the front door twice, the
+second time in other batches, while a thread kills one victim after the other; the supervisor brings them back. The
+seed is printed: GOODWORD_SEED repeats the order of victims and pauses (not the scheduler's luck).
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Self
+
+import pytest
+
+from tests.integration.faults.conftest import ENVIRONMENT, PROGRAMME_FILE
+from tests.integration.faults.outcome import Outcome
+from tests.support.kafka import KafkaServer
+from tests.support.stack import SERVICES, UpStack
+
+PAUSE_S = (1.5, 5.0)
+"""Between two kills: long enough that something gets done, and below the supervisor's patience."""
+
+
+class Chaos:
+    """Kills victims one after the other until told to stop; every victim at least once."""
+
+    def __init__(self, rng: random.Random, victims: dict[str, Callable[[], None]]) -> None:
+        self._rng = rng
+        self._victims = victims
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="chaos")
+        self.killed: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop.set()
+        self._thread.join(120)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._rng.uniform(*PAUSE_S)):
+            fresh = [name for name in self._victims if name not in self.killed]
+            name = self._rng.choice(sorted(fresh or self._victims))
+            self.killed.append(name)
+            self._victims[name]()
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[UpStack]:
+    environment = dict(ENVIRONMENT)
+    if request.param == "kafka":
+        environment["GOODWORD_KAFKA"] = request.getfixturevalue("kafka").servers
+    running = UpStack(tmp_path / "data", environment)
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.mark.timeout(900)
+def test_a_run_in_which_everything_is_killed_ends_equal_to_the_cent(
+    stack: UpStack, request: pytest.FixtureRequest, undisturbed: Outcome, first_pass: Path, second_pass: Path, seed: int
+) -> None:
+    stack.run("rules", "publish", str(PROGRAMME_FILE))
+    victims: dict[str, Callable[[], None]] = {name: lambda name=name: stack.kill(name) for name in SERVICES}
+    victims |= {name: lambda name=name: stack.kill(name) for name in ("valkey", "postgres")}
+    if stack.state.kafka:
+        broker: KafkaServer = request.getfixturevalue("kafka")
+
+        def kill_broker() -> None:
+            broker.kill()
+            broker.start()
+
+        victims["broker"] = kill_broker
+    with Chaos(random.Random(seed), victims) as chaos:
+        stack.run("events", "import", str(first_pass))
+        stack.run("events", "import", str(second_pass))
+        while set(victims) - set(chaos.killed):
+            threading.Event().wait(0.2)
+    print(f"killed: {chaos.killed}")
+    stack.wait_ready()
+    again = stack.json("events", "import", str(first_pass), "--wait")
+    assert again["accepted"] == 0
+    assert_equal(Outcome.of(stack), undisturbed)
+
+
+@pytest.mark.timeout(600)
+def test_valkey_emptied_in_the_middle_is_rebuilt_from_the_log(
+    tmp_path: Path, undisturbed: Outcome, first_pass: Path
+) -> None:
+    stack = UpStack(tmp_path / "data", ENVIRONMENT)
+    stack.start()
+    try:
+        stack.run("rules", "publish", str(PROGRAMME_FILE))
+        done = threading.Event()
+        emptied: list[int] = []
+
+        def empty_twice() -> None:
+            while not done.wait(1.5) and len(emptied) < 2:
+                stack.empty_valkey()
+                emptied.append(1)
+
+        thread = threading.Thread(target=empty_twice)
+        thread.start()
+        stack.run("events", "import", str(first_pass))
+        done.set()
+        thread.join()
+        stack.empty_valkey()
+        stack.run("events", "import", str(first_pass), "--wait")
+        assert stack.run("rebuild", "rules", "--verify").returncode == 0
+        assert_equal(Outcome.of(stack), undisturbed)
+    finally:
+        stack.stop()
+
+
+@pytest.mark.timeout(600)
+def test_after_everything_lost_power_at_once_nothing_is_missing(
+    tmp_path: Path, undisturbed: Outcome, first_pass: Path, seed: int
+) -> None:
+    folder = tmp_path / "data"
+    stack = UpStack(folder, ENVIRONMENT)
+    stack.start()
+    stack.run("rules", "publish", str(PROGRAMME_FILE))
+    cut = threading.Timer(random.Random(seed).uniform(2, 6), stack.kill_all)
+    cut.start()
+    stack.run("events", "import", str(first_pass), check=False)
+    cut.join()
+    again = UpStack(folder, ENVIRONMENT)
+    again.start()
+    try:
+        again.run("events", "import", str(first_pass), "--wait")
+        assert_equal(Outcome.of(again), undisturbed)
+    finally:
+        again.stop()
+
+
+def assert_equal(outcome: Outcome, undisturbed: Outcome) -> None:
+    """Money first; then what explains it; then mails: each at most once, the unknown ones accounted for."""
+    assert outcome.balances == undisturbed.balances
+    assert outcome.tiers == undisturbed.tiers
+    assert outcome.decisions == undisturbed.decisions
+    assert max(outcome.letters.values(), default=0) <= 1
+    told = outcome.mails["sent"] + outcome.mails["unknown"]
+    assert told == undisturbed.mails["sent"]
+    assert outcome.mails["sent"] <= len(outcome.letters) <= told
