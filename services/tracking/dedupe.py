@@ -4,8 +4,8 @@ Promises: an id is remembered only after the log has its event, so a crash in be
 never zero times. Requests with the same id that meet in one process wait for each other. Redis being away
 raises SeenUnavailable before anything is published, so the sender simply sends again.
 
-A key is `t:` and the 16 bytes of the identity, its value the 8 bytes of the digest: about 100 bytes of memory
-an event, `GOODWORD_TRACKING_SEEN_DAYS` long. Where ids live longer elsewhere (rules), the difference costs nothing.
+A key is `t:` and the identity, its value the 8 bytes of the digest: about 100 bytes of memory an event,
+`GOODWORD_TRACKING_SEEN_DAYS` long. Where ids live longer elsewhere (rules), the difference costs nothing.
 """
 
 from __future__ import annotations

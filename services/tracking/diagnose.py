@@ -18,23 +18,23 @@ from contracts.events import (
     Customer,
     Deal,
     EventData,
+    Id,
     Lead,
     Link,
     PartnerProfile,
     Survey,
-    time_ms_of,
 )
-from services.tracking.envelope import Envelope, malformed_reason
+from services.tracking.envelope import Envelope, malformed_reason, read_envelope
 from services.tracking.faults import (
     INTEGER_MAX,
-    Candidate,
     Checked,
     Extensions,
     Fault,
+    admit,
     attributes_fault,
-    fault_of,
     nul_fault,
     reject,
+    time_fault,
     type_fault,
 )
 
@@ -57,7 +57,14 @@ _PLACE: Final = re.compile(r" - at `\$\.?(.*)`$")
 _OWN_EXTENSIONS: Final = frozenset({"recordedat"})
 """Ours to say: an event read from our log and sent again gets a new one."""
 
-_decoder: Final = msgspec.json.Decoder(Envelope)
+
+class _Strict(Envelope, forbid_unknown_fields=True):
+    # With the patterns, so that msgspec says which id is none.
+    source: Id
+    data: EventData
+
+
+_decoder: Final = msgspec.json.Decoder(_Strict)
 _plain: Final = msgspec.json.Decoder()
 _encoder: Final = msgspec.json.Encoder()
 
@@ -69,24 +76,25 @@ class _Misfit(Exception):
 
 def look_closely(element: bytes, index: int, latest_ms: int, checked: Checked) -> None:
     """Decide about one element and put it among the candidates or the rejections of `checked`."""
-    try:
-        envelope: Envelope | None = _decoder.decode(element)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        envelope = None
-    seen: Any = None
+    value: Any = None
     try:
         extensions: Extensions = ()
-        if envelope is None or b"\\u0000" in element:
-            seen = _plain_value(element)
-            envelope, extensions = _settle(seen)
-        time_ms = time_ms_of(envelope.time)
-        fault = fault_of(envelope, time_ms, latest_ms)
-        if fault is not None:
-            raise _Misfit(fault)
-        checked.candidates.append(Candidate(index, envelope, time_ms, extensions))
+        if not _fits(element):
+            value = _plain_value(element)
+            element, extensions = _settle(value)
+        admit(checked, index, read_envelope(element), latest_ms, extensions)
     except _Misfit as misfit:
-        id, type = (envelope.id, envelope.type) if envelope is not None else _names(seen)
-        reject(checked, index, id, type, misfit.fault)
+        reject(checked, index, *_names(value), misfit.fault)
+
+
+def _fits(element: bytes) -> bool:
+    if b"\\u0000" in element:
+        return False
+    try:
+        _decoder.decode(element)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _plain_value(element: bytes) -> Any:
@@ -105,8 +113,8 @@ def _names(value: Any) -> tuple[str | None, str]:
     return (id[:256] if isinstance(id, str) else None), (type if isinstance(type, str) else "")
 
 
-def _settle(value: Any) -> tuple[Envelope, Extensions]:
-    """An envelope of a plain JSON value; raises _Misfit with the first fault."""
+def _settle(value: Any) -> tuple[bytes, Extensions]:
+    """The element as it should have come, and its extensions; raises _Misfit with the first fault."""
     if not isinstance(value, dict):
         raise _Misfit(Fault("not-an-object", "", f"an event is a JSON object, not {_kind(value)}"))
     if fault := nul_fault(value):
@@ -118,10 +126,12 @@ def _settle(value: Any) -> tuple[Envelope, Extensions]:
     known = {name: inner for name, inner in value.items() if name in _ENVELOPE_FIELDS and inner is not None}
     known["data"] = data
     _check_numbers(data, "data")
+    settled = _encoder.encode(known)
     try:
-        return _decoder.decode(_encoder.encode(known)), extensions
+        _decoder.decode(settled)
     except msgspec.ValidationError as error:
         raise _Misfit(_fault_said(str(error), known)) from error
+    return settled, extensions
 
 
 def _check_context(value: dict[str, Any]) -> None:
@@ -227,8 +237,8 @@ def _fault_said(text: str, value: dict[str, Any]) -> Fault:
     wrong = _value_at(value, path)
     name = path.rpartition(".")[2]
     if isinstance(wrong, str):
-        if path == "time" or name == "joined_at":
-            return _time_fault(path, said)
+        if name == "joined_at":
+            return time_fault(path, said)
         if name == "currency":
             return Fault("unknown-currency", path, f'"{wrong[:32]}" is not an ISO 4217 code, such as USD or EUR')
         if "regex" in said:
@@ -243,12 +253,6 @@ def _fault_said(text: str, value: dict[str, Any]) -> Fault:
     if " <= " in said or " >= " in said:
         return Fault("number-out-of-range", path, said.replace("`", "").replace("Expected int", "the number has to be"))
     return Fault("wrong-type", path, said.replace("`", ""))
-
-
-def _time_fault(path: str, said: str) -> Fault:
-    if "timezone" in said:
-        return Fault("time-without-offset", path, "a time needs an offset, such as Z or +02:00")
-    return Fault("malformed-time", path, "a time is RFC 3339, such as 2017-03-01T09:30:00Z")
 
 
 def _id_fault(path: str, wrong: str) -> Fault:

@@ -13,10 +13,10 @@ from contracts.events import (
     EVENT_TYPES,
     REQUIRED_FIELDS,
     Amount,
-    EventData,
 )
-from contracts.money import CURRENCY_DECIMALS
+from contracts.money import CURRENCY_DECIMALS, PPM
 from services.tracking.envelope import Envelope
+from services.tracking.times import read_time
 
 TIME_MS_MIN: Final = -2_208_988_800_000
 """1900-01-01: an earlier time is a mistake of the sender's calendar."""
@@ -47,11 +47,12 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
 
 
 class Candidate(msgspec.Struct, gc=False):
-    """An event that is well formed; whether it is new, and whose, is decided later."""
+    """An event that is well formed; whether it is new, and whose, is decided later. `time` is its `ce_time`."""
 
     index: int
     envelope: Envelope
     time_ms: int
+    time: bytes
     extensions: Extensions = ()
 
 
@@ -63,10 +64,31 @@ class Checked(msgspec.Struct):
     rejected_types: list[str]
 
 
-_TYPES: Final = frozenset(EVENT_TYPES)
-_NEEDS: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
-    type: tuple(tuple(path.split(".")) for path in paths) for type, paths in REQUIRED_FIELDS.items()
+_NEEDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
+    type: tuple((path.partition(".")[0], path.partition(".")[2]) for path in paths)
+    for type, paths in REQUIRED_FIELDS.items()
 }
+"""Event type to what it needs: a field of data, and a field within that (empty: the field itself is enough)."""
+
+
+def admit(checked: Checked, index: int, envelope: Envelope, latest_ms: int, extensions: Extensions = ()) -> None:
+    """Put an event whose fields have the right types among the candidates, or its first fault among the rejections."""
+    fault = fault_of(envelope)
+    if fault is None:
+        try:
+            time_ms, time = read_time(envelope.time)
+        except ValueError as error:
+            fault = time_fault("time", str(error))
+        else:
+            if TIME_MS_MIN <= time_ms <= latest_ms:
+                checked.candidates.append(Candidate(index, envelope, time_ms, time, extensions))
+                return
+            fault = (
+                Fault("time-in-future", "time", "the time is further in the future than clocks may differ")
+                if time_ms > latest_ms
+                else Fault("time-too-early", "time", "the time is before the year 1900")
+            )
+    reject(checked, index, envelope.id, envelope.type, fault)
 
 
 def reject(checked: Checked, index: int, id: str | None, type: str, fault: Fault) -> None:
@@ -74,56 +96,49 @@ def reject(checked: Checked, index: int, id: str | None, type: str, fault: Fault
     checked.rejected_types.append(type)
 
 
-def fault_of(envelope: Envelope, time_ms: int, latest_ms: int) -> Fault | None:
-    """The first fault of an event whose fields have the right types; None when it may pass."""
+def fault_of(envelope: Envelope) -> Fault | None:
+    """The first fault of an event, its time apart; None when there is none."""
     if envelope.specversion != "1.0":
         return Fault("wrong-specversion", "specversion", f'"{envelope.specversion[:32]}" is not "1.0"')
-    if envelope.type not in _TYPES:
+    needs = _NEEDS.get(envelope.type)
+    if needs is None:
         return type_fault(envelope.type)
     if not envelope.id.isprintable():
         return Fault("bad-event-id", "id", "an event's id is 1–256 printable characters")
-    if time_ms > latest_ms:
-        return Fault("time-in-future", "time", "the time is further in the future than clocks may differ")
-    if time_ms < TIME_MS_MIN:
-        return Fault("time-too-early", "time", "the time is before the year 1900")
     if envelope.datacontenttype is not None and envelope.datacontenttype.partition(";")[0] != "application/json":
         return Fault("wrong-datacontenttype", "datacontenttype", "data is application/json")
-    return _data_fault(envelope.type, envelope.data)
-
-
-def _data_fault(type: str, data: EventData) -> Fault | None:
-    for path in _NEEDS[type]:
-        value: Any = data
-        for name in path:
-            value = getattr(value, name)
-            if value is None:
-                field = ".".join(("data", *path))
-                return Fault("missing-field", field, f"a {type} needs {field}")
+    data = envelope.data
+    for room, field in needs:
+        value = getattr(data, room)
+        if value is None or (field and getattr(value, field) is None):
+            place = f"data.{room}" if value is None or not field else f"data.{room}.{field}"
+            return Fault("missing-field", place, f"a {envelope.type} needs {place}")
     if data.ruleset is not None or data.attribution is not None:
         name = "ruleset" if data.ruleset is not None else "attribution"
         return Fault("reserved-field", f"data.{name}", f"{name} is written by the system itself")
-    if data.share_ppm != 1_000_000 and data.partner is None:
+    if data.share_ppm != PPM and data.partner is None:
         return Fault("share-without-partner", "data.share_ppm", "a share belongs to a partner that is named")
-    if data.deal is not None and data.deal.amount is not None:
-        amount = data.deal.amount
-        if amount.currency not in CURRENCY_DECIMALS:
-            return currency_fault(amount, "data.deal.amount.currency")
-        if amount.minor < 0:
-            return Fault(
-                "negative-amount",
-                "data.deal.amount.minor",
-                "a deal's amount is not negative; money given back is a deal.refunded with the amount given back",
-            )
-    customer = data.customer
-    if (
-        customer is not None
-        and customer.annual_revenue is not None
-        and customer.annual_revenue.currency not in CURRENCY_DECIMALS
-    ):
-        return currency_fault(customer.annual_revenue, "data.customer.annual_revenue.currency")
+    if data.deal is not None and data.deal.amount is not None and (fault := _deal_amount_fault(data.deal.amount)):
+        return fault
+    if data.customer is not None:
+        revenue = data.customer.annual_revenue
+        if revenue is not None and revenue.currency not in CURRENCY_DECIMALS:
+            return currency_fault(revenue, "data.customer.annual_revenue.currency")
     if data.profile is not None and data.profile.joined_at is not None and data.profile.joined_at.tzinfo is None:
-        return Fault("time-without-offset", "data.profile.joined_at", "a time needs an offset, such as Z or +02:00")
+        return time_fault("data.profile.joined_at", "timezone")
     return attributes_fault(data.attributes) if data.attributes else None
+
+
+def _deal_amount_fault(amount: Amount) -> Fault | None:
+    if amount.currency not in CURRENCY_DECIMALS:
+        return currency_fault(amount, "data.deal.amount.currency")
+    if amount.minor < 0:
+        return Fault(
+            "negative-amount",
+            "data.deal.amount.minor",
+            "a deal's amount is not negative; money given back is a deal.refunded with the amount given back",
+        )
+    return None
 
 
 def attributes_fault(attributes: Mapping[str, Any]) -> Fault | None:
@@ -171,6 +186,13 @@ def type_fault(type: str) -> Fault:
     near = difflib.get_close_matches(shown, EVENT_TYPES, n=1, cutoff=0.5)
     advice = f'did you mean "{near[0]}"?' if near else "all types: docs/events.md"
     return Fault("unknown-type", "type", f'there is no type "{shown}"; {advice}')
+
+
+def time_fault(field: str, said: str) -> Fault:
+    """What a decoder said about a time, in words for its sender."""
+    if "timezone" in said:
+        return Fault("time-without-offset", field, "a time needs an offset, such as Z or +02:00")
+    return Fault("malformed-time", field, "a time is RFC 3339, such as 2017-03-01T09:30:00Z")
 
 
 def currency_fault(amount: Amount, field: str) -> Fault:

@@ -62,7 +62,7 @@ def introduce(plan: Plan, sealed: Sealed, partners: dict[PartnerName, Partner], 
     is_new = not partner.is_announced and name not in plan.announced
     if is_new and envelope.type != REGISTERED:
         plan.referrals.append(
-            registration_record(partner, recorded_at_ms=stamp.recorded_at_ms, traceparent=stamp.traceparent)
+            registration_record(partner, recorded_at_ms=stamp.recorded_at_ms, traceparent=stamp.trace)
         )
     if is_about_partner:
         partner.profile = merged(partner.profile, envelope.type, data.profile)
@@ -76,7 +76,7 @@ def introduce(plan: Plan, sealed: Sealed, partners: dict[PartnerName, Partner], 
                 partner,
                 time_ms=sealed.candidate.time_ms,
                 recorded_at_ms=stamp.recorded_at_ms,
-                traceparent=stamp.traceparent,
+                traceparent=stamp.trace,
             )
         )
 
@@ -99,11 +99,11 @@ def unplaced(sealed: Sealed, reason: str, stamp: Stamp) -> Unplaced:
         source=envelope.source,
         event_id=envelope.id,
         type=envelope.type,
-        happened_at=sealed.time.decode(),
+        happened_at=sealed.candidate.time.decode(),
         recorded_at=format_time(stamp.recorded_at_ms),
         programme=data.programme,
         customer=data.customer.id if data.customer else None,
         reason=reason,
-        traceparent=stamp.traceparent,
+        traceparent=stamp.trace,
         data=msgspec.Raw(sealed.value),
     )

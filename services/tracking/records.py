@@ -1,48 +1,63 @@
 """From an accepted event to its identity and its record on the bus. Pure.
 
-*Identity* is BLAKE2b-128 over `source`, NUL, `id`. *Digest* is BLAKE2b-64 over type, time in UTC and the data as we
-decoded it: the order of keys, white space and the way a time is written make no other body; a changed field
-does. Both live in Redis, so changing them makes what was seen before look new: they are frozen.
+*Identity* is `source`, NUL, `id`, or BLAKE2b over that where it is long. *Digest* is CRC-32 and Adler-32 over type,
+time in UTC and the data as we decoded it: the order of keys, white space and the way a time is written make no other body;
+a changed field does. It finds a sender's mistake, not an attack, as only the sender itself could gain: hence no
+cryptographic hash, which would cost more than all of the checks. Both live in Redis, so changing them makes what was
+seen before look new: they are frozen.
 """
 
 from __future__ import annotations
 
-from datetime import UTC
+import struct
 from hashlib import blake2b
 from typing import Final
+from zlib import adler32, crc32
 
 import msgspec
 
-from contracts.events import EventData, format_time
+from contracts.events import EVENT_TYPES, EventData, format_time
 from runtime.bus.port import Headers
-from runtime.tracing import accept_traceparent
+from runtime.tracing import trace_id
 from services.tracking.attribution import NAMED
 from services.tracking.faults import Candidate
 
 # "deterministic" sorts `attributes`, the only part without an order of its own.
+IDENTITY_BYTES_MAX: Final = 64
+"""Longer ones are hashed; a hash begins with NUL, which no source does, so the two kinds never meet."""
+
+_SPECVERSION: Final = ("ce_specversion", b"1.0")
+_CONTENT_TYPE: Final = ("content-type", b"application/json")
+_TYPES: Final = {type: ("ce_type", type.encode()) for type in EVENT_TYPES}
+_two_sums: Final = struct.Struct(">II").pack
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Sealed(msgspec.Struct, gc=False):
-    """A candidate with its identity (16 bytes), its digest (8 bytes) and its data as it goes to the log."""
+    """A candidate with its identity, its digest (8 bytes) and its data as it goes to the log."""
 
     candidate: Candidate
     identity: bytes
     digest: bytes
-    time: bytes
     value: bytes
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """What all events of one request share."""
+    """What all events of one request share: when it was taken, and its trace; each with the header it makes."""
 
     recorded_at_ms: int
-    recorded_at: bytes
-    traceparent: str
+    recorded_at: tuple[str, bytes]
+    trace: str
+    traceparent: tuple[str, bytes]
 
 
 def stamp(recorded_at_ms: int, traceparent: str) -> Stamp:
-    return Stamp(recorded_at_ms, format_time(recorded_at_ms).encode(), traceparent)
+    return Stamp(
+        recorded_at_ms,
+        ("ce_recordedat", format_time(recorded_at_ms).encode()),
+        traceparent,
+        ("ce_traceparent", traceparent.encode()),
+    )
 
 
 def seal(candidate: Candidate) -> Sealed:
@@ -52,14 +67,10 @@ def seal(candidate: Candidate) -> Sealed:
     if data.partner is not None:
         data.attribution = NAMED
     value = _encode(data)
-    moment = envelope.time
-    if moment.tzinfo is UTC:
-        time = f"{moment.isoformat(timespec='milliseconds')[:23]}Z".encode()
-    else:
-        time = format_time(candidate.time_ms).encode()
-    identity = blake2b(f"{envelope.source}\0{envelope.id}".encode(), digest_size=16).digest()
-    digest = blake2b(b"%b\n%b\n%b" % (envelope.type.encode(), time, value), digest_size=8).digest()
-    return Sealed(candidate, identity, digest, time, value)
+    name = f"{envelope.source}\0{envelope.id}".encode()
+    identity = name if len(name) <= IDENTITY_BYTES_MAX else b"\0" + blake2b(name, digest_size=32).digest()
+    body = b"%b\n%b\n%b" % (envelope.type.encode(), candidate.time, value)
+    return Sealed(candidate, identity, _two_sums(crc32(body), adler32(body)), value)
 
 
 def encode_changed(data: EventData) -> bytes:
@@ -71,16 +82,15 @@ def headers_of(sealed: Sealed, stamp: Stamp) -> Headers:
     """As `contracts.events.event_headers` makes them, then the sender's further context attributes."""
     envelope = sealed.candidate.envelope
     sent = envelope.traceparent
-    traceparent = stamp.traceparent if sent is None else _own_or(sent, stamp.traceparent)
     headers: Headers = (
-        ("ce_specversion", b"1.0"),
-        ("ce_type", envelope.type.encode()),
+        _SPECVERSION,
+        _TYPES[envelope.type],
         ("ce_source", envelope.source.encode()),
         ("ce_id", envelope.id.encode()),
-        ("ce_time", sealed.time),
-        ("ce_recordedat", stamp.recorded_at),
-        ("content-type", b"application/json"),
-        ("ce_traceparent", traceparent.encode()),
+        ("ce_time", sealed.candidate.time),
+        stamp.recorded_at,
+        _CONTENT_TYPE,
+        stamp.traceparent if sent is None or not trace_id(sent) else ("ce_traceparent", sent.encode()),
     )
     if envelope.subject is None and envelope.dataschema is None and envelope.tracestate is None:
         return headers + sealed.candidate.extensions
@@ -91,7 +101,3 @@ def headers_of(sealed: Sealed, stamp: Stamp) -> Headers:
     )
     named = tuple((name, text.encode()) for name, text in further if text is not None)
     return headers + named + sealed.candidate.extensions
-
-
-def _own_or(sent: str, fallback: str) -> str:
-    return sent if accept_traceparent(sent) == sent else fallback

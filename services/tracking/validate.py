@@ -6,17 +6,11 @@ costs its neighbours. Texts are kept as they were sent; extra fields move to `at
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Final
-
 import msgspec
 
-from contracts.events import EPOCH
 from services.tracking.diagnose import look_closely
 from services.tracking.envelope import Shape, read_elements, read_envelopes
-from services.tracking.faults import Candidate, Checked, fault_of, nul_fault, reject
-
-MILLISECOND: Final = timedelta(milliseconds=1)
+from services.tracking.faults import Checked, admit, nul_fault, reject
 
 
 def check_body(body: bytes, shape: Shape, *, now_ms: int, future_ms_max: int, events_max: int) -> Checked:
@@ -34,12 +28,8 @@ def check_body(body: bytes, shape: Shape, *, now_ms: int, future_ms_max: int, ev
         return checked
     may_have_nul = b"\\u0000" in body
     for index, envelope in enumerate(envelopes):
-        time_ms = (envelope.time - EPOCH) // MILLISECOND
-        fault = fault_of(envelope, time_ms, latest_ms)
-        if fault is None and may_have_nul:
-            fault = nul_fault(msgspec.to_builtins(envelope))
-        if fault is None:
-            checked.candidates.append(Candidate(index, envelope, time_ms))
-        else:
+        if may_have_nul and (fault := nul_fault(msgspec.to_builtins(envelope))):
             reject(checked, index, envelope.id, envelope.type, fault)
+        else:
+            admit(checked, index, envelope, latest_ms)
     return checked

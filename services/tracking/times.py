@@ -1,0 +1,38 @@
+"""The time of an event: RFC 3339 with an offset, to milliseconds and to the header that the log carries. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+
+import msgspec
+
+from contracts.events import EPOCH, format_time, time_ms_of
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_SECONDS_LENGTH: Final = len("2017-03-01T00:00:00Z")
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+def read_time(text: str) -> tuple[int, bytes]:
+    """Milliseconds since 1970 (truncated) and the time as `ce_time` has it, in UTC with milliseconds.
+
+    Raises:
+        ValueError: Not RFC 3339, or without offset; the message says which (msgspec.ValidationError is one).
+    """
+    if (
+        len(text) == _SECONDS_LENGTH
+        and text[19] == "Z"
+        and text[10] == "T"
+        and text[4] == "-" == text[7]
+        and text[13] == ":" == text[16]
+    ):
+        # Almost all senders write times like this; the header is then made of the text itself.
+        time_ms = (datetime.fromisoformat(text) - EPOCH) // _MILLISECOND
+        return time_ms, f"{text[:19]}.000Z".encode()
+    moment = msgspec.convert(text, _Moment)
+    time_ms = time_ms_of(moment)
+    try:
+        return time_ms, format_time(time_ms).encode()
+    except OverflowError as error:
+        raise ValueError("the time is out of range") from error
