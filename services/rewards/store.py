@@ -110,7 +110,7 @@ class Ledger:
             # absurd amount does not stop everybody's money. The legs of a group stay together.
             groups = sorted({transfer.group for transfer in batch})
             if len(groups) == 1:
-                return await self._refuse(connection, batch, "balance-out-of-range", str(error))
+                return await self._refuse(connection, batch, "balance-out-of-range", _message(error))
             first = set(groups[: len(groups) // 2])
             done = await self._post(connection, [t for t in batch if t.group in first])
             return done + await self._post(connection, [t for t in batch if t.group not in first])
@@ -179,6 +179,10 @@ class Ledger:
             )
             known.update(await cursor.fetchall())
         return known
+
+
+def _message(error: psycopg.Error) -> str:
+    return error.diag.message_primary or type(error).__name__
 
 
 def _columns(batch: Sequence[TransferPosted], accounts: dict[str, int]) -> tuple[object, ...]:

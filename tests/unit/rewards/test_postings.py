@@ -1,0 +1,102 @@
+"""Which transfers follow from decisions, as tables. Faults are listed in the order in which they are told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contracts.decisions import Decision
+from contracts.ids import transfer_id
+from services.rewards.postings import REVISION_MAX, TIME_MS_MAX, TIME_MS_MIN, Plan, plan_transfers
+from tests.support.decisions import decided, denied, head
+
+POSTED_AT_MS = 1_767_300_000_000
+
+PAID = [
+    # what                       fields of the decision                                     credited
+    ("a partner", {}, "partner:ann:available"),
+    ("a customer", {"beneficiary": "customer:cancity", "unit": "CREDIT"}, "customer:cancity:available"),
+    ("a member", {"beneficiary": "member:m-1", "unit": "POINTS"}, "member:m-1:available"),
+]
+MOVE_NOTHING = [
+    ("a denial", denied(1)),
+    ("a denial that names an amount", decided(1, granted=False)),
+    ("a qualified lead", decided(1, rule="qualified.lead", amount_minor=None, unit=None)),
+    ("a tier", decided(1, rule="tier", tier="bronze", tier_to="silver", amount_minor=None, unit=None)),
+]
+FAULTS: list[tuple[str, dict[str, Any]]] = [
+    ("decision-id-malformed", {"id": "opp-1"}),
+    ("decision-id-malformed", {"id": decided(1).id.upper()}),
+    ("hold-not-carried-out", {"available_at_ms": POSTED_AT_MS}),
+    ("amount-out-of-range", {"amount_minor": 0}),
+    ("amount-out-of-range", {"amount_minor": -1}),
+    ("amount-out-of-range", {"amount_minor": 2**63}),
+    ("unit-malformed", {"unit": None}),
+    ("unit-malformed", {"unit": "usd"}),
+    ("time-out-of-range", {"time_ms": TIME_MS_MIN - 1, "id": decided(1).id}),
+    ("time-out-of-range", {"time_ms": TIME_MS_MAX + 1, "id": decided(1).id}),
+    ("revision-out-of-range", {"revision": -1}),
+    ("revision-out-of-range", {"revision": REVISION_MAX + 1}),
+    ("text-not-storable", {"customer_name": "Can\0city"}),
+    ("text-not-storable", {"deal": "x" * 1025}),
+    ("partner-malformed", {"partner": "ann:bob", "beneficiary": "partner:ann"}),
+    ("account-outside-chart", {"programme": "crm sales"}),
+    ("account-outside-chart", {"beneficiary": "ann"}),
+    ("account-outside-chart", {"beneficiary": "partner:ann:x"}),
+]
+
+
+def plan(*decisions: Decision) -> Plan:
+    return plan_transfers([head(d) for d in decisions], [f"trace-{i}" for i in range(9)], posted_at_ms=POSTED_AT_MS)
+
+
+@pytest.mark.parametrize(("what", "fields", "credited"), PAID, ids=[row[0] for row in PAID])
+def test_a_grant_moves_its_amount_from_the_programmes_cost_to_the_beneficiary(
+    what: str, fields: dict[str, Any], credited: str
+) -> None:
+    decision = decided(1, **fields)
+    (transfer,) = plan(decision).transfers
+    assert (transfer.debit, transfer.credit) == ("programme:crm-sales:cost", credited)
+    assert (transfer.amount_minor, transfer.unit) == (decision.amount_minor, decision.unit)
+    assert (transfer.stage, transfer.posted_at_ms, transfer.traceparent) == ("granted", POSTED_AT_MS, "trace-0")
+    assert transfer.id == transfer.group == transfer_id(decision.id, "granted")
+    same_names = ("programme", "rule", "revision", "partner", "event_source", "event_id", "time_ms", "customer", "deal")
+    assert [getattr(transfer, name) for name in same_names] == [getattr(decision, name) for name in same_names]
+
+
+@pytest.mark.parametrize(("what", "decision"), MOVE_NOTHING, ids=[row[0] for row in MOVE_NOTHING])
+def test_what_grants_no_amount_moves_nothing(what: str, decision: Decision) -> None:
+    assert plan(decision) == Plan([], [])
+
+
+@pytest.mark.parametrize(("code", "fields"), FAULTS, ids=[f"{row[0]}-{i}" for i, row in enumerate(FAULTS)])
+def test_what_cannot_be_posted_is_refused_with_its_reason_and_the_rest_is_posted(
+    code: str, fields: dict[str, Any]
+) -> None:
+    bad = decided(1, **fields)
+    planned = plan(decided(0), bad, decided(2))
+    assert [(index, problem.code) for index, problem in planned.refused] == [(1, code)]
+    assert [transfer.traceparent for transfer in planned.transfers] == ["trace-0", "trace-2"]
+
+
+def test_of_several_faults_the_first_in_order_is_told() -> None:
+    """All faults at once; then the first one mended, and so on."""
+    fields: dict[str, Any] = {}
+    order = []
+    for code, fault in FAULTS:
+        if code not in order and not set(fault) & set(fields):
+            order.append(code)
+            fields |= fault
+    told = []
+    while fields:
+        ((_, problem),) = plan(decided(1, **fields)).refused
+        told.append(problem.code)
+        mended = next(fault for code, fault in FAULTS if code == problem.code and set(fault) <= set(fields))
+        fields = {name: value for name, value in fields.items() if name not in mended}
+    assert told == order
+
+
+def test_a_duplicate_is_planned_again_under_the_same_id() -> None:
+    first, second = plan(decided(1), decided(1)).transfers
+    assert first.id == second.id
