@@ -73,4 +73,4 @@ def _listening_inodes(port: int) -> set[str]:
 
 def _command_of(folder: Path) -> str:
     words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-    return " ".join(word for word in words if word)[:120]
+    return " ".join(" ".join(words).split())[:120]

@@ -1,0 +1,132 @@
+"""`goodword bench`: every figure of docs/performance.md, each beside the raw path measured in the same run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from goodword.terminal import JsonOption, emit_json, print_table, problems_shown, say
+
+if TYPE_CHECKING:
+    from goodword.bench.report import BenchRow
+
+
+class Measured(StrEnum):
+    TRACKING = "tracking"
+    RULES = "rules"
+    LEDGER = "ledger"
+    BUS = "bus"
+    E2E = "e2e"
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Where a measurement finds fresh, empty servers."""
+
+    kafka: str | None
+    postgres: str
+    redis: str
+
+
+def bench(
+    paths: Annotated[
+        list[Measured] | None, typer.Argument(metavar="[PATH…]", help="Which paths. [default: all]")
+    ] = None,
+    kafka: Annotated[str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Also on this Kafka.")] = None,
+    events: Annotated[
+        int | None, typer.Option("--events", min=1_000, help="Only e2e: how many events, at 1,000 a second.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure on temporary embedded servers. Takes some minutes; close what else is running."""
+    wanted = paths or list(Measured)
+    rows: list[BenchRow] = []
+    with problems_shown():
+        for path in wanted:
+            for row in _measure(path, kafka, events):
+                rows.append(row)
+                if not as_json:
+                    say(f"{row.name} on {row.bus}: {row.per_second:,.0f} a second")
+    if as_json:
+        emit_json(rows)
+    else:
+        print_table(
+            ("name", "bus", ">per second", ">raw", ">ratio", ">p50 ms", ">p99 ms", ">CPU ms per 1,000"),
+            [
+                (
+                    row.name,
+                    row.bus,
+                    f"{row.per_second:,.0f}",
+                    f"{row.raw_per_second:,.0f}",
+                    f"{row.ratio:.2f}",
+                    f"{row.p50_ms:.2f}",
+                    f"{row.p99_ms:.2f}",
+                    f"{row.cpu_ms_per_1000:.2f}",
+                )
+                for row in rows
+            ],
+        )
+
+
+def _measure(path: Measured, kafka: str | None, events: int | None) -> Iterator[BenchRow]:
+    say(f"measuring {path.value} …", "dim")
+    if path is Measured.E2E:
+        from goodword.bench import e2e
+
+        for bus in dict.fromkeys((None, kafka)):
+            yield from asyncio.run(e2e.run(kafka=bus, events=events or e2e.EVENTS))
+        return
+    if path is Measured.RULES:
+        from goodword.bench import rules
+
+        yield from asyncio.run(rules.run())
+    if path is Measured.LEDGER:
+        from goodword.bench import ledger
+
+        with _servers(None) as servers:
+            yield from asyncio.run(ledger.run(postgres=servers.postgres))
+        return
+    for bus in dict.fromkeys((None, kafka)):
+        with _servers(bus) as servers:
+            yield from asyncio.run(_on_bus(path, servers))
+
+
+async def _on_bus(path: Measured, servers: Servers) -> list[BenchRow]:
+    if path is Measured.BUS:
+        from goodword.bench import bus
+
+        return await bus.run(kafka=servers.kafka, postgres=servers.postgres)
+    if path is Measured.TRACKING:
+        from goodword.bench import tracking
+
+        return await tracking.run(kafka=servers.kafka, postgres=servers.postgres, redis=servers.redis)
+    from goodword.bench import rules_service
+
+    return await rules_service.run(kafka=servers.kafka, postgres=servers.postgres, redis=servers.redis)
+
+
+@contextlib.contextmanager
+def _servers(kafka: str | None) -> Iterator[Servers]:
+    """Embedded servers on a temporary folder, gone in the end."""
+    from goodword.embedded.postgres import PostgresServer
+    from goodword.embedded.valkey import ValkeyServer
+
+    folder = Path(tempfile.mkdtemp(prefix="goodword-bench-"))
+    postgres, valkey = PostgresServer(folder / "postgres"), ValkeyServer(folder / "valkey")
+    try:
+        postgres.start()
+        valkey.start()
+        yield Servers(kafka, postgres.ensure_database("bench"), valkey.url)
+    finally:
+        postgres.stop()
+        valkey.stop()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,151 @@
+"""`goodword ledger …`: balances, the trial balance, statements, and why every cent (and every zero) is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from goodword.terminal import EXIT_NO, DataOption, JsonOption, emit_json, fail, out, print_table, problems_shown, say
+
+if TYPE_CHECKING:
+    from services.rewards.reads import Statement
+
+app: Final = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _ledger() -> None:
+    """Balances, statements, and why every cent is there."""
+
+
+@app.command("balances")
+def show_balances(
+    account: Annotated[
+        str | None, typer.Option("--account", metavar="PREFIX", help="Only accounts that begin like this.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Every account with its balance, per unit; credits minus debits, so what a partner has is positive."""
+    from goodword.target import find_target
+    from services.rewards.reads import balances
+
+    with problems_shown():
+        rows = balances(find_target(data).postgres)
+    if account is not None:
+        rows = [row for row in rows if row["account"].startswith(account)]
+    if as_json:
+        emit_json(rows)
+    else:
+        print_table(("account", ">balance"), [(row["account"], money(row["minor"], row["unit"])) for row in rows])
+
+
+@app.command("trial-balance")
+def show_trial_balance(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """The sum of all balances per unit. It is zero, or the ledger is broken: exit code 1."""
+    from goodword.target import find_target
+    from services.rewards.reads import trial_balance
+
+    with problems_shown():
+        rows = trial_balance(find_target(data).postgres)
+    if as_json:
+        emit_json(rows)
+    else:
+        cells = [
+            (row["unit"], *(money(minor, row["unit"]) for minor in (row["debits"], row["credits"], row["minor"])))
+            for row in rows
+        ]
+        print_table(("unit", ">debits", ">credits", ">sum"), cells)
+    broken = [row["unit"] for row in rows if row["minor"] != 0]
+    if broken:
+        say(f"the ledger does not balance in {', '.join(broken)}", "bold red")
+    raise typer.Exit(EXIT_NO if broken else 0)
+
+
+@app.command("statement")
+def show_statement(
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Such as partner:moses-frase:available.")],
+    unit: Annotated[str | None, typer.Option("--unit", help="Only this unit.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="Postings of a page.")] = 50,
+    cursor: Annotated[str | None, typer.Option("--cursor", help="Go on after an earlier page.")] = None,
+    oldest_first: Annotated[bool, typer.Option("--oldest-first", help="In the order of posting.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The postings of an account, each with the balance after it."""
+    from goodword.target import find_target
+    from services.rewards.reads import statement
+
+    with problems_shown():
+        page = statement(
+            find_target(data).postgres, account, unit=unit, limit=limit, cursor=cursor, newest_first=not oldest_first
+        )
+    if as_json:
+        emit_json(page)
+    else:
+        _print_statement(page)
+
+
+@app.command("explain")
+def explain_reference(
+    reference: Annotated[
+        list[str],
+        typer.Argument(metavar="TRANSFER_OR_EVENT", help="Id of a transfer, decision or event; also SOURCE/ID."),
+    ],
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Why: from a transfer or an event down to every condition that was judged, granted and denied alike."""
+    from contracts.errors import Problem
+    from goodword.explaining import print_explanation
+    from goodword.target import find_target
+    from services.rewards.reads import explain
+
+    asked = " ".join(reference)
+    with problems_shown():
+        found = explain(find_target(data).postgres, asked)
+    if found is None:
+        fail(
+            Problem(
+                code="nothing-known",
+                message=f"the ledger knows no transfer, decision or event {asked!r}",
+                help="`goodword events import` says whether an event was accepted; decisions follow within a moment",
+            )
+        )
+    if as_json:
+        emit_json(found)
+    else:
+        print_explanation(found)
+
+
+def money(minor: int, unit: str) -> str:
+    """`1,054.00 USD`."""
+    from contracts.money import Money, format_money
+
+    number, _, shown_unit = format_money(Money(minor, unit)).partition(" ")
+    whole, point, part = number.partition(".")
+    return f"{int(whole):,}{point}{part} {shown_unit}" if whole not in {"-0"} else f"{number} {shown_unit}"
+
+
+def _print_statement(page: Statement) -> None:
+    out.print(f"[bold]{page['account']}[/]")
+    for unit, minor in page["balances"].items():
+        out.print(f"balance {money(minor, unit)}")
+    rows: list[tuple[Any, ...]] = []
+    for posting in page["postings"]:
+        transfer = posting["transfer"]
+        rows.append(
+            (
+                transfer["posted_at"],
+                money(posting["minor"], posting["unit"]),
+                money(posting["balance_minor"], posting["unit"]),
+                transfer["rule"],
+                posting["other_account"],
+                transfer["event_id"],
+                transfer["id"],
+            )
+        )
+    print_table(("posted at", ">amount", ">balance", "rule", "other account", "event", "transfer"), rows)
+    if page["next_cursor"]:
+        say(f"more: --cursor {page['next_cursor']}", "dim")

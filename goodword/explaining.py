@@ -1,0 +1,93 @@
+"""An explanation for eyes: transfers, the decisions behind them, and each condition with what it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from rich.markup import escape
+from rich.tree import Tree
+
+from contracts.decisions import RULE_EVENT, RULE_LEAD_QUALIFIED, RULE_TIER
+from contracts.money import PPM, Money, format_money
+from goodword.terminal import out
+
+_MARKS: Final = {"met": "[green]✓[/]", "not met": "[red]✗[/]", "unknown": "[yellow]?[/]"}
+
+
+def print_explanation(found: Mapping[str, Any]) -> None:
+    """What `services.rewards.reads.explain` answers, as trees on standard output."""
+    decisions: Sequence[Mapping[str, Any]] = found["decisions"]
+    if decisions:
+        first = decisions[0]
+        out.print(
+            f"[bold]{escape(first['event_type'])}[/] {escape(first['event_id'])} from {escape(first['event_source'])}, "
+            f"{first['event_at']}, partner {escape(first['partner'])}"
+        )
+    by_decision: dict[str, list[Mapping[str, Any]]] = {}
+    for transfer in found["transfers"]:
+        by_decision.setdefault(transfer["decision"], []).append(transfer)
+    for decision in decisions:
+        out.print(_decision_tree(decision, by_decision.pop(decision["id"], [])))
+    for transfers in by_decision.values():
+        for transfer in transfers:
+            out.print(f"{_transfer_line(transfer)} (its decision is not archived yet)")
+    for refusal in found["refusals"]:
+        out.print(f"[yellow]refused by the ledger[/]: {escape(refusal['message'])} ({escape(refusal['reason'])})")
+    for conflict in found["conflicts"]:
+        fields = ", ".join(conflict["fields"])
+        out.print(f"[bold red]conflict[/]: transfer {conflict['transfer']} came again with other {escape(fields)}")
+
+
+def _decision_tree(decision: Mapping[str, Any], transfers: Sequence[Mapping[str, Any]]) -> Tree:
+    verdict = "[green]granted[/]" if decision["granted"] else "[red]denied[/]"
+    tree = Tree(f"{verdict} [bold]{escape(_rule_name(decision))}[/]{escape(_what(decision))}")
+    if decision["reason"]:
+        tree.add(f"because: {escape(decision['reason'])}")
+    if decision["revision"]:
+        tier = f", tier used: {escape(decision['tier'])}" if decision.get("tier") else ""
+        tree.add(f"programme {escape(decision['programme'])}, revision {decision['revision']}{tier}")
+    if decision.get("percent_ppm") is not None and decision.get("base_minor") is not None:
+        base = format_money(Money(decision["base_minor"], decision["base_unit"]))
+        tree.add(f"{_percent(decision['percent_ppm'])} of {base}")
+    if decision.get("share_ppm", PPM) != PPM:
+        tree.add(f"share of this partner: {_percent(decision['share_ppm'])}")
+    if decision.get("clamped_minor"):
+        tree.add(f"a ceiling took off {format_money(Money(decision['clamped_minor'], decision['unit']))}")
+    if decision["trace"]:
+        conditions = tree.add("conditions")
+        for line in decision["trace"]:
+            mark = _MARKS.get(line["verdict"], "?")
+            conditions.add(
+                f"{mark} {escape(line['condition'])}  [dim]saw {escape(line['saw'])} ({escape(line['part'])})[/]"
+            )
+    for transfer in transfers:
+        tree.add(_transfer_line(transfer))
+    return tree
+
+
+def _rule_name(decision: Mapping[str, Any]) -> str:
+    names = {RULE_LEAD_QUALIFIED: "lead qualified", RULE_TIER: "tier", RULE_EVENT: "the event as a whole"}
+    return names.get(decision["rule"], decision["rule"])
+
+
+def _what(decision: Mapping[str, Any]) -> str:
+    if decision.get("tier_to"):
+        return f": {decision.get('tier') or 'none'} → {decision['tier_to']}"
+    if decision.get("amount_minor") is not None and decision.get("unit"):
+        return f": {format_money(Money(decision['amount_minor'], decision['unit']))} to {decision['beneficiary']}"
+    return ""
+
+
+def _transfer_line(transfer: Mapping[str, Any]) -> str:
+    amount = format_money(Money(transfer["amount_minor"], transfer["unit"]))
+    return (
+        f"transfer {transfer['id']}: {amount} from {escape(transfer['debit'])} to {escape(transfer['credit'])}, "
+        f"posted {transfer['posted_at']}"
+    )
+
+
+def _percent(ppm: int) -> str:
+    whole, part = divmod(ppm, 10_000)
+    decimals = f"{part:04d}".rstrip("0")
+    return f"{whole}.{decimals} %" if decimals else f"{whole} %"
