@@ -12,6 +12,7 @@ from services.rules.language.checks import (
     broken_condition,
     broken_list,
     needs_quotes,
+    not_carried_out_yet,
     unknown_event_type,
     unknown_tier,
     wrong_type,
@@ -102,6 +103,11 @@ class Literals:
             return self._wrong(offset, text, amount)
         if not is_currency(amount.unit):
             return self._wrong(offset, text, wrong_unit.not_comparable(amount.unit, self._path, self._scope.currency))
+        metric = self._scope.metrics.get(self._path)
+        if metric is not None and metric.unit != amount.unit:
+            return self._wrong(
+                offset, text, not_carried_out_yet.fault(f"a metric in {metric.unit} against {amount.unit}")
+            )
         return amount
 
     def _read_number(self, text: str, offset: int) -> Scalar | Fault:

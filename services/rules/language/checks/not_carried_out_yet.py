@@ -3,7 +3,8 @@
 ## What it does
 
 Refuses `limit`, `for`, `hold`, `clawback`, `milestones`, `groups`, `contests`, `budgets`, `terms`, `lock_terms`, a
-`tier_review` other than `never`, a lookup by several paths, by brackets or marginal, and `raise`.
+`tier_review` other than `never`, a lookup by several paths, by brackets or marginal, `raise`, and metrics
+against amounts of another currency, which need exchange rates.
 
 ## Why that is bad
 
