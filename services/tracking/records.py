@@ -1,10 +1,10 @@
 """From an accepted event to its identity and its record on the bus. Pure.
 
 *Identity* is `source`, NUL, `id`, or BLAKE2b over that where it is long. *Digest* is CRC-32 and Adler-32 over type,
-time in UTC and the data as we decoded it: the order of keys, white space and the way a time is written make no other body;
-a changed field does. It finds a sender's mistake, not an attack, as only the sender itself could gain: hence no
-cryptographic hash, which would cost more than all of the checks. Both live in Redis, so changing them makes what was
-seen before look new: they are frozen.
+time in UTC and the data as we decoded it: the order of keys, white space and the way a time is written make no other
+body; a changed field does. It finds a sender's mistake, not an attack, as only the sender itself could gain: hence
+no cryptographic hash, which would cost more than all of the checks. Both live in Redis, so changing them makes what
+was seen before look new: they are frozen.
 """
 
 from __future__ import annotations
