@@ -1,0 +1,105 @@
+"""Which mail follows from a decision or a fact, as tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from contracts.decisions import Decision
+from contracts.facts import TransferPosted
+from services.notify.messages import DAY_MS, DecisionView, Details, is_too_old, mail_of_decision, mail_of_transfer
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
+VIEW = DecisionView(
+    id="015a8cd2-8c00-8a3e-b0a1-5d2f8a3e9b11",
+    granted=True,
+    programme="crm-sales",
+    rule="qualified.lead",
+    partner="moses-frase",
+    event_type="lead.registered",
+    time_ms=1_488_326_400_000,
+    customer="cancity",
+    customer_name="Cancity",
+    lead="L-1",
+)
+FACT = TransferPosted(
+    id="015a8cd2-8c00-8b3e-b0a1-5d2f8a3e9b11",
+    group="g",
+    stage="granted",
+    decision="d",
+    programme="crm-sales",
+    rule="commission",
+    partner="moses-frase",
+    debit="programme:crm-sales:cost",
+    credit="partner:moses-frase:available",
+    amount_minor=105400,
+    unit="USD",
+    event_source="crm/acme",
+    event_id="opp-1",
+    time_ms=1_488_326_400_000,
+    posted_at_ms=1_488_326_500_000,
+    traceparent=TRACEPARENT,
+    customer="cancity",
+    deal="1C1I7A6R",
+)
+
+DECISIONS: list[tuple[dict[str, Any], str | None, Details | None]] = [
+    ({}, "lead-qualified", Details(customer="Cancity", lead="L-1")),
+    ({"customer_name": None}, "lead-qualified", Details(customer="cancity", lead="L-1")),
+    ({"customer_name": "Can\ncity"}, "lead-qualified", Details(customer="Can city", lead="L-1")),
+    ({"customer": None, "customer_name": None, "lead": None}, "lead-qualified", Details()),
+    ({"granted": False}, None, None),
+    ({"rule": "tier", "tier_to": "gold"}, "tier-reached", Details(tier="gold")),
+    ({"rule": "tier", "tier_to": None}, None, None),
+    ({"rule": "tier", "tier_to": "gold", "granted": False}, None, None),
+    ({"rule": "tier", "tier_to": "bronze", "event_type": "partner.tier_assigned"}, None, None),
+    ({"rule": "commission"}, None, None),
+    ({"rule": "event", "granted": False}, None, None),
+]
+
+
+@pytest.mark.parametrize(("changes", "kind", "details"), DECISIONS)
+def test_a_decision_makes_this_mail(changes: dict[str, Any], kind: str | None, details: Details | None) -> None:
+    mail = mail_of_decision(msgspec.structs.replace(VIEW, **changes), TRACEPARENT)
+    assert (mail and mail.kind, mail and mail.details) == (kind, details)
+    if mail is not None:
+        assert (mail.fact, mail.partner, mail.trace) == (VIEW.id, VIEW.partner, TRACE)
+
+
+TRANSFERS: list[tuple[dict[str, Any], bool]] = [
+    ({}, True),
+    ({"credit": "partner:moses-frase:pending"}, True),
+    ({"credit": "customer:cancity:available"}, False),
+    ({"credit": "member:moses-frase:available"}, False),
+    ({"credit": "partner:moses-frase-2:available"}, False),
+    ({"stage": "released"}, False),
+    ({"stage": "paid"}, False),
+]
+
+
+@pytest.mark.parametrize(("changes", "is_told"), TRANSFERS)
+def test_only_a_grant_to_the_partner_makes_a_mail(changes: dict[str, Any], is_told: bool) -> None:
+    mail = mail_of_transfer(msgspec.structs.replace(FACT, **changes))
+    assert (mail is not None) == is_told
+    if mail is not None:
+        assert mail.details == Details(
+            customer="cancity", deal="1C1I7A6R", rule="commission", amount_minor=105400, unit="USD"
+        )
+        assert mail.trace == TRACE
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "is_old"), [(0, False), (-DAY_MS, False), (7 * DAY_MS, False), (7 * DAY_MS + 1, True)]
+)
+def test_a_fact_is_too_old_after_a_week(age_ms: int, is_old: bool) -> None:
+    now_ms = 1_795_000_000_000
+    assert is_too_old(now_ms - age_ms, now_ms=now_ms, age_max_days=7) is is_old
+
+
+def test_our_view_of_a_decision_is_a_part_of_the_contract() -> None:
+    contract = {field.name: field.type for field in msgspec.structs.fields(Decision)}
+    view = {field.name: field.type for field in msgspec.structs.fields(DecisionView)}
+    assert view.items() <= contract.items()

@@ -1,0 +1,124 @@
+"""Mails as they go out: snapshots for reading in review, and what no name may do to them.
+
+`GOODWORD_SNAPSHOTS=update python -m pytest tests/unit/notify` writes the snapshots anew.
+"""
+
+from __future__ import annotations
+
+import os
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+
+import jinja2
+import msgspec
+import pytest
+
+from services.notify.addresses import parse_mailbox
+from services.notify.messages import KINDS, Details, Kind
+from services.notify.render import Content, RenderError, Writer
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+WRITER = Writer(parse_mailbox("Goodword <goodword@example.org>"))
+FACT = "015a8cd2-8c00-8a3e-b0a1-5d2f8a3e9b11"
+
+CASES: dict[str, tuple[Kind, Details, str | None]] = {
+    "lead-qualified": ("lead-qualified", Details(customer="Cancity", lead="L-1"), "Moses Frase"),
+    "lead-qualified-bare": ("lead-qualified", Details(), None),
+    "reward-granted": (
+        "reward-granted",
+        Details(customer="Söhne & <Töchter>", deal="1C1I7A6R", rule="commission", amount_minor=105400, unit="USD"),
+        "Łukasz O'Neil",
+    ),
+    "reward-granted-points": (
+        "reward-granted",
+        Details(lead="L-1", rule="survey-points", amount_minor=10, unit="POINTS"),
+        "Moses Frase",
+    ),
+    "tier-reached": ("tier-reached", Details(tier="gold"), "Moses Frase"),
+}
+
+
+def content_of(kind: Kind, details: Details, name: str | None, language: str | None = "en") -> Content:
+    return Content(
+        fact=FACT,
+        kind=kind,
+        programme="crm-sales",
+        address="moses@example.com",
+        trace="0af7651916cd43dd8448eb211c80319c",
+        written_at_ms=1_795_000_000_000,
+        details=details,
+        name=name,
+        language=language,
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_mail_reads_like_its_snapshot(case: str) -> None:
+    written = WRITER.write(content_of(*CASES[case])).as_bytes()
+    read = message_from_bytes(written, policy=default)
+    text, html = read.get_body(("plain",)), read.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    headers = "".join(f"{key}: {value}\n" for key, value in read.items())
+    # MJML writes one long line; broken at tags, a difference shows where it is.
+    shown = f"{headers}\n{text.get_content()}\n=== HTML\n{html.get_content().replace('><', '>' + chr(10) + '<')}"
+    shown = "\n".join(line.rstrip() for line in shown.splitlines()) + "\n"
+    file = SNAPSHOTS / f"{case}.txt"
+    if os.environ.get("GOODWORD_SNAPSHOTS") == "update":
+        file.write_text(shown, encoding="utf-8")
+    assert shown == file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_mail_has_the_same_bytes_and_is_seven_bit(kind: Kind) -> None:
+    details = Details(customer="Łódź", rule="commission", amount_minor=1, unit="KWD", tier="złoty")
+    first, second = (WRITER.write(content_of(kind, details, "東京")).as_bytes() for _ in range(2))
+    assert first == second
+    assert first.isascii()
+
+
+def test_what_comes_from_outside_is_escaped_in_html_and_plain_in_text() -> None:
+    hostile = "</td><script>alert('&amp;')</script>{{ 7*7 }}"
+    details = Details(customer=hostile, rule=hostile, deal=hostile, amount_minor=1, unit="USD")
+    message = WRITER.write(content_of("reward-granted", details, hostile))
+    text, html = message.get_body(("plain",)), message.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    assert hostile in text.get_content()
+    assert "<script" not in html.get_content()
+    assert "49" not in html.get_content()
+    assert "&lt;script&gt;alert(&#39;&amp;amp;&#39;)" in html.get_content()
+
+
+def test_a_mail_loads_nothing_from_elsewhere() -> None:
+    html = WRITER.write(content_of("tier-reached", Details(tier="gold"), "Moses")).get_body(("html",))
+    assert html is not None
+    for outside in ("googleapis", "<img", "<link", "@import", "url("):
+        assert outside not in html.get_content()
+
+
+@pytest.mark.parametrize("language", ["en", "EN", "en-GB", "en_US", "xx", "", None, "../../etc"])
+def test_a_language_we_lack_falls_back_to_english(language: str | None) -> None:
+    assert WRITER.language_of(language) == "en"
+
+
+def test_a_language_is_found_by_its_tag_then_by_its_base() -> None:
+    writer = Writer(parse_mailbox("goodword@example.org"))
+    writer._strings |= {"pt": {}, "pt-BR": {}}
+    assert [writer.language_of(tag) for tag in ("pt-br", "pt_BR", "pt-PT", "pt")] == ["pt-BR", "pt-BR", "pt", "pt"]
+
+
+def test_every_language_has_every_template_and_sentence() -> None:
+    names = set(jinja2.PackageLoader("services.notify", "templates").list_templates())
+    languages = {name.partition("/")[0] for name in names if "/" in name}
+    wanted = {f"{kind}.{part}.j2" for kind in KINDS for part in ("txt", "mjml")} | {"strings.yaml"}
+    for language in languages:
+        assert {f"{language}/{name}" for name in wanted} <= names
+        assert WRITER._strings[language].keys() == WRITER._strings["en"].keys()
+
+
+def test_a_mail_that_cannot_be_written_says_which() -> None:
+    content = msgspec.structs.replace(content_of("tier-reached", Details(tier="gold"), "Moses"), trace="no\ntrace")
+    with pytest.raises(RenderError, match="tier-reached could not be written in en"):
+        WRITER.write(content)
