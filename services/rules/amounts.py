@@ -90,7 +90,7 @@ class AmountRule:
         reason = saw if value is None else f"nothing is given for {self._by_path} {saw}"
         return None, (TraceLine(self._by, saw, "unknown" if value is None else "not met", PART),), f"{PART}: {reason}"
 
-    def _limited(  # noqa: PLR0917 - called for every grant; naming the arguments would cost more than the work
+    def _limited(
         self,
         minor: int,
         unit: str,

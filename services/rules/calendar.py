@@ -1,8 +1,8 @@
 """Local days of a timezone: exact, and cheap enough for every event.
 
-A day is a number: days since 1970-01-01 on the local calendar. Which day an instant falls on is remembered by quarter
-of an hour, because every zone in use today changes its offset on a quarter; a quarter in which the day changes
-is never remembered, so odd historical offsets stay right. Months are counted on the calendar and clipped
+A day is a number: days since 1970-01-01 on the local calendar. Which day an instant falls on is remembered for blocks
+of three hours, and around midnight for quarters of an hour; a span in which the clock was set or the day changes is
+never remembered, so odd historical offsets stay right. Months are counted on the calendar and clipped
 to the month's end: one month before 31 March is 28 or 29 February (docs/rules.md#windows).
 """
 
@@ -18,7 +18,8 @@ from contracts.ruleset import Window
 
 DAY_MS: Final = 86_400_000
 QUARTER_MS: Final = 900_000
-QUARTERS_REMEMBERED_MAX: Final = 200_000
+BLOCK_MS: Final = 12 * QUARTER_MS
+SPANS_REMEMBERED_MAX: Final = 100_000
 DAYS_REMEMBERED_MAX: Final = 50_000
 LIFETIME: Final = -(2**31)
 """The first day of a window without a beginning; fits the 32 bits that days are stored in."""
@@ -28,31 +29,38 @@ _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _FIRST_DAY: Final = date.min.toordinal() - _EPOCH_ORDINAL
 
 
-class Zone(dict[int, int]):
-    """The local days of one timezone; a dict from quarter of an hour to day that fills itself."""
+class Zone:
+    """The local days of one timezone."""
+
+    __slots__ = ("_blocks", "_quarters", "_zone")
 
     def __init__(self, name: str) -> None:
-        super().__init__()
         self._zone = ZoneInfo(name)
+        self._blocks: dict[int, int] = {}
+        self._quarters: dict[int, int] = {}
 
     def day_of(self, time_ms: int) -> int:
         """The local day, since 1970-01-01, that the instant falls on."""
-        day = self.get(time_ms // QUARTER_MS)
+        day = self._blocks.get(time_ms // BLOCK_MS)
         return self._learn(time_ms) if day is None else day
 
     def _learn(self, time_ms: int) -> int:
-        first_ms = time_ms - time_ms % QUARTER_MS
-        day = self._exact(first_ms)
-        if day == self._exact(first_ms + QUARTER_MS - 1):
-            if len(self) >= QUARTERS_REMEMBERED_MAX:
-                self.clear()
-            self[time_ms // QUARTER_MS] = day
+        day = self._quarters.get(time_ms // QUARTER_MS)
+        if day is not None:
             return day
-        return self._exact(time_ms)
+        for span_ms, known in ((BLOCK_MS, self._blocks), (QUARTER_MS, self._quarters)):
+            first_ms = time_ms - time_ms % span_ms
+            first, last = self._local(first_ms), self._local(first_ms + span_ms - 1)
+            # With one offset at both ends no clock was set in between, so the day at both ends is the day throughout.
+            if first.utcoffset() == last.utcoffset() and first.date() == last.date():
+                if len(known) >= SPANS_REMEMBERED_MAX:
+                    known.clear()
+                day = known[time_ms // span_ms] = day_of_date(first)
+                return day
+        return day_of_date(self._local(time_ms))
 
-    def _exact(self, time_ms: int) -> int:
-        local = (_EPOCH + timedelta(milliseconds=time_ms)).astimezone(self._zone)
-        return local.toordinal() - _EPOCH_ORDINAL
+    def _local(self, time_ms: int) -> datetime:
+        return (_EPOCH + timedelta(milliseconds=time_ms)).astimezone(self._zone)
 
 
 def date_of(day: int) -> date:

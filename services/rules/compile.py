@@ -13,7 +13,7 @@ from contracts.money import CURRENCY_DECIMALS
 from contracts.ruleset import Comparison, Condition, Lookup, Reward, RuleSet, Tier
 from services.rules.amounts import AmountRule, base_paths
 from services.rules.calendar import Zone
-from services.rules.conditions import Judge, comparisons, compile_condition
+from services.rules.conditions import Judge, MakeLeaf, Test, comparisons, compile_condition, compile_test
 from services.rules.considered import Considered, RewardRule
 from services.rules.judge import Leaf
 from services.rules.slots import Fill, SlotMap
@@ -67,6 +67,7 @@ class Plan:
         self.is_idle = not (
             self.rewards_at_qualification.rules or self.takers_at_qualification or event_type in LEAD_EVENTS
         )
+        self.moves_tiers = any(taker.series in revision.tier_series for taker in self.takers_at_qualification)
         self.fill: Fill = revision.slots.compile_fill(revision.paths_for(event_type))
 
 
@@ -85,11 +86,12 @@ class Plans(dict[str, Plan]):
 class TierRule:
     """One tier above the first, compiled."""
 
-    __slots__ = ("id", "when")
+    __slots__ = ("holds", "id", "when")
 
-    def __init__(self, id: str, when: Judge) -> None:
+    def __init__(self, id: str, when: Judge, holds: Test) -> None:
         self.id = id
         self.when = when
+        self.holds = holds
 
 
 class CompiledRevision:
@@ -98,6 +100,8 @@ class CompiledRevision:
     Attributes:
         tiers: All but the first, in file order.
         tier_index: Tier to its place, the first being 0.
+        tier_series: What the tiers' conditions read.
+        gate_is_profile: Whether `eligible.partner` reads nothing but the partner's profile.
         tiers_need_event: Whether a tier's condition reads the event itself, so that every event may change the outcome.
     """
 
@@ -120,6 +124,9 @@ class CompiledRevision:
         self.tier_index = {tier.id: index for index, tier in enumerate(rule_set.tiers)}
         self.tiers = [self._tier(tier) for tier in rule_set.tiers[1:]]
         tier_paths = _paths(tier.when for tier in rule_set.tiers)
+        self.tier_series = {series_id(metric) for metric in rule_set.metrics if metric.id in tier_paths}
+        gate_paths = _paths([rule_set.eligible_partner])
+        self.gate_is_profile = all(path.startswith("partner.") for path in gate_paths)
         self.tiers_need_event = any(self.slots.depends_on_event(path) for path in tier_paths)
         self.plans = Plans(self)
 
@@ -179,17 +186,21 @@ class CompiledRevision:
         return None if condition is None else self._judge_always(condition, part)
 
     def _judge_always(self, condition: Condition, part: str) -> Judge:
+        return compile_condition(condition, self._leaves(part), self.slots.readers)
+
+    def _leaves(self, part: str) -> MakeLeaf:
         def make_leaf(comparison: Comparison) -> tuple[Leaf, int, bool]:
             path = comparison.path
             leaf = Leaf(comparison, part, self.slots.kind(path), self.zone, self._decimals)
             return leaf, self.slots.slot(path), self.slots.is_metric(path)
 
-        return compile_condition(condition, make_leaf, self.slots.readers)
+        return make_leaf
 
     def _tier(self, tier: Tier) -> TierRule:
         if tier.when is None:
             raise InvariantBroken(f"the tier {tier.id} of a rule set that passed the checks has no condition")
-        return TierRule(tier.id, self._judge_always(tier.when, "tier"))
+        holds = compile_test(tier.when, self._leaves("tier"), self.slots.readers)
+        return TierRule(tier.id, self._judge_always(tier.when, "tier"), holds)
 
     def _reward(self, reward: Reward) -> RewardRule:
         slot_of = {path: self.slots.slot(path) for path in _amount_paths(reward)}

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from contracts.decisions import TraceLine
+from contracts.events import Amount
 from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Not
 from services.rules.judge import Leaf
 
 Judged = tuple[bool, str, tuple[TraceLine, ...]]
 Judge = Callable[[list[Any]], Judged]
+Test = Callable[[list[Any]], bool]
 MakeLeaf = Callable[[Comparison], tuple[Leaf, int, bool]]
 """From a comparison to its leaf, the slot it reads, and whether that is a metric, which is read when first asked."""
 
@@ -39,20 +41,20 @@ def compile_condition(
         make_leaf: See `MakeLeaf`.
         readers: Slot to what reads the metric behind it.
     """
-    writer = _Writer(make_leaf, readers)
+    writer = _Writer(make_leaf, readers, is_traced=True)
     verdict, reason = writer.condition(condition)
-    source = "\n".join(
-        [
-            "def judge(x):",
-            *(f" {line}" for line in writer.lines),
-            f" if {verdict}: return True, '', ({writer.trace})",
-            f" return False, {reason}, ({writer.trace})",
-        ]
+    judge: Judge = writer.function(
+        f"if {verdict}: return True, '', ({writer.trace})", f"return False, {reason}, ({writer.trace})"
     )
-    names = writer.names
-    exec(compile(source, "<compiled rules>", "exec"), names)  # noqa: S102 - indexes and names of ours only
-    judge: Judge = names["judge"]
     return judge
+
+
+def compile_test(condition: Condition, make_leaf: MakeLeaf, readers: dict[int, Callable[[list[Any]], Any]]) -> Test:
+    """A function that only says whether the condition is met: what `compile_condition` answers first, for less."""
+    writer = _Writer(make_leaf, readers, is_traced=False)
+    verdict, _ = writer.condition(condition)
+    test: Test = writer.function(f"return {verdict} is True")
+    return test
 
 
 def comparisons(condition: Condition) -> Iterator[Comparison]:
@@ -73,9 +75,10 @@ class _Writer:
     Every condition leaves a variable with its verdict (True, False or None) and an expression for why it is not met.
     """
 
-    def __init__(self, make_leaf: MakeLeaf, readers: dict[int, Callable[[list[Any]], Any]]) -> None:
+    def __init__(self, make_leaf: MakeLeaf, readers: dict[int, Callable[[list[Any]], Any]], *, is_traced: bool) -> None:
         self.lines: list[str] = []
-        self.names: dict[str, Any] = {"U": UNREAD}
+        self.names: dict[str, Any] = {"U": UNREAD, "A": Amount, "T": TraceLine}
+        self._is_traced = is_traced
         self._make_leaf = make_leaf
         self._readers = readers
         self._traced: list[str] = []
@@ -84,6 +87,12 @@ class _Writer:
     @property
     def trace(self) -> str:
         return "".join(f"{name}," for name in self._traced)
+
+    def function(self, *last: str) -> Any:
+        """The function of the lines written so far and these last ones."""
+        source = "\n".join(["def judge(x):", *(f" {line}" for line in (*self.lines, *last))])
+        exec(compile(source, "<compiled rules>", "exec"), self.names)  # noqa: S102 - indexes and names of ours only
+        return self.names["judge"]
 
     def condition(self, condition: Condition) -> tuple[str, str]:
         match condition:
@@ -100,14 +109,53 @@ class _Writer:
         number = self._next()
         leaf, slot, is_metric = self._make_leaf(comparison)
         self.names[f"m{number}"] = leaf
-        value = f"x[{slot}]"
+        self.lines.append(f"v = x[{slot}]")
         if is_metric:
             self.names[f"g{slot}"] = self._readers[slot]
-            self.lines += [f"v = x[{slot}]", f"if v is U: v = x[{slot}] = g{slot}(x)"]
-            value = "v"
-        self.lines.append(f"r{number}, t{number}, q{number} = m{number}[{value}]")
-        self._traced.append(f"t{number}")
+            self.lines.append(f"if v is U: v = x[{slot}] = g{slot}(x)")
+        if self._is_traced:
+            self._judged(number, leaf, slot)
+            self._traced.append(f"t{number}")
+        else:
+            self._tested(number, leaf)
         return f"r{number}", f"q{number}"
+
+    def _judged(self, number: int, leaf: Leaf, slot: int) -> None:
+        """Verdict, trace line and reason; amounts are compared right here, because they differ from event to event."""
+        inline = leaf.inline
+        ask = f"r{number}, t{number}, q{number} = m{number}[v]"
+        if inline is None or not inline.has_many_values:
+            self.lines.append(ask)
+            return
+        value, is_plain = ("v", "v is not None") if inline.currency is None else ("v.minor", "v.__class__ is A")
+        if inline.currency is not None:
+            self.names[f"c{number}"] = inline.currency
+            is_plain += f" and v.currency == c{number}"
+        self.names |= {
+            f"l{number}": inline.literal,
+            f"k{number}": leaf.comparison.text,
+            f"p{number}": leaf.part,
+            f"w{number}": leaf.reason_not_met,
+            f"s{number}": leaf.describe,
+        }
+        self.lines += [
+            f"if {is_plain}:",
+            f" r{number} = {value} {inline.operator} l{number}",
+            f" s = x[{slot + 1}]",
+            f" if s is None: s = x[{slot + 1}] = s{number}(v)",
+            f" if r{number}: t{number} = T(k{number}, s, 'met', p{number}); q{number} = ''",
+            f" else: t{number} = T(k{number}, s, 'not met', p{number}); q{number} = w{number}",
+            f"else: {ask}",
+        ]
+
+    def _tested(self, number: int, leaf: Leaf) -> None:
+        """The verdict alone."""
+        inline = leaf.inline
+        if inline is None or inline.currency is not None:
+            self.lines.append(f"r{number} = m{number}[v][0]")
+            return
+        self.names[f"l{number}"] = inline.literal
+        self.lines.append(f"r{number} = None if v is None else v {inline.operator} l{number}")
 
     def _not(self, condition: Not) -> tuple[str, str]:
         inner, inner_reason = self.condition(condition.condition)

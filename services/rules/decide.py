@@ -33,11 +33,12 @@ class Case:
 
     __slots__ = ("_event", "_hash", "_named", "_revision", "_stamp", "_state", "decisions")
 
-    def __init__(self, state: PartnerState, event: Event, revision: int) -> None:
+    def __init__(self, state: PartnerState, event: Event, revision: int, hash: Any) -> None:
         self._state = state
         self._event = event
         self._revision = revision
-        self._hash: Any = None
+        self._hash = hash
+        self._stamp = ""
         self.decisions: list[Decision] = []
 
     def rule_on(self, rule: str, reason: str, trace: tuple[TraceLine, ...] = (), tier: str | None = None) -> None:
@@ -55,7 +56,6 @@ class Case:
         """What all decisions of the event share; most events give none."""
         event = self._event
         data = event.data
-        self._hash = sha256(_encode((data.programme, event.source, event.id))[:-1])
         self._stamp = id_stamp(event.time_ms)
         customer, deal, lead = data.customer, data.deal, data.lead
         self._named = (
@@ -66,7 +66,7 @@ class Case:
             None if deal is None else deal.product,
         )
 
-    def decide(  # noqa: PLR0917 - called for every decision; naming the arguments would cost as much as the work
+    def decide(
         self,
         rule: str,
         rule_as_json: bytes,
@@ -80,10 +80,12 @@ class Case:
         """Grant when there is no reason against it, else deny."""
         event = self._event
         data = event.data
-        if self._hash is None:
+        if not self._stamp:
             self._begin()
         digest = self._hash.copy()
-        digest.update(rule_as_json + _encode(beneficiary) + _NO_OCCASION)
+        state = self._state
+        as_json = state.beneficiary_json if beneficiary is state.beneficiary else _encode(beneficiary)
+        digest.update(rule_as_json + as_json + _NO_OCCASION)
         hexed = digest.hexdigest()
         amount_minor, unit, clamped_minor = granted.amount_minor, granted.unit, granted.clamped_minor
         if reason:
@@ -95,7 +97,7 @@ class Case:
                 data.programme,
                 self._revision,
                 rule,
-                self._state.partner,
+                state.partner,
                 beneficiary,
                 event.type,
                 event.source,
@@ -116,6 +118,11 @@ class Case:
                 trace,
             )
         )
+
+
+def event_digest(event: Event) -> Any:
+    """SHA-256 over the part of the JSON array that all decisions of an event share; also what an event is known by."""
+    return sha256(_encode((event.data.programme, event.source, event.id))[:-1])
 
 
 def rule_json(rule: str) -> bytes:

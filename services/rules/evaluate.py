@@ -13,10 +13,10 @@ from contracts.events import Event
 from services.rules.amounts import Granted
 from services.rules.compile import CompiledRevision, Plan
 from services.rules.considered import RewardRule
-from services.rules.decide import Case
+from services.rules.decide import Case, event_digest
 from services.rules.facts import ONCE, is_repeat, lead_of, take_partner_facts
-from services.rules.slots import Slots
-from services.rules.state import LEAD_QUALIFIED, PartnerState
+from services.rules.slots import DAY, Slots
+from services.rules.state import EVENT_HASH_BYTES, LEAD_QUALIFIED, PartnerState
 
 TIER_ASSIGNED = "partner.tier_assigned"
 _PAYS_NOTHING = Granted("")
@@ -38,19 +38,20 @@ def evaluate(
     Raises:
         PermanentError: Too late to tell whether the event was counted before; the state is as it was.
     """
-    if is_repeat(state, event):
+    hashed = event_digest(event)
+    if is_repeat(state, event, hashed.digest()[:EVENT_HASH_BYTES]):
         return state, _NOTHING
     if event.type.startswith("partner."):
         take_partner_facts(state, event)
     if revision is None:
-        case = Case(state, event, 0)
+        case = Case(state, event, 0, hashed)
         case.deny_event("no programme yet")
         return state, case.decisions
     happen = ONCE.get(event.type)
     if happen is not None:
         reason = happen(state, event)
         if reason:
-            case = Case(state, event, revision.revision)
+            case = Case(state, event, revision.revision, hashed)
             case.deny_event(reason)
             return state, case.decisions
 
@@ -64,9 +65,9 @@ def evaluate(
         return state, _NOTHING
 
     x = plan.fill(event, state, day)
-    case = Case(state, event, revision.revision)
+    case = Case(state, event, revision.revision, hashed)
     tier = state.tier
-    blocked, trace = _gate(plan, x)
+    blocked, trace = _gate(plan, revision, x)
     is_qualified_now = plan.asks_lead and _qualify(state, event, revision, plan, case, x, blocked, trace)
     if plan.is_lead_qualified and not is_qualified_now and not blocked:
         blocked = case.decisions[0].reason if case.decisions else _CRM_IGNORED
@@ -80,21 +81,28 @@ def evaluate(
         if takers:
             for taker in takers:
                 taker.take(x, event.data.share_ppm)
-            state.settled = None
+            if plan.moves_tiers:
+                state.settled = None
 
     if event.type == TIER_ASSIGNED:
         _assign_tier(state, event, revision, case)
     elif not _is_settled(state, revision):
-        _gain_tier(state, event, revision, plan, case)
+        _gain_tier(state, revision, case, x)
     return state, case.decisions
 
 
-def _gate(plan: Plan, x: Slots) -> tuple[str, tuple[TraceLine, ...]]:
+def _gate(plan: Plan, revision: CompiledRevision, x: Slots) -> tuple[str, tuple[TraceLine, ...]]:
     """Why the event can earn nothing and counts in no metric (empty: it can), and what was judged for it."""
     blocked = ""
     trace: tuple[TraceLine, ...] = ()
     if plan.eligible_partner is not None:
-        _, blocked, trace = plan.eligible_partner(x)
+        judged = x[0].gate
+        if judged is not None and judged[0] == revision.revision:
+            _, blocked, trace = judged[1]
+        else:
+            answer = _, blocked, trace = plan.eligible_partner(x)
+            if revision.gate_is_profile:
+                x[0].gate = (revision.revision, answer)
     if plan.eligible_customer is not None and (plan.always_has_customer_asked or x[1] is not None):
         _, reason, lines = plan.eligible_customer(x)
         trace += lines
@@ -105,7 +113,7 @@ def _gate(plan: Plan, x: Slots) -> tuple[str, tuple[TraceLine, ...]]:
     return blocked, trace
 
 
-def _qualify(  # noqa: PLR0917 - on the hot path
+def _qualify(
     state: PartnerState,
     event: Event,
     revision: CompiledRevision,
@@ -137,7 +145,7 @@ def _qualify(  # noqa: PLR0917 - on the hot path
     return True
 
 
-def _reward(  # noqa: PLR0917 - on the hot path
+def _reward(
     rule: RewardRule,
     case: Case,
     event: Event,
@@ -175,16 +183,16 @@ def _is_settled(state: PartnerState, revision: CompiledRevision) -> bool:
     return not revision.tiers_need_event and state.settled == (revision.revision, state.clock_day)
 
 
-def _gain_tier(state: PartnerState, event: Event, revision: CompiledRevision, plan: Plan, case: Case) -> None:
+def _gain_tier(state: PartnerState, revision: CompiledRevision, case: Case, x: Slots) -> None:
     """Raise the tier to the last one that holds on the partner's clock day, if higher; from the next event on."""
     assert state.clock_day is not None
     current = revision.tier_index.get(state.tier or "", 0)
     if current < len(revision.tiers):
-        x = plan.fill(event, state, state.clock_day)
+        x[DAY] = state.clock_day
+        revision.slots.forget_metrics(x)
         for tier in reversed(revision.tiers[current:]):
-            is_met, _, lines = tier.when(x)
-            if is_met:
-                case.change_tier(state.tier, tier.id, lines)
+            if tier.holds(x):
+                case.change_tier(state.tier, tier.id, tier.when(x)[2])
                 state.tier = tier.id
                 # A condition may ask for the tier itself, so the next event looks again.
                 return

@@ -8,7 +8,6 @@ refused as "too late to tell", because paying twice and not paying at all are bo
 
 from __future__ import annotations
 
-from array import array
 from bisect import insort
 from collections.abc import Callable
 from typing import Final
@@ -17,7 +16,6 @@ import msgspec
 
 from contracts.errors import PermanentError, Problem
 from contracts.events import Event, PartnerProfile, time_ms_of
-from contracts.ids import event_hash
 from services.rules.calendar import DAY_MS
 from services.rules.judge import FALSE, TRUE
 from services.rules.state import (
@@ -27,7 +25,6 @@ from services.rules.state import (
     DealState,
     LeadState,
     PartnerState,
-    SeenDay,
 )
 
 MEMORY_DAYS: Final = 90
@@ -40,8 +37,8 @@ _NEW_STATUS: Final = {
 }
 
 
-def is_repeat(state: PartnerState, event: Event) -> bool:
-    """Whether this very event was taken before; if not, it is remembered.
+def is_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
+    """Whether this very event was taken before; if not, it is remembered by its hash.
 
     Raises:
         PermanentError: Too late to tell; nothing was changed.
@@ -49,16 +46,14 @@ def is_repeat(state: PartnerState, event: Event) -> bool:
     day = event.time_ms // DAY_MS
     horizon = state.horizon_day
     if horizon is not None and day < horizon - MEMORY_DAYS:
-        return _is_late_repeat(state, event)
-    hashed = event_hash(event.source, event.id)
+        return _is_late_repeat(state, event, hashed)
     bucket = state.seen.get(day)
     if bucket is None:
-        bucket = state.seen[day] = SeenDay(array("q"), set())
+        bucket = state.seen[day] = {}
         insort(state.seen_days, day)
-    elif hashed in bucket.known:
+    elif hashed in bucket:
         return True
-    bucket.order.append(hashed)
-    bucket.known.add(hashed)
+    bucket[hashed] = None
     state.changed_days.add(day)
     if (horizon is None or day > horizon) and not event.type.startswith("partner."):
         _advance(state, day)
@@ -77,7 +72,7 @@ def _advance(state: PartnerState, day: int) -> None:
         state.dropped_days.add(gone)
 
 
-def _is_late_repeat(state: PartnerState, event: Event) -> bool:
+def _is_late_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
     """Beyond the memory: facts that happen once are safe, partner snapshots change nothing twice."""
     if event.type in ONCE or event.type.startswith("partner."):
         return False
@@ -93,7 +88,6 @@ def _is_late_repeat(state: PartnerState, event: Event) -> bool:
             )
         )
     known = deal_of(state, deal.id)
-    hashed = event_hash(event.source, event.id)
     if hashed in known.late_ids:
         return True
     known.late_ids.append(hashed)
@@ -115,6 +109,7 @@ def take_partner_facts(state: PartnerState, event: Event) -> None:
         changes.setdefault("agreement_signed", True)
     state.profile = msgspec.structs.replace(old, **changes)
     state.facts = {}
+    state.gate = None
     state.settled = None
 
 

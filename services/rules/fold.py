@@ -21,12 +21,13 @@ from services.rules import state as states
 from services.rules.calendar import DAY_MS
 from services.rules.evaluate import evaluate
 from services.rules.revisions import Revisions
-from services.rules.state import DealState, LeadState, PartnerState, ProgrammeState
+from services.rules.state import PartnerState, ProgrammeState
 
 CACHE_BYTES: Final = 256 * 1024 * 1024
 _BYTES_PER_STORED_BYTE: Final = 6
 """What a decoded state takes in memory, per byte stored; measured, on the safe side."""
 _BYTES_PER_STATE: Final = 400
+_BYTES_PER_SEEN: Final = 100
 _ACTIVATED: Final = "ruleset.activated"
 _BROADCASTS: Final = frozenset(BROADCAST_TYPES)
 
@@ -73,7 +74,6 @@ class Fold:
         self._cached_bytes = 0
         self._held: dict[tuple[str, str], _Held] = {}
         self._revisions: dict[str, Revisions] = {}
-        self._values: dict[bytes, bytes | None] = {}
         self._touched: dict[tuple[str, str], _Held] = {}
         self._decided: set[str] = set()
         self._activated: set[str] = set()
@@ -133,7 +133,17 @@ class Fold:
             StateUnreadable: A state of another version.
             InvariantBroken: A revision in force cannot be read by this version any more.
         """
-        self._values.update(values)
+        for key, value in values.items():
+            if value is not None and key[:2] == b"s:":
+                programme, partner = key[2:].decode().split(":")
+                self._hold((programme, partner), states.decode_partner(programme, partner, value))
+        for key, value in values.items():
+            kind = key[:2]
+            if kind == b"r:":
+                programme = key[2:].decode()
+                self._load_revisions(programme, value, values.get(states.decided_key(programme)))
+            elif value is not None and kind not in {b"s:", b"n:"}:
+                self._load_child(kind, key, value)
 
     def fold(self, events: Sequence[Event]) -> FoldResult:
         """Decide the events in order. Every key that `missing_keys` named for them must have been loaded."""
@@ -142,20 +152,20 @@ class Fold:
         rejected: list[tuple[int, Problem]] = []
         for index, event in enumerate(events):
             try:
-                made = self._one(event)
+                made = self.fold_one(event)
             except PermanentError as error:
                 rejected.append((index, error.problem))
                 continue
             if made:
                 decisions += made
                 traceparents += [event.traceparent] * len(made)
-        self._values.clear()
         return FoldResult(decisions, traceparents, rejected)
 
-    def _one(self, event: Event) -> list[Decision]:
+    def fold_one(self, event: Event) -> list[Decision]:
+        """Decide one event; `fold` does this for each. Raises PermanentError for one that cannot be judged."""
         data = event.data
         programme = data.programme
-        revisions = self._revisions.get(programme) or self._load_revisions(programme)
+        revisions = self._revisions[programme]
         if event.type in _BROADCASTS:
             if event.type == _ACTIVATED:
                 assert data.ruleset is not None
@@ -172,8 +182,6 @@ class Fold:
         if held is None:
             held = self._touch(identity)
         state = held.state
-        if self._values:
-            self._load_children(state, event)
         time_ms = event.time_ms
         revision = revisions.at(time_ms)
         _, made = evaluate(state, event, revision)
@@ -181,51 +189,42 @@ class Fold:
             self._decided.add(programme)
         return made
 
-    def _load_revisions(self, programme: str) -> Revisions:
-        stored = self._values.get(states.programme_key(programme))
-        decided = self._values.get(states.decided_key(programme))
+    def _load_revisions(self, programme: str, stored: bytes | None, decided: bytes | None) -> None:
         state = ProgrammeState() if stored is None else states.decode_programme(stored)
+        newest_ms = None if decided is None else states.decode_decided(decided)
         try:
-            revisions = Revisions(programme, state, None if decided is None else states.decode_decided(decided))
+            self._revisions[programme] = Revisions(programme, state, newest_ms)
         except PermanentError as error:
             raise InvariantBroken(f"a revision in force cannot be read any more: {error}") from error
-        self._revisions[programme] = revisions
-        return revisions
+
+    def _load_child(self, kind: bytes, key: bytes, value: bytes) -> None:
+        """Take in one deal, lead, customer or day of seen events of a partner who is in memory."""
+        programme, partner, name = key[2:].decode().split(":")
+        held = self._held.get((programme, partner))
+        if held is None:
+            raise InvariantBroken(f"the store has {key!r}, but not the partner it belongs to")
+        state = held.state
+        if kind == b"e:":
+            state.seen[int(name)] = states.decode_seen(value)
+        elif kind == b"d:":
+            state.deals[name] = states.decode_deal(value)
+        elif kind == b"l:":
+            state.leads[name] = states.decode_lead(value)
+        else:
+            state.customers[name] = states.decode_customer(value)
+
+    def _hold(self, identity: tuple[str, str], state: PartnerState) -> _Held:
+        held = self._held[identity] = _Held(states.partner_key(*identity), state, 0)
+        return held
 
     def _touch(self, identity: tuple[str, str]) -> _Held:
         """The partner, in memory from now on and the most recently used."""
         held = self._held.pop(identity, None)
         if held is None:
-            programme, partner = identity
-            key = states.partner_key(programme, partner)
-            stored = self._values.get(key)
-            if stored is None:
-                held = _Held(key, PartnerState(programme=programme, partner=partner), 0)
-            else:
-                held = _Held(key, states.decode_partner(programme, partner, stored), 0)
+            held = self._hold(identity, PartnerState(programme=identity[0], partner=identity[1]))
         self._held[identity] = held
         self._touched[identity] = held
         return held
-
-    def _load_children(self, state: PartnerState, event: Event) -> None:
-        """Take in the children of the partner that the event touches; the store had been asked for them."""
-        data = event.data
-        values, programme, partner = self._values, state.programme, state.partner
-        utc_day = event.time_ms // DAY_MS
-        if utc_day not in state.seen:
-            stored = values.get(states.seen_key(programme, partner, utc_day))
-            if stored is not None and utc_day in state.seen_days:
-                state.seen[utc_day] = states.decode_seen(stored)
-        if data.deal is not None and data.deal.id not in state.deals:
-            stored = values.get(states.deal_key(programme, partner, data.deal.id))
-            state.deals[data.deal.id] = DealState() if stored is None else states.decode_deal(stored)
-        if data.lead is not None and data.lead.id not in state.leads:
-            stored = values.get(states.lead_key(programme, partner, data.lead.id))
-            state.leads[data.lead.id] = LeadState() if stored is None else states.decode_lead(stored)
-        if data.customer is not None and data.customer.id not in state.customers:
-            stored = values.get(states.customer_key(programme, partner, data.customer.id))
-            if stored is not None:
-                state.customers[data.customer.id] = states.decode_customer(stored)
 
     def take_dirty(self) -> dict[bytes, bytes | None]:
         """What the folds since the last call changed, sorted by key; None deletes. Evicts afterwards."""
@@ -264,8 +263,8 @@ class Fold:
         state.dropped_days.clear()
         self._cached_bytes -= held.size
         children = len(state.deals) + len(state.leads) + len(state.customers) + len(state.seen)
-        seen = sum(len(day.order) for day in state.seen.values())
-        held.size = len(encoded) * _BYTES_PER_STORED_BYTE + (children + 2) * _BYTES_PER_STATE + seen * 80
+        seen = sum(map(len, state.seen.values()))
+        held.size = len(encoded) * _BYTES_PER_STORED_BYTE + (children + 2) * _BYTES_PER_STATE + seen * _BYTES_PER_SEEN
         self._cached_bytes += held.size
 
     def _evict(self) -> None:
@@ -279,7 +278,6 @@ class Fold:
         self._held.clear()
         self._touched.clear()
         self._revisions.clear()
-        self._values.clear()
         self._decided.clear()
         self._activated.clear()
         self._cached_bytes = 0

@@ -44,13 +44,29 @@ class Kind(NamedTuple):
     """What a path gives.
 
     Attributes:
-        name: `data` for values of events and partners, `sum` for totals and counts, `mean` for averages (sum and
-            count), `time` for instants in milliseconds.
+        name: `data` for values of events and partners, `amount` for amounts among them, `sum` for totals and counts,
+            `mean` for averages (sum and count), `time` for instants in milliseconds.
         unit: Of a sum or mean of amounts; None for plain numbers.
     """
 
     name: str
     unit: str | None = None
+
+
+class Inline(NamedTuple):
+    """A comparison of integers that generated code may make itself.
+
+    Attributes:
+        operator: Of Python, and of ours.
+        literal: Minor units, or a whole number.
+        currency: When the value is an amount of an event, the one it must have; None when the value is an integer.
+        has_many_values: Whether remembering judgements by value would hardly ever help.
+    """
+
+    operator: str
+    literal: int
+    currency: str | None
+    has_many_values: bool
 
 
 class Leaf(dict[Any, Judgement]):
@@ -59,7 +75,8 @@ class Leaf(dict[Any, Judgement]):
     def __init__(self, comparison: Comparison, part: str, kind: Kind, zone: Zone, decimals: Mapping[str, int]) -> None:
         super().__init__()
         self.comparison = comparison
-        self._part = part
+        self.part = part
+        self.reason_not_met = comparison.text if part == "when" else f"{part}: {comparison.text}"
         self._kind = kind
         self._zone = zone
         self._decimals = decimals
@@ -76,11 +93,24 @@ class Leaf(dict[Any, Judgement]):
         saw = f"{comparison.path} is missing" if value is None else self.describe(value)
         if why and value is not None:
             saw = f"{saw}, {why}"
-        line = TraceLine(comparison.text, saw, _VERDICTS[verdict], self._part)
+        line = TraceLine(comparison.text, saw, _VERDICTS[verdict], self.part)
         if verdict:
             return Judgement(verdict, line, "")
-        reason = comparison.text if verdict is False else f"{comparison.text}: {saw}"
-        return Judgement(verdict, line, reason if self._part == "when" else f"{self._part}: {reason}")
+        return Judgement(verdict, line, self.reason_not_met if verdict is False else f"{self.reason_not_met}: {saw}")
+
+    @property
+    def inline(self) -> Inline | None:
+        """How generated code may compare by itself; None when it has to ask."""
+        operator, literal, kind = self.comparison.operator, self.comparison.literal, self._kind
+        if operator not in _ORDER:
+            return None
+        if isinstance(literal, Money) and kind.name == "amount":
+            return Inline(operator, literal.amount_minor, literal.unit, has_many_values=True)
+        if isinstance(literal, Money) and kind.name == "sum" and kind.unit == literal.unit:
+            return Inline(operator, literal.amount_minor, None, has_many_values=True)
+        if isinstance(literal, Number) and kind == ("sum", None) and literal.millionths % PPM == 0:
+            return Inline(operator, literal.millionths // PPM, None, has_many_values=False)
+        return None
 
     def describe(self, value: Any) -> str:
         """The value in words for people: `499.99 USD`, `retail`, `2026-03-01T00:00:00.000Z`."""
@@ -165,6 +195,9 @@ class Leaf(dict[Any, Judgement]):
 
 def describe(value: Any, kind: Kind, decimals: Mapping[str, int]) -> str:
     if isinstance(value, Amount):
+        minor = value.minor
+        if minor >= 0 and CURRENCY_DECIMALS.get(value.currency) == 2:
+            return f"{minor // 100}.{minor % 100:02d} {value.currency}"
         return f"{format_minor(value.minor, CURRENCY_DECIMALS.get(value.currency, 0))} {value.currency}"
     if kind.name == "time":
         return format_time(value)

@@ -1,6 +1,7 @@
 """Slots: where each path of a rule set finds its value, and the function that fills them for one event.
 
-Every path used anywhere in a revision has one slot of a list; a generated function per event type fills the ones that
+Every path used anywhere in a revision has a slot of a list, and behind it one for the value's words, made when first
+needed; a generated function per event type fills the ones that
 type can need, reading fields of our own structs only. Metrics are left unread: they are computed at most once per
 event, when a condition first asks.
 """
@@ -36,6 +37,13 @@ _STRUCTS: Final = {
 }
 _ATTRIBUTES: Final = "attributes."
 
+_DATA: Final = Kind("data")
+_KINDS: Final = {
+    "partner.joined_at": Kind("time"),
+    "deal.amount": Kind("amount"),
+    "customer.annual_revenue": Kind("amount"),
+}
+
 Slots = list[Any]
 Fill = Callable[[Event, PartnerState, int], Slots]
 
@@ -53,7 +61,7 @@ class SlotMap:
         """The slot of a path or metric; a new one at first sight. Raises InvariantBroken for an unknown path."""
         found = self._slot_of.get(path)
         if found is None:
-            found = self._slot_of[path] = _FIRST_SLOT + len(self._slot_of)
+            found = self._slot_of[path] = _FIRST_SLOT + 2 * len(self._slot_of)
             metric = self._metrics.get(path)
             if metric is not None:
                 self.readers[found] = _reader(metric, self._series_id_of(metric))
@@ -68,7 +76,7 @@ class SlotMap:
         metric = self._metrics.get(path)
         if metric is not None:
             return Kind("mean" if metric.kind == "mean" else "sum", metric.unit)
-        return Kind("time" if path == "partner.joined_at" else "data")
+        return _KINDS.get(path, _DATA)
 
     def depends_on_event(self, path: str) -> bool:
         """Whether the path's value may differ between two events although the partner's state is the same."""
@@ -98,8 +106,14 @@ class SlotMap:
         fill: Fill = table["fill"]
         return fill
 
+    def forget_metrics(self, x: Slots) -> None:
+        """Let the metrics be read again, as of another day or after they took an event."""
+        for slot in self.readers:
+            x[slot] = UNREAD
+            x[slot + 1] = None
+
     def _template(self) -> Slots:
-        template: Slots = [None] * (_FIRST_SLOT + len(self._slot_of))
+        template: Slots = [None] * (_FIRST_SLOT + 2 * len(self._slot_of))
         for slot in self.readers:
             template[slot] = UNREAD
         return template

@@ -20,6 +20,9 @@ from services.rules.series import Series, decode_series
 STATE_VERSION: Final = 1
 """First element of every encoded state. Another number is refused, never guessed at."""
 
+EVENT_HASH_BYTES: Final = 8
+"""Of the SHA-256 of programme, source and id: enough that no two events of one partner and day are mixed up."""
+
 LEAD_REGISTERED: Final = 1
 LEAD_QUALIFIED: Final = 2
 LEAD_DISQUALIFIED: Final = 4
@@ -39,7 +42,7 @@ class DealState(msgspec.Struct, gc=False, array_like=True):
     facts: list[str] = []
     periods: list[str] = []
     refunds: list[str] = []
-    late_ids: list[int] = []
+    late_ids: list[bytes] = []
 
 
 class LeadState(msgspec.Struct, gc=False, array_like=True):
@@ -55,15 +58,8 @@ class CustomerState(msgspec.Struct, gc=False):
     series: dict[int, Series] = {}
 
 
-class SeenDay(msgspec.Struct, gc=False):
-    """The events of one UTC day: hashes of source and id, in order of arrival and as a set."""
-
-    order: array[int]
-    known: set[int]
-
-    def add(self, event_hash: int) -> None:
-        self.order.append(event_hash)
-        self.known.add(event_hash)
+SeenDay = dict[bytes, None]
+"""The events of one UTC day: EVENT_HASH_BYTES of the hash of each, in order of arrival."""
 
 
 class PartnerState(msgspec.Struct, gc=False, kw_only=True):
@@ -81,6 +77,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
         series: By series id (`compile.series_id`).
         changed_deals, changed_leads, changed_customers, changed_days: Children to be written.
         dropped_days: Buckets to be deleted.
+        facts, gate: What conditions see of the profile, and how `eligible.partner` judged it under which revision.
         settled: When the tier was last looked at in vain: (revision number, clock day); None when anything may have
             changed.
     """
@@ -104,10 +101,13 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     dropped_days: set[int] = set()
     settled: tuple[int, int] | None = None
     beneficiary: str = ""
+    beneficiary_json: bytes = b""
     facts: dict[str, Any] = {}
+    gate: tuple[int, Any] | None = None
 
     def __post_init__(self) -> None:
         self.beneficiary = f"partner:{self.partner}"
+        self.beneficiary_json = msgspec.json.encode(self.beneficiary)
 
 
 class RevisionRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -230,13 +230,13 @@ def decode_lead(value: bytes) -> LeadState:
 
 
 def encode_seen(state: SeenDay) -> bytes:
-    return _encode([STATE_VERSION, state.order.tobytes()])
+    return _encode([STATE_VERSION, b"".join(state)])
 
 
 def decode_seen(value: bytes) -> SeenDay:
     """Raises StateUnreadable."""
-    order = array("q", _checked(_decode_any(value))[1])
-    return SeenDay(order, set(order))
+    hashes: bytes = _checked(_decode_any(value))[1]
+    return dict.fromkeys(hashes[start : start + EVENT_HASH_BYTES] for start in range(0, len(hashes), EVENT_HASH_BYTES))
 
 
 def encode_programme(state: ProgrammeState) -> bytes:

@@ -37,10 +37,10 @@ def series_id(metric: Metric) -> int:
 class Taker:
     """Adds one event type to one series."""
 
-    __slots__ = ("_kind", "_per_customer", "_series", "_sign", "_slot", "_unit")
+    __slots__ = ("_kind", "_per_customer", "_sign", "_slot", "_unit", "series")
 
     def __init__(self, metric: Metric, sign: int, slot: int | None) -> None:
-        self._series = series_id(metric)
+        self.series = series_id(metric)
         self._kind: SeriesKind = metric.kind
         self._slot = slot
         self._sign = sign
@@ -73,9 +73,9 @@ class Taker:
                 customer = state.customers[customer_id] = CustomerState()
             state.changed_customers.add(customer_id)
             holder = customer.series
-        series = holder.get(self._series)
+        series = holder.get(self.series)
         if series is None:
-            series = holder[self._series] = new_series(self._kind)
+            series = holder[self.series] = new_series(self._kind)
         if self._kind == "distinct":
             assert isinstance(series, DistinctSeries)
             series.add(x[DAY], value)
