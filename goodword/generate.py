@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -18,11 +18,12 @@ from contracts.events import BROADCAST_TYPES, EVENT_TYPES, REQUIRED_FIELDS, Even
 from contracts.facts import TransferPosted
 from contracts.topics import TOPICS
 from runtime.metrics import CATALOGUE
+from services.rules.language.docs import checks_table, operators_table, paths_table
 
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
 
@@ -62,6 +63,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "event-data-schema": lambda: _schema(EventData),
     "decision-schema": lambda: _schema(Decision),
     "transfer-schema": lambda: _schema(TransferPosted),
+    "rule-paths": paths_table,
+    "rule-operators": operators_table,
+    "rule-checks": checks_table,
 }
 
 

@@ -1,0 +1,41 @@
+"""docs/rules.md says what the reader does: its examples load, its anchors exist, its tables are complete."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from contracts.ruleset import Operator
+from services.rules.language import lint_text
+from services.rules.language.checks import all_pages
+from services.rules.language.checks.unknown_operator import OPERATORS
+from services.rules.language.paths import CATALOGUE
+from services.rules.language.read import LATER_SECTIONS, SECTIONS
+
+ROOT = Path(__file__).parents[4]
+PAGE = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
+def test_every_example_of_the_page_is_a_rule_set_without_problems(example: str) -> None:
+    assert lint_text(example, "docs/rules.md") == []
+
+
+def test_every_anchor_that_the_code_points_at_is_a_heading() -> None:
+    headings = {title.lower().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)}
+    sources = [file for room in ("contracts", "services", "goodword") for file in (ROOT / room).rglob("*.py")]
+    pointed_at = {anchor for file in sources for anchor in re.findall(r"docs/rules\.md#([a-z-]+)", file.read_text())}
+    assert pointed_at | {"paths", "decisions", "conditions", "lint"} <= headings
+
+
+def test_the_page_has_every_path_section_and_check() -> None:
+    names = [*CATALOGUE, *(page.code for page in all_pages()), *LATER_SECTIONS]
+    assert [name for name in names if f"`{name}`" not in PAGE] == []
+    assert [name for name in SECTIONS if f"{name}" not in PAGE] == []
+
+
+def test_the_operators_are_those_of_the_contract() -> None:
+    assert set(OPERATORS) == set(Operator.__args__)
