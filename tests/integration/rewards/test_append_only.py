@@ -55,7 +55,7 @@ def test_the_services_role_may_not(alteration: str, one_transfer_url: str) -> No
             connection.execute(statement)
         assert connection.execute("SELECT current_user").fetchone() == (ROLE,)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(psycopg.sql.SQL(alteration))  # type: ignore[arg-type]
+            connection.execute(psycopg.sql.SQL(alteration))
     assert found_balances(one_transfer_url) == expected_balances([decided(1)])
 
 
@@ -65,7 +65,7 @@ def test_the_owner_is_refused(alteration: str, replication: str, one_transfer_ur
     with psycopg.connect(one_transfer_url, autocommit=True) as owner:
         owner.execute("SELECT set_config('session_replication_role', %s, false)", (replication,))
         with pytest.raises(psycopg.errors.RestrictViolation, match="append only"):
-            owner.execute(psycopg.sql.SQL(alteration))  # type: ignore[arg-type]
+            owner.execute(psycopg.sql.SQL(alteration))
         row = owner.execute("SELECT amount_minor FROM rewards.transfers").fetchone()
     assert row == (10_000,)
 

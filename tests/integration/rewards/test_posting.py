@@ -131,7 +131,7 @@ async def test_two_writers_with_the_same_transfers_in_opposite_orders_post_each_
         own = Ledger(database)
         total = Posted()
         for batch in order:
-            total += await own.post(transfers(*batch))  # type: ignore[arg-type]
+            total += await own.post(transfers(*batch))
         return total
 
     forth, back = await asyncio.gather(write([*batches]), write([list(reversed(b)) for b in reversed(batches)]))
