@@ -64,7 +64,14 @@ class _Strict(Envelope, forbid_unknown_fields=True):
     data: EventData
 
 
+class _Named(msgspec.Struct):
+    # What can be read even where a number elsewhere cannot.
+    id: str | None = None
+    type: str | None = None
+
+
 _decoder: Final = msgspec.json.Decoder(_Strict)
+_named: Final = msgspec.json.Decoder(_Named)
 _plain: Final = msgspec.json.Decoder()
 _encoder: Final = msgspec.json.Encoder()
 
@@ -84,7 +91,7 @@ def look_closely(element: bytes, index: int, latest_ms: int, checked: Checked) -
             element, extensions = _settle(value)
         admit(checked, index, read_envelope(element), latest_ms, extensions)
     except _Misfit as misfit:
-        reject(checked, index, *_names(value), misfit.fault)
+        reject(checked, index, *_names(element, value), misfit.fault)
 
 
 def _fits(element: bytes) -> bool:
@@ -106,7 +113,14 @@ def _plain_value(element: bytes) -> Any:
         raise _Misfit(Fault("malformed-json", "", malformed_reason(error))) from error
 
 
-def _names(value: Any) -> tuple[str | None, str]:
+def _names(element: bytes, value: Any) -> tuple[str | None, str]:
+    """Id and type as far as they can be told, so that the sender finds its event again."""
+    if value is None:
+        try:
+            named = _named.decode(element)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None, ""
+        value = {"id": named.id, "type": named.type}
     if not isinstance(value, dict):
         return None, ""
     id, type = value.get("id"), value.get("type")

@@ -1,0 +1,68 @@
+"""What a key may do."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from contracts.errors import PermanentError
+from services.tracking.envelope import Envelope
+from services.tracking.keys import (
+    OPERATOR,
+    Grant,
+    Key,
+    check_scope,
+    is_secret_of,
+    new_token,
+    parse_token,
+    scope_fault,
+)
+from services.tracking.loose import LooseData
+
+CRM = Grant("k", ("crm/acme", "web/*"), may_name_partner=True, types=frozenset({"deal.won", "lead.registered"}))
+WEB = Grant("k", ("*",), may_name_partner=False)
+
+
+@pytest.mark.parametrize(
+    ("grant", "source", "type", "partner", "code"),
+    [
+        (CRM, "crm/acme", "deal.won", "p", None),
+        (CRM, "crm/acme2", "deal.won", "p", "source-outside-scope"),
+        (CRM, "web/shop", "deal.won", None, None),
+        (CRM, "webshop", "deal.won", None, "source-outside-scope"),
+        (CRM, "crm/acme", "deal.lost", "p", "type-outside-scope"),
+        (WEB, "anything", "deal.lost", None, None),
+        (WEB, "anything", "deal.lost", "p", "may-not-name-partner"),
+        (WEB, "goodword/rules", "deal.lost", None, "source-outside-scope"),
+        (OPERATOR, "goodword/demo", "deal.lost", "p", None),
+        (OPERATOR, "goodword/tracking", "deal.lost", "p", "source-outside-scope"),
+    ],
+)
+def test_scope(grant: Grant, source: str, type: str, partner: str | None, code: str | None) -> None:
+    data = msgspec.convert({"programme": "p"} | ({"partner": partner} if partner else {}), LooseData)
+    envelope = Envelope("1.0", type, source, "i", "2017-03-01T00:00:00Z", data)
+    for _ in range(2):  # the second answer comes from what the grant remembers
+        fault = scope_fault(grant, envelope)
+        assert (fault.code if fault else None) == code
+
+
+def test_a_token_is_known_by_its_hash_alone() -> None:
+    key_id, token = new_token()
+    parsed = parse_token(token)
+    assert parsed is not None
+    assert parsed[0] == key_id
+    key = Key(key_id, parsed[1], "n", ("*",), may_name_partner=False, types=None)
+    assert is_secret_of(key, parsed[1])
+    other = parse_token(token[:-1] + ("0" if token[-1] != "0" else "1"))
+    assert other is not None
+    assert not is_secret_of(key, other[1])
+    assert parse_token(token + "0") is None
+    assert parse_token("") is None
+
+
+@pytest.mark.parametrize(
+    ("sources", "types"), [((), None), (("a:b",), None), (("",), None), (("a*b",), None), (("a",), ("deal.one",))]
+)
+def test_a_scope_that_cannot_work_is_refused(sources: tuple[str, ...], types: tuple[str, ...] | None) -> None:
+    with pytest.raises(PermanentError):
+        check_scope(sources, types)
