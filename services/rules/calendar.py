@@ -27,6 +27,9 @@ LIFETIME: Final = -(2**31)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _FIRST_DAY: Final = date.min.toordinal() - _EPOCH_ORDINAL
+# Two days inside of the calendar's ends, so that no offset leads out of it: an event may carry any time.
+_FIRST_MS: Final = (_FIRST_DAY + 2) * DAY_MS
+_LAST_MS: Final = (date.max.toordinal() - _EPOCH_ORDINAL - 2) * DAY_MS
 
 
 class Zone:
@@ -60,7 +63,8 @@ class Zone:
         return day_of_date(self._local(time_ms))
 
     def _local(self, time_ms: int) -> datetime:
-        return (_EPOCH + timedelta(milliseconds=time_ms)).astimezone(self._zone)
+        within_ms = min(max(time_ms, _FIRST_MS), _LAST_MS)
+        return (_EPOCH + timedelta(milliseconds=within_ms)).astimezone(self._zone)
 
 
 def date_of(day: int) -> date:

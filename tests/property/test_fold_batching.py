@@ -1,8 +1,8 @@
 """However events are cut into batches, wherever the process dies and however little memory it has: the same bytes.
 
-A random history with a second revision in it is folded once in a single batch; then again in random batches, with crashes
-between publishing and writing, restarts, and a cache that holds almost nothing. Decisions and stored states must be equal byte by
-byte; what a crash publishes twice must be equal to what was published before it.
+A random history with a second revision in it is folded once in a single batch; then again in random batches, with
+crashes between publishing and writing, restarts, and a cache that holds almost nothing. Decisions and stored states
+must be equal byte by byte; what a crash publishes twice must be equal to what was published before it.
 """
 
 from __future__ import annotations

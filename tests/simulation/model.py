@@ -1,8 +1,9 @@
 """A second, simpler reading of the rule language, to hold the real one against: plain dicts, Fractions and datetimes.
 
-Written from the language's normative page alone and without any of the service's code: it keeps every event of a partner in
-a list and answers every question by looking through the list again. Slow and short on purpose. It says what is granted and
-denied and which tier follows; words of traces and ids are not its business. Within one partner and one revision.
+Written from the language's normative page alone and without any of the service's code: it keeps every event of a
+partner in a list and answers every question by looking through the list again. Slow and short on purpose. It says what
+is granted and denied and which tier follows; words of traces and ids are not its business. Within one partner and one
+revision.
 """
 
 from __future__ import annotations
@@ -64,11 +65,11 @@ class PartnerModel:
             self.taken += [(each, on, seen) for each in happens]
         for tier in reversed(self.rules.tiers):
             names = [each.id for each in self.rules.tiers]
-            if tier.when is not None and names.index(tier.id) > names.index(self.tier or ""):
-                if self._holds(tier.when, seen, self.clock) is True:
-                    outcomes.append(("tier", True, f"partner:{self.partner}", None))
-                    self.tier = tier.id
-                    break
+            is_higher = tier.when is not None and names.index(tier.id) > names.index(self.tier or "")
+            if is_higher and self._holds(tier.when, seen, self.clock) is True:
+                outcomes.append(("tier", True, f"partner:{self.partner}", None))
+                self.tier = tier.id
+                break
         return outcomes
 
     def _repeat(self, event: Event) -> bool:
