@@ -19,6 +19,7 @@ from goodword.embedded.ports import free_port
 from goodword.mailsink.box import FILE_NAME, MailBox
 
 HOSTILE = "<script>alert(1)</script>"
+BROKEN = b"Subject: =?utf-8?q?=FF=?=\r\nContent-Type: text/html; charset=nonsense\r\n\r\n\xff\xfe\r\n"
 
 
 class Sink:
@@ -136,11 +137,7 @@ def sink_of_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sink]:
 
 def test_bytes_that_are_no_proper_mail_are_kept_and_shown(sink_of_module: Sink) -> None:
     with SMTP("127.0.0.1", sink_of_module.smtp_port) as client:
-        client.sendmail(
-            "a@example.com",
-            ["b@example.com"],
-            b"Subject: =?utf-8?q?=FF=?=\r\nContent-Type: text/html; charset=nonsense\r\n\r\n\xff\xfe\r\n",
-        )
+        client.sendmail("a@example.com", ["b@example.com"], BROKEN)
     number = sink_of_module.http.get("/api/mails").json()["mails"][0]["number"]
     for path in ("/", f"/mails/{number}", f"/mails/{number}/raw", f"/api/mails/{number}"):
         assert sink_of_module.http.get(path).status_code == 200

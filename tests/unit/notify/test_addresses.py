@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.policy import SMTPUTF8
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.notify.addresses import TEXT_LENGTH_MAX, mailbox, one_line, parse_mailbox, usable_address
@@ -60,6 +60,7 @@ def test_text_becomes_one_printable_line(text: str, line: str) -> None:
     assert one_line(text) == line
 
 
+@settings(deadline=None)
 @given(name=st.text(), address=st.emails())
 def test_no_name_or_address_adds_a_header(name: str, address: str) -> None:
     usable = usable_address(address)
