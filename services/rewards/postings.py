@@ -7,6 +7,7 @@ be posted is refused with its reason; nothing is skipped silently.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,7 @@ from typing import Final
 
 from contracts.errors import Problem
 from contracts.facts import TransferPosted
-from contracts.ids import is_id, transfer_id
+from contracts.ids import is_id
 from contracts.money import AMOUNT_MINOR_MAX, is_unit
 from services.rewards import chart
 from services.rewards.decode import DecisionHead, is_decision_id
@@ -27,6 +28,7 @@ TIME_MS_MAX: Final = 253_402_300_799_999
 """The last millisecond of year 9999."""
 TEXT_LENGTH_MAX: Final = 1_024
 
+_VARIANTS: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _TEXT_FIELDS: Final = ("rule", "event_source", "event_id", "customer", "customer_name", "deal", "lead")
 
 
@@ -60,8 +62,18 @@ def plan_transfers(decisions: Sequence[DecisionHead], traceparents: Sequence[str
     return Plan(transfers, refused)
 
 
+def granted_transfer_id(decision: str) -> str:
+    """`contracts.ids.transfer_id(decision, "granted")`, at half its cost; a test holds the two together.
+
+    Args:
+        decision: A decision's id as `is_decision_id` wants it, so the JSON needs no escapes and the time no parsing.
+    """
+    digest = hashlib.sha256(b'["%b","granted",0]' % decision.encode()).hexdigest()
+    return f"{decision[:13]}-8{digest[:3]}-{_VARIANTS[digest[3]]}{digest[4:7]}-{digest[7:19]}"
+
+
 def _transfer(decision: DecisionHead, amount_minor: int, traceparent: str, posted_at_ms: int) -> TransferPosted:
-    id = transfer_id(decision.id, STAGE_GRANTED)
+    id = granted_transfer_id(decision.id)
     return TransferPosted(
         id=id,
         group=id,

@@ -51,9 +51,7 @@ async def main(url: str, seed: int) -> None:
     await database.start()
     relay = Relay(url, bus, setup=SETUP, poll_s=0.05, transfers_max=500)
     await relay.start()
-    writer = Writer(
-        Ledger(database), writers_max=2, posting_transfers_max=500, on_posted=lambda posted: relay.wake()
-    )
+    writer = Writer(Ledger(database), writers_max=2, posting_transfers_max=500, on_posted=lambda posted: relay.wake())
     await writer.start()
     archive = ArchiveOwner(database=database, clock=SystemClock())
     done = 0
@@ -68,7 +66,7 @@ async def main(url: str, seed: int) -> None:
         done += len(batch)
         sys.stdout.write(f"{done}\n")
         sys.stdout.flush()
-    while await database.fetch_all("SELECT 1 FROM rewards.outbox LIMIT 1"):
+    while await database.fetch_all("SELECT 1 FROM rewards.outbox LIMIT 1"):  # noqa: ASYNC110 - another process's work
         await asyncio.sleep(0.02)
     await writer.stop()
     await relay.stop()

@@ -187,7 +187,7 @@ async def test_a_later_start_migrates_nothing_and_keeps_everything(ledger: Ledge
 
 async def test_packed_columns_arrive_as_they_were(database: Database) -> None:
     draw = random.Random(7)
-    texts = [None, "", "USD", "☃ \\ \" {},", "x" * 5000, *(str(draw.random()) for _ in range(50))]
+    texts = [None, "", "USD", '☃ \\ " {},', "x" * 5000, *(str(draw.random()) for _ in range(50))]
     bigints = [-(2**63), 2**63 - 1, 0, -1, *(draw.randrange(-(2**62), 2**62) for _ in range(50))]
     uuids = [transfer.id for transfer in transfers(*(decided(n) for n in range(50)))]
     times = [0, -62_135_596_800_000, 253_402_300_799_999, 1_767_300_000_123]

@@ -17,8 +17,10 @@ ALTERATIONS = [
     ("UPDATE rewards.balances SET minor = minor * 2", [], 2),
     ("DELETE FROM rewards.balances WHERE minor > 0", [Offender("USD", 0, -20_000)], 1),
     (
-        "ALTER TABLE rewards.transfers DISABLE TRIGGER transfers_append_only; UPDATE rewards.transfers"
-        " SET amount_minor = 1 WHERE event_id = 'opp-1-won'",
+        (
+            "ALTER TABLE rewards.transfers DISABLE TRIGGER transfers_append_only;"
+            " UPDATE rewards.transfers SET amount_minor = 1 WHERE event_id = 'opp-1-won'"
+        ),
         [],
         2,
     ),

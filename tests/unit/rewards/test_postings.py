@@ -8,7 +8,14 @@ import pytest
 
 from contracts.decisions import Decision
 from contracts.ids import transfer_id
-from services.rewards.postings import REVISION_MAX, TIME_MS_MAX, TIME_MS_MIN, Plan, plan_transfers
+from services.rewards.postings import (
+    REVISION_MAX,
+    TIME_MS_MAX,
+    TIME_MS_MIN,
+    Plan,
+    granted_transfer_id,
+    plan_transfers,
+)
 from tests.support.decisions import decided, denied, head
 
 POSTED_AT_MS = 1_767_300_000_000
@@ -100,3 +107,8 @@ def test_of_several_faults_the_first_in_order_is_told() -> None:
 def test_a_duplicate_is_planned_again_under_the_same_id() -> None:
     first, second = plan(decided(1), decided(1)).transfers
     assert first.id == second.id
+
+
+def test_the_fast_transfer_id_is_that_of_the_contract() -> None:
+    ids = [decided(number, time_ms=number * 10**9 - 5).id for number in range(200)]
+    assert [granted_transfer_id(id) for id in ids] == [transfer_id(id, "granted") for id in ids]
