@@ -29,8 +29,8 @@ from tests.integration.notify.support import (
     until_settled,
 )
 
-MAILS = 300
-KILLS = 5
+MAILS = 120
+KILLS = 3
 
 
 class PonderingRelay:
