@@ -137,4 +137,6 @@ class Housekeeping:
             had_work = self._observer.busy_at > collected_at
             if had_work and (is_idle or now - collected_at > self._gc_busy_s_max):
                 gc.collect()
+                # What survived is cached state, which is no garbage in cycles and need not be walked the next time.
+                gc.freeze()
                 collected_at = now
