@@ -9,13 +9,14 @@ from rich.markup import escape
 from rich.tree import Tree
 
 from contracts.decisions import RULE_EVENT, RULE_LEAD_QUALIFIED, RULE_TIER
-from contracts.money import PPM, Money, format_money
+from contracts.money import PPM
+from goodword.amounts import Amounts
 from goodword.terminal import out
 
 _MARKS: Final = {"met": "[green]✓[/]", "not met": "[red]✗[/]", "unknown": "[yellow]?[/]"}
 
 
-def print_explanation(found: Mapping[str, Any]) -> None:
+def print_explanation(found: Mapping[str, Any], amounts: Amounts) -> None:
     """What `services.rewards.reads.explain` answers, as trees on standard output."""
     decisions: Sequence[Mapping[str, Any]] = found["decisions"]
     if decisions:
@@ -28,10 +29,10 @@ def print_explanation(found: Mapping[str, Any]) -> None:
     for transfer in found["transfers"]:
         by_decision.setdefault(transfer["decision"], []).append(transfer)
     for decision in decisions:
-        out.print(_decision_tree(decision, by_decision.pop(decision["id"], [])))
+        out.print(_decision_tree(decision, by_decision.pop(decision["id"], []), amounts))
     for transfers in by_decision.values():
         for transfer in transfers:
-            out.print(f"{_transfer_line(transfer)} (its decision is not archived yet)")
+            out.print(f"{_transfer_line(transfer, amounts)} (its decision is not archived yet)")
     for refusal in found["refusals"]:
         out.print(f"[yellow]refused by the ledger[/]: {escape(refusal['message'])} ({escape(refusal['reason'])})")
     for conflict in found["conflicts"]:
@@ -39,21 +40,21 @@ def print_explanation(found: Mapping[str, Any]) -> None:
         out.print(f"[bold red]conflict[/]: transfer {conflict['transfer']} came again with other {escape(fields)}")
 
 
-def _decision_tree(decision: Mapping[str, Any], transfers: Sequence[Mapping[str, Any]]) -> Tree:
+def _decision_tree(decision: Mapping[str, Any], transfers: Sequence[Mapping[str, Any]], amounts: Amounts) -> Tree:
     verdict = "[green]granted[/]" if decision["granted"] else "[red]denied[/]"
-    tree = Tree(f"{verdict} [bold]{escape(_rule_name(decision))}[/]{escape(_what(decision))}")
+    tree = Tree(f"{verdict} [bold]{escape(_rule_name(decision))}[/]{escape(_what(decision, amounts))}")
     if decision["reason"]:
         tree.add(f"because: {escape(decision['reason'])}")
     if decision["revision"]:
         tier = f", tier used: {escape(decision['tier'])}" if decision.get("tier") else ""
         tree.add(f"programme {escape(decision['programme'])}, revision {decision['revision']}{tier}")
     if decision.get("percent_ppm") is not None and decision.get("base_minor") is not None:
-        base = format_money(Money(decision["base_minor"], decision["base_unit"]))
+        base = amounts.show(decision["base_minor"], decision["base_unit"])
         tree.add(f"{_percent(decision['percent_ppm'])} of {base}")
     if decision.get("share_ppm", PPM) != PPM:
         tree.add(f"share of this partner: {_percent(decision['share_ppm'])}")
     if decision.get("clamped_minor"):
-        tree.add(f"a ceiling took off {format_money(Money(decision['clamped_minor'], decision['unit']))}")
+        tree.add(f"a ceiling took off {amounts.show(decision['clamped_minor'], decision['unit'])}")
     if decision["trace"]:
         conditions = tree.add("conditions")
         for line in decision["trace"]:
@@ -62,25 +63,26 @@ def _decision_tree(decision: Mapping[str, Any], transfers: Sequence[Mapping[str,
                 f"{mark} {escape(line['condition'])}  [dim]saw {escape(line['saw'])} ({escape(line['part'])})[/]"
             )
     for transfer in transfers:
-        tree.add(_transfer_line(transfer))
+        tree.add(_transfer_line(transfer, amounts))
     return tree
 
 
 def _rule_name(decision: Mapping[str, Any]) -> str:
     names = {RULE_LEAD_QUALIFIED: "lead qualified", RULE_TIER: "tier", RULE_EVENT: "the event as a whole"}
-    return names.get(decision["rule"], decision["rule"])
+    rule = str(decision["rule"])
+    return names.get(rule, rule)
 
 
-def _what(decision: Mapping[str, Any]) -> str:
+def _what(decision: Mapping[str, Any], amounts: Amounts) -> str:
     if decision.get("tier_to"):
         return f": {decision.get('tier') or 'none'} → {decision['tier_to']}"
     if decision.get("amount_minor") is not None and decision.get("unit"):
-        return f": {format_money(Money(decision['amount_minor'], decision['unit']))} to {decision['beneficiary']}"
+        return f": {amounts.show(decision['amount_minor'], decision['unit'])} to {decision['beneficiary']}"
     return ""
 
 
-def _transfer_line(transfer: Mapping[str, Any]) -> str:
-    amount = format_money(Money(transfer["amount_minor"], transfer["unit"]))
+def _transfer_line(transfer: Mapping[str, Any], amounts: Amounts) -> str:
+    amount = amounts.show(transfer["minor"], transfer["unit"])
     return (
         f"transfer {transfer['id']}: {amount} from {escape(transfer['debit'])} to {escape(transfer['credit'])}, "
         f"posted {transfer['posted_at']}"

@@ -7,6 +7,7 @@ Answers go to standard output, everything else (progress, problems, what is bein
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
@@ -23,8 +24,12 @@ from goodword.embedded.failure import ServerFailed
 EXIT_NO: Final = 1
 EXIT_USAGE: Final = 2
 
-out: Final = Console(highlight=False, soft_wrap=True)
-err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+# A pipe or a log has no width: nothing is cut there.
+WIDTH_ELSEWHERE: Final = 400
+out: Final = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
+err: Final = Console(
+    stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else WIDTH_ELSEWHERE
+)
 
 DataOption = Annotated[
     Path | None,
@@ -46,7 +51,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     """A table on standard output. A column whose name starts with `>` is aligned right."""
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column.removeprefix(">"), justify="right" if column.startswith(">") else "left")
+        table.add_column(
+            column.removeprefix(">"), justify="right" if column.startswith(">") else "left", overflow="fold"
+        )
     for row in rows:
         table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
     out.print(table)

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Final
+from typing import IO, TYPE_CHECKING, Annotated, Final, Self
 
 import typer
 
@@ -152,7 +152,7 @@ class RejectsFile:
         self._file: IO[bytes] | None = None
         self._lock = threading.Lock()
 
-    def __enter__(self) -> RejectsFile:
+    def __enter__(self) -> Self:
         from contracts.errors import PermanentError, Problem
 
         if self._path is not None:

@@ -31,9 +31,8 @@ def create(
     as_json: JsonOption = False,
 ) -> None:
     """Make a key. It is shown once and stored nowhere: only its hash is."""
-    from services.tracking.admin import create_key
-
     from goodword.target import find_target
+    from services.tracking.admin import create_key
 
     with problems_shown():
         key, token = asyncio.run(
@@ -55,9 +54,8 @@ def create(
 @app.command("list")
 def list_keys(data: DataOption = None, as_json: JsonOption = False) -> None:
     """All keys, revoked ones too."""
-    from services.tracking.admin import keys
-
     from goodword.target import find_target
+    from services.tracking.admin import keys
 
     with problems_shown():
         rows = asyncio.run(keys(find_target(data).postgres))
@@ -73,10 +71,9 @@ def revoke(
     key_id: Annotated[str, typer.Argument(metavar="KEY_ID")], data: DataOption = None, as_json: JsonOption = False
 ) -> None:
     """Refuse a key from now on, for ever; it may work for some seconds yet where it is cached."""
-    from services.tracking.admin import revoke_key
-
     from contracts.errors import Problem
     from goodword.target import find_target
+    from services.tracking.admin import revoke_key
 
     with problems_shown():
         is_revoked = asyncio.run(revoke_key(find_target(data).postgres, key_id))

@@ -9,6 +9,7 @@ import typer
 from goodword.terminal import EXIT_NO, DataOption, JsonOption, emit_json, fail, out, print_table, problems_shown, say
 
 if TYPE_CHECKING:
+    from goodword.amounts import Amounts
     from services.rewards.reads import Statement
 
 app: Final = typer.Typer(no_args_is_help=True)
@@ -28,32 +29,38 @@ def show_balances(
     as_json: JsonOption = False,
 ) -> None:
     """Every account with its balance, per unit; credits minus debits, so what a partner has is positive."""
+    from goodword.amounts import amounts_now
     from goodword.target import find_target
     from services.rewards.reads import balances
 
     with problems_shown():
-        rows = balances(find_target(data).postgres)
+        postgres = find_target(data).postgres
+        rows = balances(postgres)
+        show = amounts_now(postgres).show
     if account is not None:
         rows = [row for row in rows if row["account"].startswith(account)]
     if as_json:
         emit_json(rows)
     else:
-        print_table(("account", ">balance"), [(row["account"], money(row["minor"], row["unit"])) for row in rows])
+        print_table(("account", ">balance"), [(row["account"], show(row["minor"], row["unit"])) for row in rows])
 
 
 @app.command("trial-balance")
 def show_trial_balance(data: DataOption = None, as_json: JsonOption = False) -> None:
     """The sum of all balances per unit. It is zero, or the ledger is broken: exit code 1."""
+    from goodword.amounts import amounts_now
     from goodword.target import find_target
     from services.rewards.reads import trial_balance
 
     with problems_shown():
-        rows = trial_balance(find_target(data).postgres)
+        postgres = find_target(data).postgres
+        rows = trial_balance(postgres)
+        show = amounts_now(postgres).show
     if as_json:
         emit_json(rows)
     else:
         cells = [
-            (row["unit"], *(money(minor, row["unit"]) for minor in (row["debits"], row["credits"], row["minor"])))
+            (row["unit"], *(show(minor, row["unit"]) for minor in (row["debits"], row["credits"], row["minor"])))
             for row in rows
         ]
         print_table(("unit", ">debits", ">credits", ">sum"), cells)
@@ -74,17 +81,18 @@ def show_statement(
     as_json: JsonOption = False,
 ) -> None:
     """The postings of an account, each with the balance after it."""
+    from goodword.amounts import amounts_now
     from goodword.target import find_target
     from services.rewards.reads import statement
 
     with problems_shown():
-        page = statement(
-            find_target(data).postgres, account, unit=unit, limit=limit, cursor=cursor, newest_first=not oldest_first
-        )
+        postgres = find_target(data).postgres
+        page = statement(postgres, account, unit=unit, limit=limit, cursor=cursor, newest_first=not oldest_first)
+        amounts = amounts_now(postgres)
     if as_json:
         emit_json(page)
     else:
-        _print_statement(page)
+        _print_statement(page, amounts)
 
 
 @app.command("explain")
@@ -98,13 +106,16 @@ def explain_reference(
 ) -> None:
     """Why: from a transfer or an event down to every condition that was judged, granted and denied alike."""
     from contracts.errors import Problem
+    from goodword.amounts import amounts_now
     from goodword.explaining import print_explanation
     from goodword.target import find_target
     from services.rewards.reads import explain
 
     asked = " ".join(reference)
     with problems_shown():
-        found = explain(find_target(data).postgres, asked)
+        postgres = find_target(data).postgres
+        found = explain(postgres, asked)
+        amounts = amounts_now(postgres)
     if found is None:
         fail(
             Problem(
@@ -116,30 +127,21 @@ def explain_reference(
     if as_json:
         emit_json(found)
     else:
-        print_explanation(found)
+        print_explanation(found, amounts)
 
 
-def money(minor: int, unit: str) -> str:
-    """`1,054.00 USD`."""
-    from contracts.money import Money, format_money
-
-    number, _, shown_unit = format_money(Money(minor, unit)).partition(" ")
-    whole, point, part = number.partition(".")
-    return f"{int(whole):,}{point}{part} {shown_unit}" if whole not in {"-0"} else f"{number} {shown_unit}"
-
-
-def _print_statement(page: Statement) -> None:
+def _print_statement(page: Statement, amounts: Amounts) -> None:
     out.print(f"[bold]{page['account']}[/]")
     for unit, minor in page["balances"].items():
-        out.print(f"balance {money(minor, unit)}")
+        out.print(f"balance {amounts.show(minor, unit)}")
     rows: list[tuple[Any, ...]] = []
     for posting in page["postings"]:
         transfer = posting["transfer"]
         rows.append(
             (
                 transfer["posted_at"],
-                money(posting["minor"], posting["unit"]),
-                money(posting["balance_minor"], posting["unit"]),
+                amounts.show(posting["minor"], posting["unit"]),
+                amounts.show(posting["balance_minor"], posting["unit"]),
                 transfer["rule"],
                 posting["other_account"],
                 transfer["event_id"],

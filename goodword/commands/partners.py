@@ -40,11 +40,10 @@ def list_partners(
 
 async def partners_with_tiers(target: Target, programme: str | None = None) -> list[dict[str, Any]]:
     """`{"programme", "partner", "tier", "name", "status", "joined_at", …}`, sorted by programme and partner."""
-    from services.tracking.reads import partners
-
     from contracts.topics import REFERRALS
     from goodword.flow import open_target_bus
     from services.rules.standing import read_tiers
+    from services.tracking.reads import partners
 
     rows = await asyncio.to_thread(partners, target.postgres, programme)
     async with open_target_bus(target) as bus:

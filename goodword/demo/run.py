@@ -17,7 +17,7 @@ import msgspec
 from rich.panel import Panel
 
 from contracts.errors import PermanentError, Problem
-from goodword.commands.ledger import money
+from goodword.amounts import amounts_of
 from goodword.commands.partners import partners_with_tiers
 from goodword.commands.rules import publish_to
 from goodword.demo.events import LINK_CODE, LINK_PARTNER, PROGRAMME, SOURCE, demo_events, last_deal_won
@@ -106,11 +106,12 @@ async def show(target: Target, *, explained: str) -> None:
     """The result, on standard output."""
     partners = await partners_with_tiers(target, PROGRAMME)
     rows = await asyncio.to_thread(balances, target.postgres)
+    amounts = await amounts_of(target.postgres)
     held: dict[str, list[str]] = {}
     for row in rows:
         kind, name, *_ = row["account"].split(":")
         if kind == "partner":
-            held.setdefault(name, []).append(money(row["minor"], row["unit"]))
+            held.setdefault(name, []).append(amounts.show(row["minor"], row["unit"]))
     out.print()
     print_table(
         ("partner", "name", "tier", ">available"),
@@ -121,7 +122,10 @@ async def show(target: Target, *, explained: str) -> None:
     print_table(
         ("unit", ">debits", ">credits", ">sum"),
         [
-            (row["unit"], *(money(minor, row["unit"]) for minor in (row["debits"], row["credits"], row["minor"])))
+            (
+                row["unit"],
+                *(amounts.show(minor, row["unit"]) for minor in (row["debits"], row["credits"], row["minor"])),
+            )
             for row in await asyncio.to_thread(trial_balance, target.postgres)
         ],
         title="Trial balance: every sum is zero",
@@ -130,7 +134,7 @@ async def show(target: Target, *, explained: str) -> None:
     out.print(f"[bold]Why was this paid?[/]  goodword ledger explain {explained}")
     found = await asyncio.to_thread(explain, target.postgres, f"{SOURCE} {explained}")
     if found is not None:
-        print_explanation(found)
+        print_explanation(found, amounts)
     out.print()
     await _show_mails(target)
     _show_urls(target)

@@ -138,8 +138,8 @@ class Stack:
                 code="port-taken",
                 message="; ".join(parts),
                 where=f"{LOCALHOST}:{taken[0]}",
-                help=f"stop that process, or choose other ports: `goodword up --port {min(self._ports.values()) + 100}` "
-                "takes that one and the four after it",
+                help="stop that process, or choose other ports: "
+                f"`goodword up --port {min(self._ports.values()) + 100}` takes that one and the four after it",
             )
         )
 

@@ -189,7 +189,7 @@ class Supervisor:
             self._failed.set_exception(error)
 
     async def _keep_child(self, child: Child) -> None:
-        while child.is_wanted and child.process is not None:
+        while child.process is not None:
             waiting = asyncio.ensure_future(child.process.wait())
             while not waiting.done():
                 await asyncio.wait({waiting}, timeout=_LOG_CHECK_S)
@@ -204,9 +204,10 @@ class Supervisor:
             wait_s = child.deaths.wait_s(now_s)
             self._tell(f"{child.spec.name} {how}; starting it again in {wait_s:g} s")
             await asyncio.sleep(wait_s)
-            if child.is_wanted:
-                await child.start()
-                self._changed()
+            if not child.is_wanted:
+                return
+            await child.start()
+            self._changed()
 
     async def _keep_server(self, name: str, server: Server) -> None:
         deaths = Deaths()

@@ -6,8 +6,8 @@ mistake is told before the first event is sent. All mistakes of the shape are re
 
 from __future__ import annotations
 
-import datetime
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
@@ -114,9 +114,9 @@ class Time(_Part):
     @classmethod
     def _format(cls, format: str) -> str:
         # A format that cannot read its own writing would reject every row.
-        moment = datetime.datetime(2001, 2, 3, 4, 5, 6, tzinfo=datetime.UTC)
+        moment = datetime(2001, 2, 3, 4, 5, 6, tzinfo=UTC)
         try:
-            datetime.datetime.strptime(moment.strftime(format), format)
+            datetime.strptime(moment.strftime(format), format)  # noqa: DTZ007 - only whether it can be read
         except ValueError as error:
             raise ValueError(f"not a format of strptime: {error}") from None
         return format

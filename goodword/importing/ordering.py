@@ -52,7 +52,8 @@ def in_order(events: Iterable[Placed], *, run_bytes_max: int = RUN_BYTES_MAX) ->
 
 
 def _spill(events: Iterable[Placed], files: ExitStack) -> IO[bytes]:
-    run = files.enter_context(tempfile.TemporaryFile(prefix="goodword-import-", buffering=1024 * 1024))
+    file = tempfile.TemporaryFile(prefix="goodword-import-", buffering=1024 * 1024)  # noqa: SIM115 - closed by `files`
+    run = files.enter_context(file)
     for event in events:
         run.write(_HEAD.pack(event.time_ms, event.file, event.number, event.line, len(event.body)))
         run.write(event.body)

@@ -51,9 +51,10 @@ class Source:
         try:
             raw = Path(self.name).open("rb", buffering=1024 * 1024)  # noqa: SIM115 - closed by the reader of the lines
             self._raw = raw
-            if raw.peek(2)[:2] == _GZIP_MAGIC:
-                return io.BufferedReader(gzip.GzipFile(fileobj=raw), 1024 * 1024)  # type: ignore[type-var]
-            return raw
+            is_packed = raw.read(2) == _GZIP_MAGIC if raw.seekable() else self.name.endswith(".gz")
+            if raw.seekable():
+                raw.seek(0)
+            return io.BufferedReader(gzip.GzipFile(fileobj=raw), 1024 * 1024) if is_packed else raw
         except OSError as error:
             raise unreadable(self.name, error.strerror or str(error)) from error
 
@@ -84,7 +85,7 @@ def csv_rows(source: Source, dialect: Dialect) -> tuple[Row, Iterator[tuple[int,
     """
     csv.field_size_limit(CELL_BYTES_MAX)
     encoding = "utf-8-sig" if dialect.encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else dialect.encoding
-    text = io.TextIOWrapper(source.open(), encoding=encoding, errors="surrogateescape", newline="")  # type: ignore[type-var]
+    text = io.TextIOWrapper(source.open(), encoding=encoding, errors="surrogateescape", newline="")
     reader = csv.reader(text, delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True)
 
     def following(read: Callable[[], list[str]]) -> list[str] | None:
@@ -120,7 +121,9 @@ def read_joins(mapping: EventMapping, folder: Path, places: Mapping[str, Path]) 
     """The joined files, whole.
 
     Args:
-        folder: Where they are looked for, unless `places` names one.
+        mapping: Names the files, their key columns and their dialect.
+        folder: Where they are looked for.
+        places: Of a joined file, by its name in the mapping: looked for there instead.
 
     Raises:
         PermanentError: One cannot be read, lacks its key column, or has a key twice.

@@ -21,6 +21,7 @@ from goodword.importing.values import BadValue, instant, integer, minor_units, s
 
 Row = Sequence[str]
 """The cells of the data file's row, then those of each joined row, in the order of `columns`."""
+COMMON_REMEMBERED_MAX: Final = 20_000
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]+)\}")
 _LEFT_OUT: Final = object()
 _encode = msgspec.json.encode
@@ -84,7 +85,7 @@ class RowMapper:
         self._repairs = [(repair.name, self._column(repair.column), repair.values) for repair in mapping.repair]
         self._rejects = [(named.name, next(iter(named.when)), self._condition(named.when)) for named in mapping.reject]
         self._flaws = [(named.name, self._condition(named.when)) for named in mapping.flaw]
-        self._common = self._object(mapping.data)
+        self._common = self._remembered(self._object(mapping.data), _columns_in(mapping.data))
         self._programme = mapping.programme
         self._source = mapping.source
         self._events = [self._event(event) for event in mapping.events]
@@ -108,7 +109,7 @@ class RowMapper:
             for name, column, holds in self._rejects:
                 if holds(row):
                     return Rejected(name, column, name)
-            common = {"programme": self._programme, **self._common(row)}
+            common = self._common(row)
             events = [event for make in self._events if (event := make(row, common)) is not None]
         except _RowRefused as refusal:
             return refusal.rejected
@@ -192,6 +193,27 @@ class RowMapper:
 
         return make
 
+    def _remembered(
+        self, make: Callable[[Row], dict[str, Any]], columns: Sequence[str]
+    ) -> Callable[[Row], dict[str, Any]]:
+        """Partners and customers repeat from row to row; what the same cells gave is not worked out again.
+
+        What is returned is shared, so nobody may change it.
+        """
+        indexes = [self._column(name) for name in columns]
+        known: dict[tuple[str, ...], dict[str, Any]] = {}
+
+        def remembered(row: Row) -> dict[str, Any]:
+            cells = tuple(row[index] for index in indexes)
+            made = known.get(cells)
+            if made is None:
+                if len(known) >= COMMON_REMEMBERED_MAX:
+                    known.clear()
+                made = known[cells] = {"programme": self._programme, **make(row)}
+            return made
+
+        return remembered
+
     def _field(self, part: Any) -> Callable[[Row], Any]:
         if isinstance(part, Cell):
             return self._cell(part)
@@ -233,6 +255,17 @@ class RowMapper:
                 raise _RowRefused(Rejected(f"bad {name}", name, f"{text!r}: {error}")) from None
 
         return make
+
+
+def _columns_in(part: Any) -> list[str]:
+    """The columns that a template reads, in its order."""
+    if isinstance(part, Cell):
+        return [part.from_]
+    if isinstance(part, str):
+        return _PLACEHOLDER.findall(part)
+    if isinstance(part, dict):
+        return list(dict.fromkeys(name for inner in part.values() for name in _columns_in(inner)))
+    return []
 
 
 def _converter(cell: Cell) -> Callable[[str], Any]:

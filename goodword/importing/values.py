@@ -73,6 +73,7 @@ def minor_units(text: str, currency: str, multiply: int = 1) -> int:
 
     Args:
         text: Decimal text; `1,054.00` and other thousands separators are refused: which one is meant cannot be known.
+        currency: Code of ISO 4217; says how many decimals there are.
         multiply: What one unit of the text stands for, such as a million.
 
     Raises:
@@ -85,8 +86,8 @@ def minor_units(text: str, currency: str, multiply: int = 1) -> int:
     if found is None or len(text) > 40:
         raise BadValue("not a decimal number such as 1054.00")
     sign, whole, part = found[1] or found[4] or "", found[2] or "0", found[3] or found[5] or ""
-    scaled = int(whole + part) * multiply * 10**decimals
-    minor, rest = divmod(scaled, 10 ** len(part))
+    scaled = int(whole + part) * multiply * int(10**decimals)
+    minor, rest = divmod(scaled, int(10 ** len(part)))
     if rest:
         raise BadValue(f"more decimals than {currency} has ({decimals})")
     if minor > AMOUNT_MINOR_MAX:

@@ -1,0 +1,47 @@
+"""Amounts for eyes: `1,054.00 USD`, with the decimals that the rule sets in force declare for units of their own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import psycopg
+
+from contracts.money import CURRENCY_DECIMALS, format_minor
+from services.rules.language import RuleSetErrors, read_rule_set
+from services.rules.publish import list_revisions
+
+
+class Amounts:
+    """Shows amounts. A unit that no rule set declares, and that is no currency, has no decimals."""
+
+    def __init__(self, declared: Mapping[str, int] | None = None) -> None:
+        self._decimals = {**(declared or {}), **CURRENCY_DECIMALS}
+
+    def show(self, minor: int, unit: str) -> str:
+        """`-5, "USD"` as `-0.05 USD`."""
+        whole, point, part = format_minor(abs(minor), self._decimals.get(unit, 0)).partition(".")
+        return f"{'-' if minor < 0 else ''}{int(whole):,}{point}{part} {unit}"
+
+
+async def amounts_of(postgres: str) -> Amounts:
+    """By the units that the active revisions declare; where two programmes disagree, the first one counts."""
+    declared: dict[str, int] = {}
+    try:
+        revisions = await list_revisions(postgres)
+    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        return Amounts()
+    for revision in revisions:
+        if revision.state == "active":
+            try:
+                units = read_rule_set(revision.source_text, path=revision.path).units
+            except RuleSetErrors:  # Published by a version whose language this one no longer reads.
+                continue
+            for unit in units:
+                declared.setdefault(unit.id, unit.decimals)
+    return Amounts(declared)
+
+
+def amounts_now(postgres: str) -> Amounts:
+    """`amounts_of` outside an event loop."""
+    return asyncio.run(amounts_of(postgres))
