@@ -105,7 +105,7 @@ class Stack:
                 if not await child.stop():
                     self._tell(f"{name} did not stop by itself and was killed")
             elif child is not None:
-                child.is_wanted = False
+                child.give_up()
         await self._supervisor.stop_watching_servers()
         hurrying.cancel()
         for label, server in (("Valkey", self._valkey), ("PostgreSQL", self._postgres)):
@@ -119,7 +119,7 @@ class Stack:
     async def _kill_when(self, hurry: asyncio.Event) -> None:
         await hurry.wait()
         for child in self._supervisor.children.values():
-            child.is_wanted = False
+            child.give_up()
             child.kill()
 
     def _check_ports(self) -> None:

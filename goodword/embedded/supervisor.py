@@ -94,12 +94,20 @@ class Child:
     def __init__(self, spec: ChildSpec) -> None:
         self.spec = spec
         self.deaths = Deaths()
-        self.is_wanted = True
+        self._is_wanted = True
         self.process: asyncio.subprocess.Process | None = None
 
     @property
     def pid(self) -> int:
         return self.process.pid if self.process is not None and self.process.returncode is None else 0
+
+    def is_wanted(self) -> bool:
+        """False from the moment that it is asked to stop."""
+        return self._is_wanted
+
+    def give_up(self) -> None:
+        """Do not start it again."""
+        self._is_wanted = False
 
     async def start(self) -> None:
         rotate(self.spec.log_file)
@@ -116,7 +124,7 @@ class Child:
 
     async def stop(self, seconds_max: float = STOP_S_MAX) -> bool:
         """Returns whether it stopped by itself when asked to."""
-        self.is_wanted = False
+        self.give_up()
         process = self.process
         if process is None or process.returncode is not None:
             return True
@@ -194,7 +202,7 @@ class Supervisor:
             while not waiting.done():
                 await asyncio.wait({waiting}, timeout=_LOG_CHECK_S)
                 shorten(child.spec.log_file)
-            if not child.is_wanted:
+            if not child.is_wanted():
                 return
             how = describe_exit(waiting.result())
             now_s = time.monotonic()
@@ -204,7 +212,7 @@ class Supervisor:
             wait_s = child.deaths.wait_s(now_s)
             self._tell(f"{child.spec.name} {how}; starting it again in {wait_s:g} s")
             await asyncio.sleep(wait_s)
-            if not child.is_wanted:
+            if not child.is_wanted():
                 return
             await child.start()
             self._changed()

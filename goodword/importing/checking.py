@@ -1,4 +1,4 @@
-"""Judges a batch as the front door would, without sending it: for `--dry-run`. What the log has already is not asked."""
+"""Judges a batch as the front door would, without sending it: for `--dry-run`. Knows no id that came before."""
 
 from __future__ import annotations
 
