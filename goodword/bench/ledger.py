@@ -19,6 +19,7 @@ from contracts.decisions import Decision, TraceLine, encode_decision
 from contracts.facts import TransferPosted
 from contracts.ids import decision_id, event_hash
 from goodword.bench.report import BenchRow
+from runtime.clock import SystemClock
 from runtime.database import Database
 from runtime.migrations import migrate
 from services.rewards.decode import decode_heads
@@ -32,7 +33,6 @@ BATCH: Final = 2_000
 PARTITIONS: Final = 4
 PARTNERS: Final = 1_000
 WRITERS: Final = 2
-POSTED_AT_MS: Final = 1_767_300_000_000
 _START_MS: Final = 1_700_000_000_000
 _TRACE: Final = (
     TraceLine("partner.status == active", "active", "met", "eligible.partner"),
@@ -87,13 +87,14 @@ async def _post(database: Database, batches: Iterator[Sequence[bytes]]) -> list[
 
     writer = Writer(Ledger(database), writers_max=WRITERS, posting_transfers_max=2 * BATCH, on_posted=add)
     await writer.start()
+    clock = SystemClock()
     latencies_ms: list[float] = []
 
     async def partition() -> None:
         for values in batches:
             began = time.perf_counter()
             heads = decode_heads(values).decisions
-            plan = plan_transfers(heads, [""] * len(heads), posted_at_ms=POSTED_AT_MS)
+            plan = plan_transfers(heads, [""] * len(heads), posted_at_ms=clock.now_ms())
             await writer.post(plan.transfers)
             latencies_ms.append((time.perf_counter() - began) * 1_000)
 
@@ -169,7 +170,7 @@ def _copy_raw(postgres: str, batches: Sequence[Sequence[bytes]]) -> float:
 
 def _copy_bytes(values: Sequence[bytes]) -> bytes:
     heads = decode_heads(values).decisions
-    transfers = plan_transfers(heads, [""] * len(heads), posted_at_ms=POSTED_AT_MS).transfers
+    transfers = plan_transfers(heads, [""] * len(heads), posted_at_ms=0).transfers
     return b"".join(_copy_line(transfer) for transfer in transfers)
 
 

@@ -3,7 +3,8 @@
 Faults: SIGKILL to two processes that post the same stream side by side, each after a random number of batches; one
 round also cuts PostgreSQL's power. Promise: what a process called durable is in the ledger, and in the end balances
 equal those of plain Python, to the cent, every decision is kept once, and every transfer's fact is on the bus.
-Verdict: compared with the oracle after a last, undisturbed pass over the whole stream, which is what the bus would deliver again.
+Verdict: compared with the oracle after a last, undisturbed pass over the whole stream, which is what the bus would
+deliver again.
 """
 
 from __future__ import annotations
