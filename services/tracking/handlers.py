@@ -11,7 +11,7 @@ Check, seal, claim, look up, attribute, publish, remember, in that order and vis
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from contracts.errors import TransientError
@@ -95,11 +95,11 @@ class FrontDoor:
         )
         outcome = Outcome(rejections=checked.rejections)
         sealed = _sealed_in_scope(checked, grant)
-        first = _first_of_each_id(sealed, checked, outcome)
-        identities = list(first)
+        identities = list(dict.fromkeys(event.identity for event in sealed))
         if identities:
             async with self._seen.claim(identities):
-                new = self._compare(first, await self._seen.look_up(identities), checked, outcome)
+                known = dict(zip(identities, await self._seen.look_up(identities), strict=True))
+                new = _new_of(sealed, known, outcome)
                 if new:
                     await self._make_durable(new, stamp(now_ms, traceparent), outcome)
                     await self._remember(new)
@@ -107,18 +107,6 @@ class FrontDoor:
             _count(outcome, type, "rejected")
         outcome.rejections.sort(key=lambda rejection: rejection.index)
         return outcome
-
-    def _compare(
-        self, first: dict[bytes, Sealed], known: Sequence[bytes | None], checked: Checked, outcome: Outcome
-    ) -> list[Sealed]:
-        """The new ones of the events; the others are counted."""
-        new: list[Sealed] = []
-        for sealed, digest in zip(first.values(), known, strict=True):
-            if digest is None:
-                new.append(sealed)
-            else:
-                _count_repeat(sealed, digest, outcome)
-        return new
 
     async def _make_durable(self, new: list[Sealed], stamp: Stamp, outcome: Outcome) -> None:
         """Attribute the events and store each where it belongs; returns when all are durable."""
@@ -215,16 +203,23 @@ def _sealed_in_scope(checked: Checked, grant: Grant) -> list[Sealed]:
     return sealed
 
 
-def _first_of_each_id(sealed: list[Sealed], checked: Checked, outcome: Outcome) -> dict[bytes, Sealed]:
-    """Identity to its first event in the request; a repeat within one request is a duplicate or a conflict as well."""
-    first: dict[bytes, Sealed] = {event.identity: event for event in reversed(sealed)}
-    if len(first) == len(sealed):
-        return {event.identity: event for event in sealed}
+def _new_of(sealed: list[Sealed], known: dict[bytes, bytes | None], outcome: Outcome) -> list[Sealed]:
+    """The events that are new, one of each id; the others are counted as duplicates or conflicts.
+
+    Args:
+        sealed: In the order in which they were sent.
+        known: The digest remembered for each of their ids; None for a new one. Changed: new ones are added.
+        outcome: Where repeats are counted.
+    """
+    new: list[Sealed] = []
     for event in sealed:
-        earlier = first[event.identity]
-        if earlier is not event:
-            _count_repeat(event, earlier.digest, outcome)
-    return {event.identity: event for event in sealed if first[event.identity] is event}
+        digest = known[event.identity]
+        if digest is None:
+            known[event.identity] = event.digest
+            new.append(event)
+        else:
+            _count_repeat(event, digest, outcome)
+    return new
 
 
 def _count_repeat(sealed: Sealed, digest: bytes, outcome: Outcome) -> None:

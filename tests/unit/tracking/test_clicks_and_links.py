@@ -22,7 +22,7 @@ LINKS = {link.code: link for link in (LINK, CODE_LINK, OTHER_LINK)}
 
 
 def test_a_click_id_is_frozen() -> None:
-    assert CLICK_ID == "abc.18bcfe56800.6e6f6e636521.ge7fVKIwAb93oZSW1BtFRg"
+    assert CLICK_ID == "abc.18bcfe56800.6e6f6e636521.VdyJ48y2nVhVZP-sMUHaWw"
 
 
 def test_a_click_id_says_link_and_time_under_any_secret_still_valid() -> None:
