@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from contracts.errors import InvariantBroken
 from contracts.money import CURRENCY_DECIMALS
-from contracts.ruleset import Comparison, Condition, Lookup, Reward, RuleSet, Tier
+from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Lookup, Not, Reward, RuleSet, Tier
 from services.rules.amounts import AmountRule, base_paths
 from services.rules.calendar import Zone
 from services.rules.conditions import Judge, MakeLeaf, Test, comparisons, compile_condition, compile_test
@@ -102,6 +102,7 @@ class CompiledRevision:
         tier_index: Tier to its place, the first being 0.
         tier_series: What the tiers' conditions read.
         gate_is_profile: Whether `eligible.partner` reads nothing but the partner's profile.
+        tiers_only_fall: Whether time alone can never raise a partner's tier, as long as nothing counted is negative.
         tiers_need_event: Whether a tier's condition reads the event itself, so that every event may change the outcome.
     """
 
@@ -128,6 +129,7 @@ class CompiledRevision:
         gate_paths = _paths([rule_set.eligible_partner])
         self.gate_is_profile = all(path.startswith("partner.") for path in gate_paths)
         self.tiers_need_event = any(self.slots.depends_on_event(path) for path in tier_paths)
+        self.tiers_only_fall = all(tier.when is None or self._only_falls(tier.when) for tier in rule_set.tiers)
         self.plans = Plans(self)
 
     def considered(self, event_types: set[str]) -> Considered:
@@ -195,6 +197,17 @@ class CompiledRevision:
             return leaf, self.slots.slot(path), self.slots.is_metric(path)
 
         return make_leaf
+
+    def _only_falls(self, condition: Condition) -> bool:
+        """Whether time alone, with nothing new counted, can only turn the condition from met to not met."""
+        match condition:
+            case Comparison():
+                is_total = self.slots.kind(condition.path).name == "sum"
+                return condition.operator in {">", ">="} if is_total else condition.path.startswith("partner.")
+            case Not():
+                return False
+            case AllOf() | AnyOf():
+                return all(self._only_falls(each) for each in condition.conditions)
 
     def _tier(self, tier: Tier) -> TierRule:
         if tier.when is None:

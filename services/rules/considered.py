@@ -8,7 +8,7 @@ rules explain` shows them by judging again).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from contracts.ruleset import AllOf, Comparison, Condition, Reward
@@ -63,8 +63,16 @@ class Considered:
         if chosen is None:
             if len(self._chosen) >= SELECTIONS_MAX:
                 self._chosen.clear()
-            chosen = self._chosen[mask] = tuple(rule for bit, rule in enumerate(self.rules) if mask >> bit & 1)
+            chosen = self._chosen[mask] = tuple(self.rules[bit] for bit in _bits(mask))
         return chosen
+
+
+def _bits(mask: int) -> Iterator[int]:
+    """The places of the bits that are set, from the lowest."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
 
 
 def _masks(path: str, tests: list[dict[str, frozenset[str]]]) -> tuple[dict[str, int], int]:

@@ -9,7 +9,7 @@ because copying it would cost more than deciding; purity shows in the bytes. Ord
 from __future__ import annotations
 
 from contracts.decisions import RULE_LEAD_QUALIFIED, RULE_TIER, Decision, TraceLine
-from contracts.events import Event
+from contracts.events import EVENT_TYPES, Event
 from services.rules.amounts import Granted
 from services.rules.compile import CompiledRevision, Plan
 from services.rules.considered import RewardRule
@@ -19,6 +19,7 @@ from services.rules.slots import DAY, Slots
 from services.rules.state import EVENT_HASH_BYTES, LEAD_QUALIFIED, PartnerState
 
 TIER_ASSIGNED = "partner.tier_assigned"
+_PARTNER_TYPES = frozenset(each for each in EVENT_TYPES if each.startswith("partner."))
 _PAYS_NOTHING = Granted("")
 _NOTHING: list[Decision] = []
 _BY_CRM = (TraceLine("event.type == lead.qualified", "lead.qualified", "met", RULE_LEAD_QUALIFIED),)
@@ -41,7 +42,7 @@ def evaluate(
     hashed = event_digest(event)
     if is_repeat(state, event, hashed.digest()[:EVENT_HASH_BYTES]):
         return state, _NOTHING
-    if event.type.startswith("partner."):
+    if event.type in _PARTNER_TYPES:
         take_partner_facts(state, event)
     if revision is None:
         case = Case(state, event, 0, hashed)
@@ -180,7 +181,11 @@ def _is_settled(state: PartnerState, revision: CompiledRevision) -> bool:
     """Whether looking at the tiers again would find what it found last time."""
     if not revision.tiers:
         return True
-    return not revision.tiers_need_event and state.settled == (revision.revision, state.clock_day)
+    settled = state.settled
+    if settled is None or settled[0] != revision.revision or revision.tiers_need_event:
+        return False
+    # When windows that hold nothing negative move on, what they hold can only fall.
+    return settled[1] == state.clock_day or (revision.tiers_only_fall and not state.has_negative)
 
 
 def _gain_tier(state: PartnerState, revision: CompiledRevision, case: Case, x: Slots) -> None:

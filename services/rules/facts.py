@@ -19,6 +19,9 @@ from contracts.events import Event, PartnerProfile, time_ms_of
 from services.rules.calendar import DAY_MS
 from services.rules.judge import FALSE, TRUE
 from services.rules.state import (
+    DEAL_LOST,
+    DEAL_OPENED,
+    DEAL_WON,
     LEAD_DISQUALIFIED,
     LEAD_QUALIFIED,
     LEAD_REGISTERED,
@@ -88,9 +91,10 @@ def _is_late_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
             )
         )
     known = deal_of(state, deal.id)
-    if hashed in known.late_ids:
+    late_ids = known.late_ids or []
+    if hashed in late_ids:
         return True
-    known.late_ids.append(hashed)
+    known.late_ids = [*late_ids, hashed]
     state.changed_deals.add(deal.id)
     return False
 
@@ -142,14 +146,16 @@ def lead_of(state: PartnerState, lead_id: str) -> LeadState:
     return lead
 
 
-def _deal_fact(words: str) -> Callable[[PartnerState, Event], str]:
+def _deal_fact(flag: int, words: str) -> Callable[[PartnerState, Event], str]:
     def happen(state: PartnerState, event: Event) -> str:
         assert event.data.deal is not None
         deal_id = event.data.deal.id
-        deal = deal_of(state, deal_id)
-        if event.type in deal.facts:
+        deal = state.deals.get(deal_id)
+        if deal is None:
+            deal = state.deals[deal_id] = DealState()
+        elif deal.flags & flag:
             return words
-        deal.facts.append(event.type)
+        deal.flags |= flag
         state.changed_deals.add(deal_id)
         return ""
 
@@ -177,9 +183,10 @@ def _renewal(state: PartnerState, event: Event) -> str:
     deal_id = event.data.deal.id
     period = event.data.period or ""
     deal = deal_of(state, deal_id)
-    if period in deal.periods:
+    periods = deal.periods or []
+    if period in periods:
         return "already renewed for this period"
-    deal.periods.append(period)
+    deal.periods = [*periods, period]
     state.changed_deals.add(deal_id)
     return ""
 
@@ -189,12 +196,13 @@ def _refund(state: PartnerState, event: Event) -> str:
     deal_id = event.data.deal.id
     refund_id = event.data.refund_id or ""
     deal = deal_of(state, deal_id)
-    if "deal.won" not in deal.facts:
+    if not deal.flags & DEAL_WON:
         # The refund id stays unused: sent again after the deal was won, the refund counts.
         return "no such deal"
-    if refund_id in deal.refunds:
+    refunds = deal.refunds or []
+    if refund_id in refunds:
         return "already refunded"
-    deal.refunds.append(refund_id)
+    deal.refunds = [*refunds, refund_id]
     state.changed_deals.add(deal_id)
     return ""
 
@@ -203,9 +211,9 @@ ONCE: Final[dict[str, Callable[[PartnerState, Event], str]]] = {
     "lead.registered": _lead_fact(LEAD_REGISTERED, "already registered"),
     "lead.qualified": _lead_fact(LEAD_QUALIFIED, "already qualified"),
     "lead.disqualified": _lead_fact(LEAD_DISQUALIFIED, "already disqualified"),
-    "deal.opened": _deal_fact("already opened"),
-    "deal.lost": _deal_fact("already lost"),
-    "deal.won": _deal_fact("already won"),
+    "deal.opened": _deal_fact(DEAL_OPENED, "already opened"),
+    "deal.lost": _deal_fact(DEAL_LOST, "already lost"),
+    "deal.won": _deal_fact(DEAL_WON, "already won"),
     "deal.renewed": _renewal,
     "deal.refunded": _refund,
 }

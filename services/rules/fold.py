@@ -185,7 +185,9 @@ class Fold:
         time_ms = event.time_ms
         revision = revisions.at(time_ms)
         _, made = evaluate(state, event, revision)
-        if revision is not None and revisions.decided(time_ms):
+        newest_ms = revisions.newest_decided_ms
+        if revision is not None and (newest_ms is None or time_ms > newest_ms):
+            revisions.newest_decided_ms = time_ms
             self._decided.add(programme)
         return made
 

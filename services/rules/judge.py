@@ -44,8 +44,8 @@ class Kind(NamedTuple):
     """What a path gives.
 
     Attributes:
-        name: `data` for values of events and partners, `amount` for amounts among them, `sum` for totals and counts,
-            `mean` for averages (sum and count), `time` for instants in milliseconds.
+        name: `data` for values of events and partners, `amount` and `number` for such among them that differ widely,
+            `sum` for totals and counts, `mean` for averages (sum and count), `time` for instants in milliseconds.
         unit: Of a sum or mean of amounts; None for plain numbers.
     """
 
@@ -110,6 +110,8 @@ class Leaf(dict[Any, Judgement]):
             return Inline(operator, literal.amount_minor, None, has_many_values=True)
         if isinstance(literal, Number) and kind == ("sum", None) and literal.millionths % PPM == 0:
             return Inline(operator, literal.millionths // PPM, None, has_many_values=False)
+        if isinstance(literal, Number) and kind.name == "number" and literal.millionths % PPM == 0:
+            return Inline(operator, literal.millionths // PPM, None, has_many_values=True)
         return None
 
     def describe(self, value: Any) -> str:

@@ -16,6 +16,7 @@ from services.rules.compile import CompiledRevision, compile_rule_set
 from services.rules.language import RuleSetErrors, read_rule_set
 from services.rules.state import ProgrammeState, RevisionRecord
 
+_NEVER_MS: Final = 2**63
 COMPILED_MAX: Final = 256
 """Compiled revisions kept in this process, over all partitions."""
 
@@ -23,26 +24,24 @@ COMPILED_MAX: Final = 256
 class Revisions:
     """The revisions of one programme in one partition."""
 
+    _newest_from_ms: int
+    _newest: CompiledRevision | None
+
     def __init__(self, programme: str, state: ProgrammeState, newest_decided_ms: int | None) -> None:
         self.state = state
         self.newest_decided_ms = newest_decided_ms
         self._programme = programme
         self._in_force = [self._compiled(record) for record in state.revisions]
+        self._note_newest()
 
     def at(self, time_ms: int) -> CompiledRevision | None:
         """The newest revision in force at that time; None before the first."""
+        if time_ms >= self._newest_from_ms:
+            return self._newest
         for effective_from_ms, compiled in reversed(self._in_force):
             if effective_from_ms <= time_ms:
                 return compiled
         return None
-
-    def decided(self, time_ms: int) -> bool:
-        """Note that an event of this time was decided; returns whether that is news."""
-        newest = self.newest_decided_ms
-        if newest is not None and time_ms <= newest:
-            return False
-        self.newest_decided_ms = time_ms
-        return True
 
     def needs_customers(self) -> bool:
         """Whether any revision keeps metrics per customer."""
@@ -71,8 +70,13 @@ class Revisions:
         record = RevisionRecord(activated.revision, activated.digest, effective_from_ms, activated.source_text)
         entry = self._compiled(record)
         self._in_force.append(entry)
+        self._note_newest()
         self.state = ProgrammeState(revisions=(*self.state.revisions, record))
         return True
+
+    def _note_newest(self) -> None:
+        """Nearly every event is under the newest revision."""
+        self._newest_from_ms, self._newest = self._in_force[-1] if self._in_force else (_NEVER_MS, None)
 
     def _compiled(self, record: RevisionRecord) -> tuple[int, CompiledRevision]:
         compiled = compile_source(record.source_text, record.revision, record.digest)

@@ -39,6 +39,9 @@ class SumSeries(msgspec.Struct, gc=False):
     def add(self, day: int, value: int) -> None:
         days = self.days
         if days and day <= days[-1]:
+            if day == days[-1]:
+                self._raise_by(len(days) - 1, value)
+                return
             index = bisect_left(days, day)
             if days[index] != day:
                 days.insert(index, day)

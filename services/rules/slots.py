@@ -42,6 +42,7 @@ _KINDS: Final = {
     "partner.joined_at": Kind("time"),
     "deal.amount": Kind("amount"),
     "customer.annual_revenue": Kind("amount"),
+    "customer.employees": Kind("number"),
 }
 
 Slots = list[Any]

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from contracts.events import PartnerProfile
-from services.rules.series import Series, decode_series
+from services.rules.series import Series, SumSeries, decode_series
 
 STATE_VERSION: Final = 1
 """First element of every encoded state. Another number is refused, never guessed at."""
@@ -27,22 +27,26 @@ LEAD_REGISTERED: Final = 1
 LEAD_QUALIFIED: Final = 2
 LEAD_DISQUALIFIED: Final = 4
 
+DEAL_OPENED: Final = 1
+DEAL_WON: Final = 2
+DEAL_LOST: Final = 4
+
 
 class DealState(msgspec.Struct, gc=False, array_like=True):
-    """What happened to one deal of one partner; every one of these happens once.
+    """What happened to one deal of one partner; every one of these happens once. None stands for an empty list.
 
     Attributes:
-        facts: Event types that happened to the deal itself, in order of arrival.
+        flags: The sum of the `DEAL_` flags.
         periods: Renewals, by period.
         refunds: Refund ids.
         late_ids: Hashes of events of this deal that came when the memory of seen events no longer reached back.
     """
 
     version: int = STATE_VERSION
-    facts: list[str] = []
-    periods: list[str] = []
-    refunds: list[str] = []
-    late_ids: list[bytes] = []
+    flags: int = 0
+    periods: list[str] | None = None
+    refunds: list[str] | None = None
+    late_ids: list[bytes] | None = None
 
 
 class LeadState(msgspec.Struct, gc=False, array_like=True):
@@ -77,6 +81,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
         series: By series id (`compile.series_id`).
         changed_deals, changed_leads, changed_customers, changed_days: Children to be written.
         dropped_days: Buckets to be deleted.
+        has_negative: Whether any total of any day may be below zero, so that leaving a window behind may raise a sum.
         facts, gate: What conditions see of the profile, and how `eligible.partner` judged it under which revision.
         settled: When the tier was last looked at in vain: (revision number, clock day); None when anything may have
             changed.
@@ -104,6 +109,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     beneficiary_json: bytes = b""
     facts: dict[str, Any] = {}
     gate: tuple[int, Any] | None = None
+    has_negative: bool = False
 
     def __post_init__(self) -> None:
         self.beneficiary = f"partner:{self.partner}"
@@ -186,6 +192,7 @@ def encode_partner(state: PartnerState) -> bytes:
 def decode_partner(programme: str, partner: str, value: bytes) -> PartnerState:
     """Raises StateUnreadable."""
     stored = _checked(_decode_any(value))
+    series = _decoded_series(stored[6])
     return PartnerState(
         programme=programme,
         partner=partner,
@@ -194,7 +201,8 @@ def decode_partner(programme: str, partner: str, value: bytes) -> PartnerState:
         horizon_day=stored[3],
         seen_days=array("i", stored[4]),
         profile=msgspec.convert(stored[5], PartnerProfile),
-        series=_decoded_series(stored[6]),
+        series=series,
+        has_negative=any(isinstance(each, SumSeries) and min(each.values, default=0) < 0 for each in series.values()),
     )
 
 

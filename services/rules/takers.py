@@ -17,8 +17,8 @@ from contracts.money import PPM
 from contracts.ruleset import Metric
 from services.rules.amounts import shared
 from services.rules.judge import Kind, describe
-from services.rules.series import DistinctSeries, MeanSeries, SumSeries, new_series
 from services.rules.series import Kind as SeriesKind
+from services.rules.series import new_series
 from services.rules.slots import CUSTOMER_ID, DAY, STATE, Slots
 from services.rules.state import CustomerState
 
@@ -51,16 +51,8 @@ class Taker:
         """Add the event in the slots; one without the value, or in another currency without a rate, is not taken."""
         value: Any = 1
         if self._slot is not None:
-            value = x[self._slot]
+            value = self._value(x[self._slot], share_ppm)
             if value is None:
-                return
-            if self._kind == "distinct":
-                value = value if isinstance(value, str) else describe(value, _DATA, {})
-            elif value.__class__ is Amount:
-                if value.currency != self._unit:
-                    return
-                value = value.minor if share_ppm == PPM else shared(value, share_ppm).minor
-            elif value.__class__ is not int:
                 return
         state = x[STATE]
         holder = state.series
@@ -76,12 +68,24 @@ class Taker:
         series = holder.get(self.series)
         if series is None:
             series = holder[self.series] = new_series(self._kind)
+        if self._kind != "distinct" and value < 0:
+            state.has_negative = True
+        series.add(x[DAY], value)
+
+    def _value(self, value: Any, share_ppm: int) -> Any:
+        """What is added for the value of an event; None when it cannot be counted."""
+        if value is None:
+            return None
         if self._kind == "distinct":
-            assert isinstance(series, DistinctSeries)
-            series.add(x[DAY], value)
-        else:
-            assert isinstance(series, SumSeries | MeanSeries)
-            series.add(x[DAY], value if self._sign > 0 else -value)
+            return value if isinstance(value, str) else describe(value, _DATA, {})
+        if value.__class__ is Amount:
+            if value.currency != self._unit:
+                return None
+            minor = value.minor if share_ppm == PPM else shared(value, share_ppm).minor
+            return minor if self._sign > 0 else -minor
+        if value.__class__ is not int:
+            return None
+        return value if self._sign > 0 else -value
 
 
 def takers_of(event_type: str, metrics: Iterable[Metric], slot_of: Callable[[str], int]) -> tuple[Taker, ...]:
