@@ -9,6 +9,7 @@ import redis
 
 from goodword.embedded.postgres import PostgresServer
 from goodword.embedded.valkey import ValkeyServer
+from tests.support.kafka import KafkaServer, KafkaUnavailable, make_kafka
 from tests.support.postgres import fresh_database
 
 
@@ -51,3 +52,14 @@ def valkey_url(valkey_server: ValkeyServer) -> str:
     with redis.Redis.from_url(valkey_server.url) as client:
         client.flushall()
     return valkey_server.url
+
+
+@pytest.fixture(scope="session")
+def kafka_server() -> Iterator[KafkaServer]:
+    """The session's Kafka, or a skip with the reason. A test that kills it starts it again before it ends."""
+    try:
+        server = make_kafka()
+    except KafkaUnavailable as unavailable:
+        pytest.skip(str(unavailable))
+    yield server
+    server.close()

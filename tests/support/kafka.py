@@ -1,7 +1,7 @@
 """A real Apache Kafka for tests: one KRaft node that can be stopped, killed and started on the same port and data.
 
-From Docker where it answers, else from Maven's jars where Java is, else a reason to skip. GOODWORD_TEST_KAFKA forces one of
-`docker`, `maven`, `off`.
+From Docker where it answers, else from Maven's jars where Java is, else a reason to skip. GOODWORD_TEST_KAFKA
+forces one of `docker`, `maven`, `off`.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class KafkaServer(ABC):
     def _wait_ready(self) -> None:
         """Until the broker answers ApiVersions; a bound port alone is Docker's proxy, not Kafka."""
         deadline = time.monotonic() + START_S_MAX
-        request = bytes.fromhex("0000000e" "0012" "0000" "00000001" "0004") + b"test"
+        request = bytes.fromhex("0000000e00120000000000010004") + b"test"
         while time.monotonic() < deadline:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), timeout=1) as probe:

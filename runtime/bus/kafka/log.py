@@ -21,6 +21,7 @@ from runtime.bus.port import RECORD_BYTES_MAX, BusUnavailable, Owner, Received, 
 
 PUBLISH_WAIT_S_MAX: Final = 5.0
 ASK_S_MAX: Final = 5.0
+TOPICS_S_MAX: Final = 15.0
 READ_BYTES_MAX: Final = 4 * 1024 * 1024
 READ_POLL_MS: Final = 1_000
 RECORD_OVERHEAD_BYTES: Final = 300
@@ -43,6 +44,7 @@ class KafkaBus:
         self._client = f"goodword-{client}"
         self._publisher = KafkaPublisher(servers, self._client, wait_s_max=publish_wait_s_max)
         self._counts: dict[str, int] = {}
+        self._counting = asyncio.Lock()
         self._asking = asyncio.Lock()
         self._observer: AIOKafkaConsumer | None = None
 
@@ -70,17 +72,34 @@ class KafkaBus:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:
                 raise BusUnavailable(f"Kafka did not create the topic {name}: {error.__name__}")
+        await self._visible([topic.name for topic in wanted])
+
+    async def _visible(self, names: Sequence[str]) -> None:
+        """Wait until brokers tell of the topics: they do so a moment after the controller has made them."""
+        deadline = asyncio.get_running_loop().time() + TOPICS_S_MAX
+        async with self._admin(seconds=TOPICS_S_MAX * 2) as admin:
+            while True:
+                described = await admin.describe_topics(list(names))
+                if all(one["error_code"] == 0 and one["partitions"] for one in described):
+                    return
+                if asyncio.get_running_loop().time() > deadline:
+                    raise BusUnavailable("Kafka made the topics, but does not tell of them")
+                await asyncio.sleep(0.05)
 
     async def partition_count(self, topic: str) -> int:
         """Remembered. Raises BusUnavailable for a topic that is not there (yet)."""
         known = self._counts.get(topic)
         if known is not None:
             return known
-        async with self._admin() as admin:
-            (described,) = await admin.describe_topics([topic])
-        if described["error_code"] or not described["partitions"]:
-            raise BusUnavailable(str(Problem(code="no-such-topic", message="the topic is not there", where=topic)))
-        self._counts[topic] = len(described["partitions"])
+        async with self._counting:
+            # Many ask at once in the beginning; those who waited find the answer here.
+            if topic not in self._counts:
+                async with self._admin() as admin:
+                    (described,) = await admin.describe_topics([topic])
+                if described["error_code"] or not described["partitions"]:
+                    problem = Problem(code="no-such-topic", message="the topic is not there", where=topic)
+                    raise BusUnavailable(str(problem))
+                self._counts[topic] = len(described["partitions"])
         return self._counts[topic]
 
     async def publish(self, topic: str, records: Sequence[Record]) -> None:
@@ -183,13 +202,13 @@ class KafkaBus:
                 raise BusUnavailable(f"Kafka: {error or 'no answer in time'}") from error
 
     @asynccontextmanager
-    async def _admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+    async def _admin(self, *, seconds: float = ASK_S_MAX * 2) -> AsyncIterator[AIOKafkaAdminClient]:
         """An admin client for one question. Raises BusUnavailable."""
         admin = AIOKafkaAdminClient(
             bootstrap_servers=self._servers, client_id=self._client, request_timeout_ms=int(ASK_S_MAX * 1000)
         )
         try:
-            async with asyncio.timeout(ASK_S_MAX * 2):
+            async with asyncio.timeout(seconds):
                 await admin.start()
                 yield admin
         except (KafkaError, OSError, TimeoutError) as error:

@@ -137,13 +137,19 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._give_up()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        starts: dict[TopicPartition, int] = {}
         try:
             for place in sorted(assigned):
                 if self._ending.is_set():
                     return
-                await self._take(place)
+                starts[place] = await self._start_of(place)
         except Exception as error:  # noqa: BLE001 - aiokafka would swallow it; told by wait()
             self._fail(error)
+        # From here on nothing is awaited: a poll in between would hand over one partition's records while they
+        # are still dropped, after the seek that was to bring them back.
+        for place, start in starts.items():
+            self._consumer.seek(place, start)
+            self._positions[place.partition] = start
         # One poll may bring every partition its full batch.
         self._subscriber.max_records = self._records_max * max(1, len(self._positions))
         self._is_revoking = False
@@ -181,14 +187,13 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         except (KafkaError, OSError, TimeoutError) as error:
             logger.warning("consumer did not stop cleanly", reason=str(error), topic=self._topic)
 
-    async def _take(self, place: TopicPartition) -> None:
-        start = await self._owner.assigned(self._topic, place.partition)
+    async def _start_of(self, place: TopicPartition) -> int:
+        start: int | None = await self._owner.assigned(self._topic, place.partition)
         if start is None:
             start = await self._consumer.committed(place)
         if start is None:
             start = (await self._consumer.beginning_offsets([place]))[place]
-        self._consumer.seek(place, start)
-        self._positions[place.partition] = start
+        return start
 
     async def _give_up(self) -> None:
         held, self._positions = self._positions, {}

@@ -175,14 +175,16 @@ class PostgresBus:
         if known is not None:
             return known
         async with self._admin.use() as connection:
-            cursor = await connection.execute(
-                "SELECT topic_id, partition_count FROM bus.topics WHERE name = %s", (topic,)
-            )
-            row = await cursor.fetchone()
-        if row is None:
-            problem = Problem(code="no-such-topic", message="the topic is not there", where=topic)
-            raise BusUnavailable(str(problem))
-        self._topics[topic] = (int(row[0]), int(row[1]))
+            # Many ask at once in the beginning; those who waited for the connection find the answer here.
+            if topic not in self._topics:
+                cursor = await connection.execute(
+                    "SELECT topic_id, partition_count FROM bus.topics WHERE name = %s", (topic,)
+                )
+                row = await cursor.fetchone()
+                if row is None:
+                    problem = Problem(code="no-such-topic", message="the topic is not there", where=topic)
+                    raise BusUnavailable(str(problem))
+                self._topics[topic] = (int(row[0]), int(row[1]))
         return self._topics[topic]
 
 
