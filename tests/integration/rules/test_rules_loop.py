@@ -6,7 +6,6 @@ byte for byte, those of a plain fold of the same log. Random moments come from a
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -81,7 +80,7 @@ async def test_events_are_decided_and_a_clean_stop_leaves_nothing_in_hand(
     count = await assert_undisturbed(bus, store)
     assert count > 2_000
     assert await process.metric("goodword_rules_decisions_total") == count
-    assert process.stop() == 0
+    assert await process.stop() == 0
     rows = [row for rows in (await log_of(bus, DECISIONS.name)).values() for row in rows]
     assert len(rows) == count, "an undisturbed run publishes each decision once"
     value, headers = rows[0]
@@ -98,7 +97,7 @@ async def test_kill_9_at_random_moments_changes_nothing(start: Start, bus: Bus, 
     print(f"seed {seed}")
     rng = random.Random(seed)
     sent = 0
-    for _ in range(4):
+    for _ in range(3):
         process = start(GOODWORD_BATCH_RECORDS_MAX="50")
         await process.ready()
         await send(bus, sent, sent + 2_500)
@@ -114,8 +113,8 @@ async def test_kill_9_at_random_moments_changes_nothing(start: Start, bus: Bus, 
     last = start()
     await last.ready()
     await drained(bus, store)
-    assert await assert_undisturbed(bus, store) > 8_000
-    assert last.stop() == 0
+    assert await assert_undisturbed(bus, store) > 6_000
+    assert await last.stop() == 0
 
 
 @pytest.mark.usefixtures("published")
@@ -131,11 +130,11 @@ async def test_two_processes_share_and_take_over_from_each_other(start: Start, b
     third = start()
     await third.ready()
     await drained(bus, store)
-    assert second.stop() == 0
+    assert await second.stop() == 0
     await send(bus, 8_000, 9_000)
     await drained(bus, store)
     await assert_undisturbed(bus, store)
-    assert third.stop() == 0
+    assert await third.stop() == 0
 
 
 @pytest.mark.usefixtures("published")
@@ -152,7 +151,7 @@ async def test_an_emptied_store_is_refused_and_rebuilt_from_the_log_while_runnin
     await drained(bus, store)
     await assert_undisturbed(bus, store)
     assert await process.metric("goodword_rules_fencing_refusals_total") >= 1
-    assert process.stop() == 0
+    assert await process.stop() == 0
 
 
 @pytest.mark.usefixtures("published")
@@ -163,14 +162,14 @@ async def test_an_emptied_store_is_rebuilt_by_the_next_process(
     await process.ready()
     await send(bus, 0, 2_000)
     await drained(bus, store)
-    assert process.stop() == 0
+    assert await process.stop() == 0
     async with redis.asyncio.Redis.from_url(valkey_url) as client:
         await client.flushall()
     again = start()
     await again.ready()
     await drained(bus, store)
     await assert_undisturbed(bus, store)
-    assert again.stop() == 0
+    assert await again.stop() == 0
 
 
 POISON = [
@@ -195,14 +194,14 @@ async def test_poison_goes_to_the_dead_letters_and_its_neighbours_are_decided(
     codes = sorted(letter["dlq_code"] for letter in letters)
     assert codes == [b"invalid-data", b"malformed-json", b"missing-header"]
     assert await process.metric("goodword_rules_dlq_records_total") == 3
-    assert process.stop() == 0
+    assert await process.stop() == 0
 
 
 @pytest.mark.usefixtures("published")
 async def test_poison_over_the_cap_stops_the_service(start: Start, bus: Bus) -> None:
     process = start(GOODWORD_DLQ_RUN_MAX="5")
     await bus.publish(REFERRALS.name, [Record(b"partner-1", b"{", event(1).headers)] * 20)
-    assert await asyncio.to_thread(process.process.wait, 60) == 1
+    assert await process.exit_code() == 1
 
 
 @pytest.mark.usefixtures("published")
@@ -227,7 +226,7 @@ async def test_a_rebuild_gives_the_same_bytes_and_may_run_beside_the_service(
     await send(bus, 2_000, 3_000)
     await drained(bus, store)
     await assert_undisturbed(bus, store)
-    assert process.stop() == 0
+    assert await process.stop() == 0
 
 
 @pytest.mark.usefixtures("published")
@@ -239,7 +238,7 @@ async def test_verify_names_the_first_state_that_was_altered(
     await process.ready()
     await send(bus, 0, 500)
     await drained(bus, store)
-    assert process.stop() == 0
+    assert await process.stop() == 0
     position = await store.position(2)
     (keys,) = [keys async for keys in store.keys(2, position.era)]
     await store.save(2, position, position.offset, {keys[0]: b"altered"})
