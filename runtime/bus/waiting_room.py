@@ -115,6 +115,8 @@ class WaitingRoom(Generic[T]):
         if waiting not in self._queue:
             return False
         self._queue.remove(waiting)
+        if not self._queue:
+            self._filled.clear()
         waiting.done.cancel()
         return True
 
