@@ -123,7 +123,7 @@ class FrontDoor:
             await self._bus.publish(PARTNERS.name, plan.snapshots)
         if plan.announced:
             await self._store.set_announced(tuple(plan.announced))
-            self._remember_announced(plan.announced)
+        self._remember_announced(plan.met)
         outcome.accepted += len(new)
         outcome.unattributed += len(plan.unplaced)
         for sealed in new:
@@ -173,6 +173,7 @@ class FrontDoor:
             for sealed in placed:
                 append(plan, sealed, stamp)
             return
+        plan.met.extend(first_times)
         async with self._store.partners(first_times) as partners:
             for sealed in placed:
                 introduce(plan, sealed, partners, stamp)

@@ -48,6 +48,8 @@ class Plan:
     unplaced: list[Unplaced] = field(default_factory=list)
     announced: dict[PartnerName, None] = field(default_factory=dict)
     """Partners whose registration is among `referrals`."""
+    met: list[PartnerName] = field(default_factory=list)
+    """Partners looked up in the store; once the plan is durable, all of them are announced."""
 
 
 def introduce(plan: Plan, sealed: Sealed, partners: dict[PartnerName, Partner], stamp: Stamp) -> None:

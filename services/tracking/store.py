@@ -7,15 +7,13 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 import psycopg
-from psycopg.types.json import Jsonb
 
 from contracts.errors import TransientError
-from contracts.events import EPOCH, PartnerProfile, time_ms_of
+from contracts.events import PartnerProfile, format_time, time_ms_of
 from runtime.database import OUTAGES, Connection, Database
 from services.tracking.keys import Key
 from services.tracking.links import Link
@@ -26,6 +24,13 @@ QUERY_SECONDS_MAX: Final = 5.0
 CLICK_SECRET_BYTES: Final = 32
 
 Value = TypeVar("Value")
+
+
+_PARTNERS_LOCKED: Final = (
+    "SELECT p.programme, p.partner, p.profile, p.joined_at, p.announced FROM tracking.partners p"
+    " JOIN jsonb_to_recordset(%(named)s::jsonb) AS n(programme text, partner text) USING (programme, partner)"
+    " ORDER BY p.programme, p.partner FOR UPDATE OF p"
+)
 
 
 class StoreUnavailable(TransientError):
@@ -127,43 +132,42 @@ class TrackingStore:
         Args:
             first_times_ms: Programme and partner to the time of the event that names it, for new ones.
         """
-        names = sorted(first_times_ms)
-        programmes, partners = [name[0] for name in names], [name[1] for name in names]
+        # One JSON parameter instead of arrays: dumping lists is what psycopg does slowest.
+        named = [
+            {
+                "programme": name[0],
+                "partner": name[1],
+                "profile": first_profile(time_ms),
+                "joined_at": format_time(time_ms),
+            }
+            for name, time_ms in first_times_ms.items()
+        ]
         async with self._connection() as connection, connection.transaction():
-            await connection.execute(
-                "INSERT INTO tracking.partners (programme, partner, profile, joined_at)"
-                " SELECT * FROM unnest(%s::text[], %s::text[], %s::jsonb[], %s::timestamptz[])"
-                " ON CONFLICT DO NOTHING",
-                (
-                    programmes,
-                    partners,
-                    [Jsonb(_plain(first_profile(first_times_ms[name]))) for name in names],
-                    [EPOCH + timedelta(milliseconds=first_times_ms[name]) for name in names],
-                ),
-            )
-            # In the order of the names, so that two requests never wait for each other.
-            cursor = await connection.execute(
-                "SELECT p.programme, p.partner, p.profile, p.joined_at, p.announced FROM tracking.partners p"
-                " JOIN unnest(%s::text[], %s::text[]) AS n(programme, partner) USING (programme, partner)"
-                " ORDER BY p.programme, p.partner FOR UPDATE OF p",
-                (programmes, partners),
-            )
+            # In the order of the names, so that requests do not wait for each other. Should two do so all the same
+            # (a row made in between), PostgreSQL ends one, whose sender is told to send again.
+            cursor = await connection.execute(_PARTNERS_LOCKED, {"named": _json(named)})
             rows = {(row[0], row[1]): partner_of(row) for row in await cursor.fetchall()}
+            if len(rows) < len(first_times_ms):
+                missing = [one for one in named if (one["programme"], one["partner"]) not in rows]
+                await connection.execute(
+                    "INSERT INTO tracking.partners (programme, partner, profile, joined_at)"
+                    " SELECT programme, partner, profile, joined_at FROM jsonb_to_recordset(%s::jsonb)"
+                    " AS n(programme text, partner text, profile jsonb, joined_at timestamptz)"
+                    " ORDER BY programme, partner ON CONFLICT DO NOTHING",
+                    (_json(missing),),
+                )
+                cursor = await connection.execute(_PARTNERS_LOCKED, {"named": _json(missing)})
+                rows |= {(row[0], row[1]): partner_of(row) for row in await cursor.fetchall()}
             before = {name: msgspec.json.encode(partner) for name, partner in rows.items()}
             yield rows
             changed = [partner for name, partner in rows.items() if msgspec.json.encode(partner) != before[name]]
             if changed:
                 await connection.execute(
-                    "UPDATE tracking.partners p SET profile = n.profile, announced = n.announced, changed_at = now()"
-                    " FROM unnest(%s::text[], %s::text[], %s::jsonb[], %s::boolean[])"
-                    " AS n(programme, partner, profile, announced)"
+                    "UPDATE tracking.partners p SET profile = n.profile, announced = n.is_announced, changed_at = now()"
+                    " FROM jsonb_to_recordset(%s::jsonb)"
+                    " AS n(programme text, partner text, profile jsonb, is_announced boolean)"
                     " WHERE p.programme = n.programme AND p.partner = n.partner",
-                    (
-                        [partner.programme for partner in changed],
-                        [partner.partner for partner in changed],
-                        [Jsonb(_plain(partner.profile)) for partner in changed],
-                        [partner.is_announced for partner in changed],
-                    ),
+                    (_json(changed),),
                 )
 
     async def set_announced(self, names: Sequence[PartnerName]) -> None:
@@ -171,9 +175,9 @@ class TrackingStore:
         async with self._connection() as connection:
             await connection.execute(
                 "UPDATE tracking.partners p SET announced = true"
-                " FROM unnest(%s::text[], %s::text[]) AS n(programme, partner)"
+                " FROM jsonb_to_recordset(%s::jsonb) AS n(programme text, partner text)"
                 " WHERE p.programme = n.programme AND p.partner = n.partner AND NOT p.announced",
-                ([name[0] for name in names], [name[1] for name in names]),
+                (_json([{"programme": name[0], "partner": name[1]} for name in sorted(names)]),),
             )
 
     async def list_partners(self, programme: str | None) -> list[Partner]:
@@ -195,7 +199,7 @@ class TrackingStore:
                 " data FROM jsonb_to_recordset(%s::jsonb) AS e(source text, event_id text, type text,"
                 " happened_at timestamptz, recorded_at timestamptz, programme text, customer text, reason text,"
                 " traceparent text, data jsonb) ON CONFLICT (source, event_id) DO NOTHING",
-                (msgspec.json.encode(events).decode(),),
+                (_json(events),),
             )
 
     async def click_secrets(self) -> tuple[bytes, ...]:
@@ -245,5 +249,5 @@ def _key_of(row: Sequence[Any]) -> Key:
     )
 
 
-def _plain(profile: PartnerProfile) -> Any:
-    return msgspec.to_builtins(profile)
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
