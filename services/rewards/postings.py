@@ -53,7 +53,7 @@ def plan_transfers(decisions: Sequence[DecisionHead], traceparents: Sequence[str
     for index, decision in enumerate(decisions):
         if not decision.granted or decision.amount_minor is None:
             continue
-        problem = _fault(decision)
+        problem = None if _is_sound(decision, decision.amount_minor) else _fault(decision)
         if problem is not None:
             refused.append((index, problem))
             continue
@@ -99,6 +99,46 @@ def _transfer(decision: DecisionHead, amount_minor: int, traceparent: str, poste
     )
 
 
+def _is_sound(decision: DecisionHead, amount_minor: int) -> bool:
+    """Whether `_fault` would find nothing, at a third of its cost: what repeats is remembered, the rest is one text.
+
+    It may say no to a sound decision (many long texts), never yes to a faulty one.
+    """
+    own = f"{decision.event_id}{decision.customer}{decision.customer_name}{decision.deal}{decision.lead}"
+    return (
+        is_decision_id(decision.id)
+        and decision.available_at_ms is None
+        and 0 < amount_minor <= AMOUNT_MINOR_MAX
+        and TIME_MS_MIN <= decision.time_ms <= TIME_MS_MAX
+        and len(own) <= TEXT_LENGTH_MAX
+        and "\0" not in own
+        and _are_names_sound(
+            decision.programme,
+            decision.beneficiary,
+            decision.partner,
+            decision.unit,
+            decision.revision,
+            decision.rule,
+            decision.event_source,
+        )
+    )
+
+
+@lru_cache(maxsize=65_536)
+def _are_names_sound(
+    programme: str, beneficiary: str, partner: str, unit: str | None, revision: int, rule: str, source: str
+) -> bool:
+    names = rule + source
+    return (
+        unit is not None
+        and is_unit(unit)
+        and 0 <= revision <= REVISION_MAX
+        and len(names) <= TEXT_LENGTH_MAX
+        and "\0" not in names
+        and _address_fault(programme, beneficiary, partner) is None
+    )
+
+
 def _fault(decision: DecisionHead) -> Problem | None:
     """The first thing wrong with a granted decision that carries an amount; the order is tested."""
     if not is_decision_id(decision.id):
@@ -112,7 +152,7 @@ def _fault(decision: DecisionHead) -> Problem | None:
         )
     if not 0 < (decision.amount_minor or 0) <= AMOUNT_MINOR_MAX:
         return _problem("amount-out-of-range", f"{decision.amount_minor} is not 1 … {AMOUNT_MINOR_MAX}", "amount_minor")
-    if decision.unit is None or not _is_unit(decision.unit):
+    if decision.unit is None or not is_unit(decision.unit):
         return _problem("unit-malformed", f"{decision.unit!r} does not name a unit", "unit")
     if not TIME_MS_MIN <= decision.time_ms <= TIME_MS_MAX:
         return _problem("time-out-of-range", f"{decision.time_ms} ms is not in the years 1 to 9999", "time_ms")
@@ -130,14 +170,10 @@ def _text_fault(decision: DecisionHead) -> Problem | None:
     return None
 
 
-@lru_cache(maxsize=65_536)
 def _address_fault(programme: str, beneficiary: str, partner: str) -> Problem | None:
     if not is_id(partner):
         return _problem("partner-malformed", f"{partner!r} is not an id", "partner")
     return chart.fault(f"programme:{programme}:cost") or chart.fault(f"{beneficiary}:available")
-
-
-_is_unit: Final = lru_cache(maxsize=4_096)(is_unit)
 
 
 def _problem(code: str, message: str, where: str, help: str = "") -> Problem:
