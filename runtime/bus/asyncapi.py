@@ -1,0 +1,86 @@
+"""The topics as an AsyncAPI document: `faststream docs gen runtime.bus.asyncapi:app`. Never run, only described.
+
+Payloads come from contracts/: FastStream reads pydantic types and ours are msgspec Structs, so each payload is a type
+that hands pydantic the JSON Schema which msgspec wrote.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from faststream import FastStream
+from faststream.kafka import KafkaBroker
+from faststream.specification import AsyncAPI
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import core_schema
+
+from contracts.decisions import Decision
+from contracts.events import EventData
+from contracts.facts import TransferPosted
+from contracts.topics import CLICKS, DECISIONS, LEDGER, PARTNERS, REFERRALS, TOPICS, Topic
+
+_PAYLOADS: Final[dict[Topic, tuple[str, Any]]] = {
+    CLICKS: ("Click", EventData),
+    REFERRALS: ("Referral", EventData),
+    PARTNERS: ("Partner", EventData),
+    DECISIONS: ("Decision", Decision),
+    LEDGER: ("TransferPosted", TransferPosted),
+}
+
+
+def _payload(name: str, struct: Any) -> type:
+    """A type whose JSON Schema is the Struct's."""
+
+    def core(cls: type, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.dict_schema()
+
+    def json(cls: type, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        (written,), definitions = msgspec.json.schema_components([struct], ref_template="{name}")
+        return {**_inlined(written, definitions), "title": name}
+
+    return type(
+        name,
+        (),
+        {"__get_pydantic_core_schema__": classmethod(core), "__get_pydantic_json_schema__": classmethod(json)},
+    )
+
+
+def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """The schema with every reference replaced by what it names; our types do not contain themselves."""
+    if isinstance(schema, dict):
+        if "$ref" in schema:
+            return _inlined(definitions[schema["$ref"]], definitions)
+        return {key: _inlined(value, definitions) for key, value in schema.items()}
+    if isinstance(schema, list):
+        return [_inlined(value, definitions) for value in schema]
+    return schema
+
+
+def _described(topic: Topic) -> str:
+    readers = ", ".join(topic.read_by) or "nobody yet"
+    kept = "only the newest record of a key is kept" if topic.is_compacted else "kept for ever"
+    return (
+        f"Key: {topic.key}. Written by {', '.join(topic.written_by)}; read by {readers}; {kept}."
+        f" Binary-mode CloudEvents: context attributes are `ce_*` headers. Dead letters: `{topic.dlq}`."
+    )
+
+
+def _build() -> FastStream:
+    broker = KafkaBroker("localhost:9092", logger=None, acks="all", enable_idempotence=True, apply_types=False)
+    for topic in TOPICS:
+        name, struct = _PAYLOADS[topic]
+        broker.publisher(topic.name, title=topic.name, description=_described(topic), schema=_payload(name, struct))
+    return FastStream(
+        broker,
+        logger=None,
+        specification=AsyncAPI(
+            title="Goodword",
+            version="1.0.0",
+            description="What the services agree on.",
+            license={"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+        ),
+    )
+
+
+app: Final = _build()
