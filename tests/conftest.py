@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -14,12 +16,15 @@ from tests.support.postgres import fresh_database
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """The session's PostgreSQL. A test that kills it starts it again before it ends."""
-    server = PostgresServer(tmp_path_factory.mktemp("postgres") / "data")
-    server.start()
-    yield server
-    server.stop()
+    # Not in pytest's own folder: run as root, the server is `nobody`, and any other pytest session that starts takes
+    # from everybody but root the right to pass through that folder, which crashes the server.
+    with tempfile.TemporaryDirectory(prefix="goodword-test-", ignore_cleanup_errors=True) as folder:
+        server = PostgresServer(Path(folder) / "data")
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture
