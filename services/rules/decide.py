@@ -24,14 +24,13 @@ _ALL: Final[int] = dict(
     zip(reversed(Decision.__struct_fields__), reversed(Decision.__struct_defaults__), strict=False)
 )["share_ppm"]
 _NO_OCCASION: Final = b',""]'
-_NO_AMOUNT: Final = Granted("")
 _STAMP_MS_MAX: Final = 2**48 - 1
 
 
 class Case:
     """One event on the bench: makes its decisions, in order."""
 
-    __slots__ = ("_event", "_hash", "_named", "_revision", "_stamp", "_state", "decisions")
+    __slots__ = ("_event", "_hash", "_revision", "_shared", "_stamp", "_state", "decisions")
 
     def __init__(self, state: PartnerState, event: Event, revision: int, hash: Any) -> None:
         self._state = state
@@ -43,22 +42,29 @@ class Case:
 
     def rule_on(self, rule: str, reason: str, trace: tuple[TraceLine, ...] = (), tier: str | None = None) -> None:
         """Grant the partner something that is not an amount, or deny it for a reason."""
-        self.decide(rule, rule_json(rule), self._state.beneficiary, reason, trace, _NO_AMOUNT, tier)
+        self.decide(rule, rule_json(rule), self._state.beneficiary, reason, trace, None, tier)
 
     def deny_event(self, reason: str) -> None:
         """Deny the event as a whole: it is decided, and changes nothing."""
         self.rule_on(RULE_EVENT, reason)
 
     def change_tier(self, tier: str | None, tier_to: str, trace: tuple[TraceLine, ...]) -> None:
-        self.decide(RULE_TIER, rule_json(RULE_TIER), self._state.beneficiary, "", trace, _NO_AMOUNT, tier, tier_to)
+        self.decide(RULE_TIER, rule_json(RULE_TIER), self._state.beneficiary, "", trace, None, tier, tier_to)
 
     def _begin(self) -> None:
         """What all decisions of the event share; most events give none."""
         event = self._event
         data = event.data
-        self._stamp = id_stamp(event.time_ms)
         customer, deal, lead = data.customer, data.deal, data.lead
-        self._named = (
+        self._stamp = id_stamp(event.time_ms)
+        self._shared = (
+            data.programme,
+            self._state.partner,
+            event.type,
+            event.source,
+            event.id,
+            event.time_ms,
+            _ALL if data.share_ppm == PPM else data.share_ppm,
             None if customer is None else customer.id,
             None if customer is None else customer.name,
             None if lead is None else lead.id,
@@ -73,48 +79,56 @@ class Case:
         beneficiary: str,
         reason: str,
         trace: tuple[TraceLine, ...],
-        granted: Granted,
+        granted: Granted | None,
         tier: str | None,
         tier_to: str | None = None,
     ) -> None:
-        """Grant when there is no reason against it, else deny."""
-        event = self._event
-        data = event.data
+        """Grant when there is no reason against it, else deny; `granted` is None for what is not an amount."""
         if not self._stamp:
             self._begin()
-        digest = self._hash.copy()
         state = self._state
+        digest = self._hash.copy()
         as_json = state.beneficiary_json if beneficiary is state.beneficiary else _encode(beneficiary)
         digest.update(rule_as_json + as_json + _NO_OCCASION)
         hexed = digest.hexdigest()
-        amount_minor, unit, clamped_minor = granted.amount_minor, granted.unit, granted.clamped_minor
-        if reason:
-            amount_minor, unit, clamped_minor = None, None, 0
+        amount_minor = unit = base_minor = base_unit = percent_ppm = None
+        clamped_minor = 0
+        if granted is not None:
+            base_minor, base_unit, percent_ppm = granted.base_minor, granted.base_unit, granted.percent_ppm
+            if not reason:
+                amount_minor, unit, clamped_minor = granted.amount_minor, granted.unit, granted.clamped_minor
+        programme, partner, event_type, source, event_id, time_ms, share, customer, name, lead, deal, product = (
+            self._shared
+        )
         self.decisions.append(
             Decision(
                 f"{self._stamp}{hexed[:3]}-{_VARIANTS[hexed[3]]}{hexed[4:7]}-{hexed[7:19]}",
                 not reason,
-                data.programme,
+                programme,
                 self._revision,
                 rule,
-                state.partner,
+                partner,
                 beneficiary,
-                event.type,
-                event.source,
-                event.id,
-                event.time_ms,
+                event_type,
+                source,
+                event_id,
+                time_ms,
                 amount_minor,
                 unit,
-                granted.base_minor,
-                granted.base_unit,
-                granted.percent_ppm,
-                _ALL if data.share_ppm == PPM else data.share_ppm,
+                base_minor,
+                base_unit,
+                percent_ppm,
+                share,
                 tier,
                 tier_to,
                 clamped_minor,
                 None,
                 reason,
-                *self._named,
+                customer,
+                name,
+                lead,
+                deal,
+                product,
                 trace,
             )
         )

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from contracts.decisions import RULE_LEAD_QUALIFIED, RULE_TIER, Decision, TraceLine
 from contracts.events import EVENT_TYPES, Event
-from services.rules.amounts import Granted
 from services.rules.compile import CompiledRevision, Plan
 from services.rules.considered import RewardRule
 from services.rules.decide import Case, event_digest
@@ -20,7 +19,6 @@ from services.rules.state import EVENT_HASH_BYTES, LEAD_QUALIFIED, PartnerState
 
 TIER_ASSIGNED = "partner.tier_assigned"
 _PARTNER_TYPES = frozenset(each for each in EVENT_TYPES if each.startswith("partner."))
-_PAYS_NOTHING = Granted("")
 _NOTHING: list[Decision] = []
 _BY_CRM = (TraceLine("event.type == lead.qualified", "lead.qualified", "met", RULE_LEAD_QUALIFIED),)
 _CRM_IGNORED = f"{RULE_LEAD_QUALIFIED}: the source's own word does not count (crm: ignored)"
@@ -164,7 +162,7 @@ def _reward(
             missing = f"{rule.to} is missing"
         else:
             beneficiary = f"{rule.to}:{paid}"
-    reason, granted = blocked or missing, _PAYS_NOTHING
+    reason, granted = blocked or missing, None
     if not reason:
         if rule.when is not None:
             _, reason, lines = rule.when(x)

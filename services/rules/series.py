@@ -37,36 +37,29 @@ class SumSeries(msgspec.Struct, gc=False):
     stale_reads: int = 0
 
     def add(self, day: int, value: int) -> None:
-        days = self.days
-        if days and day <= days[-1]:
-            if day == days[-1]:
-                self._raise_by(len(days) - 1, value)
-                return
+        days, values, running = self.days, self.values, self.running
+        if not days or day > days[-1]:
+            if len(running) == len(days):
+                running.append(running[-1] + value if running else value)
+            days.append(day)
+            values.append(0)
+            index = -1
+        elif day == days[-1]:
+            if len(running) == len(days):
+                running[-1] += value
+            index = -1
+        else:
             index = bisect_left(days, day)
             if days[index] != day:
                 days.insert(index, day)
-                self.values.insert(index, 0)
-                del self.running[index:]
-            self._raise_by(index, value)
-            return
-        days.append(day)
-        self.values.append(0)
-        if len(self.running) == len(days) - 1:
-            self.running.append(self.running[-1] if self.running else 0)
-        self._raise_by(len(days) - 1, value)
-
-    def _raise_by(self, index: int, value: int) -> None:
+                values.insert(index, 0)
+            del running[index:]
         try:
-            self.values[index] += value
+            values[index] += value
         except OverflowError:
             # Beyond 64 bits exactness matters more than size.
-            self.values = list(self.values)
+            self.values = list(values)
             self.values[index] += value
-        running = self.running
-        if index == len(self.days) - 1 and len(running) == len(self.days):
-            running[-1] += value
-        elif index < len(running):
-            del running[index:]
 
     def between(self, first: int, last: int) -> int:
         """The sum of the days from `first` to `last`, both included."""
