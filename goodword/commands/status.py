@@ -17,15 +17,23 @@ if TYPE_CHECKING:
 REQUEST_S_MAX: Final = 5.0
 
 
+class GroupStatus(msgspec.Struct, kw_only=True):
+    """One consumer group. `lag` is the records of the topic that it has not worked off; None when the bus is away."""
+
+    group: str
+    topic: str
+    lag: int | None = None
+
+
 class ServiceStatus(msgspec.Struct, kw_only=True):
-    """One service. `lag` is records not worked off, by consumer group; None when the bus does not answer."""
+    """One service; `state` says why it is not ready."""
 
     name: str
     url: str
     ready: bool
     version: str | None = None
     state: str = ""
-    lag: dict[str, int | None] = {}
+    groups: list[GroupStatus] = []
 
 
 class Status(msgspec.Struct, kw_only=True):
@@ -89,13 +97,13 @@ async def _add_lags(target: Target, services: list[ServiceStatus] | tuple[Servic
     from contracts.errors import TransientError
     from goodword.flow import STAGES, lag, open_target_bus
 
-    by_name = {service.name: service for service in services}
-    for stage in STAGES:
-        by_name[stage.service].lag[stage.group] = None
+    groups = {stage: GroupStatus(group=stage.group, topic=stage.topic) for stage in STAGES}
+    for service in services:
+        service.groups = [group for stage, group in groups.items() if stage.service == service.name]
     try:
         async with open_target_bus(target) as bus:
-            for stage in STAGES:
-                by_name[stage.service].lag[stage.group] = await lag(bus, stage)
+            for stage, group in groups.items():
+                group.lag = await lag(bus, stage)
     except TransientError:
         return False
     return True
@@ -130,7 +138,7 @@ def _counts(postgres: str) -> dict[str, int]:
 def _show(found: Status) -> None:
     rows = []
     for service in found.services:
-        lags = ", ".join(f"{group} {'?' if count is None else f'{count:,}'}" for group, count in service.lag.items())
+        lags = ", ".join(f"{each.group} {'?' if each.lag is None else f'{each.lag:,}'}" for each in service.groups)
         rows.append((service.name, service.url, service.state, service.version, lags))
     print_table(("service", "url", "state", "version", "behind (records)"), rows)
     counted = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in found.counts.items() if count)
