@@ -131,6 +131,9 @@ class PostgresServer:
         # A killed postmaster leaves this file; our check above knows that nobody lives behind it, while
         # PostgreSQL's own check is fooled by any process that got the same pid after a reboot of a container.
         (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
+        if os.geteuid() == 0:
+            # Also for an old folder: whoever made the folders above may have closed them again.
+            _let_others_pass(self.data_dir.resolve())
         if self.log_file.exists() and self.log_file.stat().st_size > LOG_BYTES_MAX:
             self.log_file.replace(self.log_file.with_suffix(".log.1"))
         command = [str(binaries / "postgres"), "-D", str(self.data_dir), "-p", str(self._port)]
@@ -239,7 +242,7 @@ class PostgresServer:
         if "No space left on device" in text:
             return _disk_full(self.data_dir, "the server could not write")
         fatal = [line for line in text.splitlines() if "FATAL" in line or "PANIC" in line]
-        reason = fatal[-1] if fatal else "no reason in its log"
+        reason = (fatal or text.splitlines() or ["no reason in its log"])[-1]
         return ServerFailed(
             Problem(
                 code="server-did-not-start",
