@@ -71,7 +71,7 @@ START_MS = 1_480_000_000_000
 
 
 def event(number: int, *, partners: int = 20) -> Record:
-    """The `number`th event of an endless, plain stream: mostly won deals, some surveys, some repeats of earlier ones."""
+    """The `number`th event of an endless stream: mostly won deals, some surveys, some repeats of earlier ones."""
     if number % 10 == 9:
         number -= 5  # A repeat that slipped past the front door: same source and id, same bytes.
     partner = f"partner-{number * 7 % partners}"

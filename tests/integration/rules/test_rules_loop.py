@@ -1,7 +1,7 @@
 """The exactly-once loop as real processes on the real log and store, killed, doubled, emptied under their hands.
 
-Every verdict is the same: decisions (first delivery of each id, every further one with the same bytes) and states equal,
-byte for byte, those of a plain fold of the same log. Random moments come from a printed seed.
+Every verdict is the same: decisions (first delivery of each id, every further one with the same bytes) and states
+equal, byte for byte, those of a plain fold of the same log. Random moments come from a printed seed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ import pytest
 import redis.asyncio
 
 from contracts.decisions import decode_decision
+from contracts.errors import PermanentError
 from contracts.events import parse_time_ms
 from contracts.topics import DECISIONS, REFERRALS
 from runtime.bus.port import Bus, Record
+from runtime.bus.postgres import PostgresBus
 from services.rules.publish import publish_rule_set
 from services.rules.rebuild import rebuild
 from services.rules.settings import RulesSettings
 from services.rules.store import StateStore
+from tests.integration.rules.conftest import PARTITIONS
 from tests.integration.rules.harness import (
     PROGRAMME,
     RULES,
@@ -104,9 +107,8 @@ async def test_kill_9_at_random_moments_changes_nothing(start: Start, bus: Bus, 
         sent += 2_500
         behind = rng.randrange(200, 2_000)
 
-        async def has_moved(behind: int = behind) -> bool:
-            ends = await bus.end_offsets(DECISIONS.name)
-            return sum(ends.values()) > sent - behind
+        async def has_moved(wanted: int = sent - behind) -> bool:
+            return sum([(await store.position(partition)).offset for partition in range(PARTITIONS)]) > wanted
 
         await eventually(has_moved)
         process.kill()
@@ -247,3 +249,28 @@ async def test_verify_names_the_first_state_that_was_altered(
     assert (found.partition, found.key, found.stored) == (2, keys[0].decode(), b"altered")
     assert (await rebuild(settings)).difference is None
     assert (await rebuild(settings, verify=True)).difference is None
+
+
+@pytest.mark.usefixtures("published")
+async def test_a_log_that_no_longer_reaches_back_to_the_states_stops_the_service(
+    start: Start, bus: Bus, store: StateStore, schema_url: str, valkey_url: str
+) -> None:
+    """Retention took the head of the log, then the states are lost: deciding on would give other cents."""
+    assert isinstance(bus, PostgresBus)
+    for first in range(0, 1_000, 200):
+        await send(bus, first, first + 200)
+    process = start()
+    await process.ready()
+    await drained(bus, store)
+    assert await process.stop() == 0
+    assert await bus.trim(REFERRALS.name, bytes_max=20_000) > 0
+
+    with pytest.raises(PermanentError) as refusal:
+        await rebuild(RulesSettings(postgres=schema_url, redis=valkey_url))
+    assert refusal.value.problem.code == "log-starts-late"
+
+    async with redis.asyncio.Redis.from_url(valkey_url) as client:
+        await client.flushall()
+    again = start()
+    assert await again.exit_code() == 1
+    assert "log-starts-late" in again.log_file.read_text()
