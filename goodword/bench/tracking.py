@@ -33,6 +33,7 @@ _TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 async def run(*, kafka: str | None, postgres: str, redis: str, events: int = EVENTS) -> list[BenchRow]:
     """The row on the bus that `kafka` names, or on the log in PostgreSQL."""
     port, raw_port, key = free_port(), free_port(), secrets.token_hex(16)
+    salt = secrets.token_hex(4)  # other ids than in an earlier run on the same servers
     environment = os.environ | {
         "GOODWORD_POSTGRES": postgres,
         "GOODWORD_REDIS": redis,
@@ -47,15 +48,15 @@ async def run(*, kafka: str | None, postgres: str, redis: str, events: int = EVE
         await _until_it_answers(f"http://127.0.0.1:{port}/readyz", service)
         url = f"http://127.0.0.1:{port}/v1/events"
         # The first requests register the partners and fill the caches; they are not what is measured.
-        await _load(environment, url, key, events=max(events // 10, BATCH), salt="w-")
+        await _load(environment, url, key, events=max(events // 10, BATCH), salt=f"{salt}w-")
         before_s = _cpu_s(service.pid)
-        measured = await _load(environment, url, key, events=events, salt="m-")
+        measured = await _load(environment, url, key, events=events, salt=f"{salt}m-")
         cpu_s = _cpu_s(service.pid) - before_s
     with _process(environment, "-m", "goodword.bench.raw_door", str(raw_port)) as raw:
         await _until_it_answers(f"http://127.0.0.1:{raw_port}/", raw)
         url = f"http://127.0.0.1:{raw_port}/"
-        await _load(environment, url, key, events=max(events // 10, BATCH), salt="w-")
-        bare = await _load(environment, url, key, events=events, salt="r-")
+        await _load(environment, url, key, events=max(events // 10, BATCH), salt=f"{salt}w-")
+        bare = await _load(environment, url, key, events=events, salt=f"{salt}r-")
     latencies = sorted(measured["latencies_ms"])
     per_second = measured["accepted"] / measured["seconds"]
     raw_per_second = bare["accepted"] / bare["seconds"]

@@ -50,6 +50,7 @@ def build_app(settings: TrackingSettings, *, clock: Clock, bus: Bus) -> App:
     )
     seen = SeenIds(
         settings.redis,
+        clock=clock,
         seconds_max=settings.tracking_redis_seconds_max,
         remember_s=settings.tracking_seen_days * DAY_S,
     )

@@ -30,7 +30,7 @@ class TrackingSettings(Settings):
     """Redis not answering for this long counts as away."""
 
     tracking_seen_days: Annotated[int, Field(ge=1, le=3650)] = 30
-    """How long an id is remembered; each costs about 100 bytes in Redis. Later repeats are dropped by rules."""
+    """How long an id is remembered at least; each costs about 60 bytes in Redis. Later repeats are dropped by rules."""
     tracking_future_s_max: Annotated[int, Field(ge=0)] = 300
     """How far in the future an event's time may be."""
 
