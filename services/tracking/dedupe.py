@@ -57,6 +57,8 @@ class SeenIds:
         self._clock = clock
         self._generation_s = max(1, remember_s // 2)
         self._remember_s = remember_s
+        self._newest = -1
+        self._older: list[int] = []
         self._in_hand: dict[bytes, asyncio.Event] = {}
 
     async def start(self) -> None:
@@ -93,9 +95,9 @@ class SeenIds:
     async def look_up(self, identities: Sequence[bytes]) -> list[bytes | None]:
         """The digest remembered for each id, None for a new one. One round trip. Raises SeenUnavailable."""
         newest = self._generation()
-        answers = await self._ask(
-            *((b"HMGET", _key(newest - age), *identities) for age in range(_GENERATIONS) if newest >= age)
-        )
+        if self._newest != newest:
+            await self._meet(newest)
+        answers = await self._ask(*((b"HMGET", _key(number), *identities) for number in (newest, *self._older)))
         found: list[bytes | None] = answers[0]
         for older in answers[1:]:
             if any(older):
@@ -109,6 +111,13 @@ class SeenIds:
         dropped_at_s = (generation + 1) * self._generation_s + self._remember_s
         pairs = chain.from_iterable(zip(identities, digests, strict=True))
         await self._ask((b"HSET", key, *pairs), (b"EXPIREAT", key, b"%d" % dropped_at_s))
+
+    async def _meet(self, newest: int) -> None:
+        """Learn which of the generations before this one there are: nothing is written to them any more."""
+        before = [newest - age for age in range(1, _GENERATIONS) if newest >= age]
+        exist = await self._ask(*((b"EXISTS", _key(number)) for number in before))
+        self._older = [number for number, exists in zip(before, exist, strict=True) if exists]
+        self._newest = newest
 
     def _generation(self) -> int:
         return self._clock.now_ms() // 1000 // self._generation_s

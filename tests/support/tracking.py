@@ -108,9 +108,9 @@ def tracking_process(
         process.close()
 
 
-async def read_topic(postgres: str, topic: Topic) -> list[Received]:
+async def read_topic(postgres: str, topic: Topic, *, kafka: str | None = None) -> list[Received]:
     """All records of a topic, partition by partition, in order."""
-    bus = open_bus(kafka=None, postgres=postgres, client="test")
+    bus = open_bus(kafka=kafka, postgres=postgres, client="test")
     await bus.start()
     try:
         found: list[Received] = []
