@@ -19,7 +19,6 @@ from services.rules.state import EVENT_HASH_BYTES, LEAD_QUALIFIED, PartnerState
 
 TIER_ASSIGNED = "partner.tier_assigned"
 _PARTNER_TYPES = frozenset(each for each in EVENT_TYPES if each.startswith("partner."))
-_NOTHING: list[Decision] = []
 _BY_CRM = (TraceLine("event.type == lead.qualified", "lead.qualified", "met", RULE_LEAD_QUALIFIED),)
 _CRM_IGNORED = f"{RULE_LEAD_QUALIFIED}: the source's own word does not count (crm: ignored)"
 
@@ -39,7 +38,7 @@ def evaluate(
     """
     hashed = event_digest(event)
     if is_repeat(state, event, hashed.digest()[:EVENT_HASH_BYTES]):
-        return state, _NOTHING
+        return state, []
     if event.type in _PARTNER_TYPES:
         take_partner_facts(state, event)
     if revision is None:
@@ -61,7 +60,7 @@ def evaluate(
         state.tier = revision.first_tier
     plan = revision.plans[event.type]
     if plan.is_idle and _is_settled(state, revision) and event.type != TIER_ASSIGNED:
-        return state, _NOTHING
+        return state, []
 
     x = plan.fill(event, state, day)
     case = Case(state, event, revision.revision, hashed)
