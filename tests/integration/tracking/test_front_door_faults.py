@@ -23,7 +23,7 @@ from services.tracking.admin import create_key, revoke_key
 from tests.integration.tracking.test_front_door_answers import event
 from tests.support.tracking import ADMIN_KEY, TrackingProcess, ids_of, read_topic, tracking_process
 
-RECOVER_S_MAX = 60.0
+RECOVER_S_MAX = 90.0
 
 
 def send_until_taken(door: TrackingProcess, id: str) -> httpx.Response:

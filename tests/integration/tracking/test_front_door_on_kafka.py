@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from pathlib import Path
 
@@ -10,10 +9,9 @@ import pytest
 
 from contracts.topics import REFERRALS
 from tests.integration.tracking.test_front_door_answers import event
+from tests.integration.tracking.test_front_door_faults import send_until_taken
 from tests.support.kafka import KafkaServer
 from tests.support.tracking import ids_of, read_topic, tracking_process
-
-RECOVER_S_MAX = 90.0
 
 
 @pytest.mark.kafka
@@ -33,10 +31,7 @@ async def test_events_are_in_kafka_when_they_are_answered(
             assert "retry-after" in answer.headers
         finally:
             kafka_server.start()
-        deadline = time.monotonic() + RECOVER_S_MAX
-        while (answer := door.send(event(f"{unique}-away"))).status_code == 503 and time.monotonic() < deadline:
-            await asyncio.sleep(0.2)
-        assert answer.json()["accepted"] == 1
+        assert send_until_taken(door, f"{unique}-away").json()["accepted"] == 1
         door.close()
     records = await read_topic(postgres_url, REFERRALS, kafka=kafka_server.servers)
     ids = [id for id in ids_of(records) if id.startswith(unique)]
