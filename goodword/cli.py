@@ -24,7 +24,6 @@ from goodword.commands import (
     status,
     up,
 )
-from runtime.metrics import package_version
 
 app: Final = typer.Typer(
     name="goodword",
@@ -37,6 +36,8 @@ app: Final = typer.Typer(
 
 def _show_version(value: bool) -> None:
     if value:
+        from runtime.metrics import package_version
+
         typer.echo(f"goodword {package_version()}")
         raise typer.Exit
 

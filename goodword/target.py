@@ -14,7 +14,6 @@ from typing import Final
 
 from contracts.errors import PermanentError, Problem
 from goodword.embedded.folder import DEFAULT_FOLDER, StackFolder
-from runtime.metrics import SERVICES
 from runtime.settings import Settings
 
 SERVICE_PORTS: Final = {"tracking": 8710, "rules": 8711, "rewards": 8712, "notify": 8713}
@@ -120,7 +119,7 @@ def target_of_folder(path: Path) -> Target:
 
 def _target_of_environment() -> Target:
     settings = Settings()
-    services = {name: os.environ.get(f"GOODWORD_{name.upper()}_URL", "").rstrip("/") for name in SERVICES}
+    services = {name: os.environ.get(f"GOODWORD_{name.upper()}_URL", "").rstrip("/") for name in SERVICE_PORTS}
     return Target(
         postgres=settings.postgres,
         redis=settings.redis,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,9 @@ from goodword.embedded.postgres import PostgresServer
 from goodword.embedded.valkey import ValkeyServer
 from tests.support.kafka import KafkaServer, KafkaUnavailable, make_kafka
 from tests.support.postgres import fresh_database
+
+# The tests start many processes; compiling every module anew in each would take most of the time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,6 @@ import msgspec
 
 from contracts.errors import Problem
 from goodword.embedded.failure import ServerFailed
-from runtime.metrics import package_version
 
 FORMAT: Final = 1
 """Of the folder's layout. A folder of another format is refused, never guessed at."""
@@ -126,6 +125,8 @@ class StackFolder:
 
     def write(self, state: StackState) -> None:
         """Replace `stack.json` in one step, so that a reader never sees half of it."""
+        from runtime.metrics import package_version
+
         state.version = package_version()
         _write_private(self.path / "stack.json", msgspec.json.format(msgspec.json.encode(state)))
 
