@@ -81,7 +81,10 @@ class Owner(Protocol):
     """Who handles the partitions of a subscription."""
 
     async def assigned(self, topic: str, partition: int) -> int | None:
-        """Where to start: an offset, or None for the group's committed one (the beginning, if there is none)."""
+        """Where to start: an offset, or None for the group's committed one (the beginning, if there is none).
+
+        An offset given here becomes the group's committed one, also when nothing is left to read from there.
+        """
 
     async def handle(self, batch: Batch) -> None:
         """Work on a batch. Called for one batch of a partition at a time."""

@@ -76,6 +76,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         self._idle.set()
         self._ending = asyncio.Event()
         self._failure: BaseException | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._commits = Commits(self._write_commits)
         self._broker = KafkaBroker(
             servers,
@@ -138,11 +139,15 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         starts: dict[TopicPartition, int] = {}
+        owned: dict[int, int] = {}
         try:
             for place in sorted(assigned):
                 if self._ending.is_set():
                     return
-                starts[place] = await self._start_of(place)
+                start = await self._owner.assigned(self._topic, place.partition)
+                if start is not None:
+                    owned[place.partition] = start
+                starts[place] = await self._start_of(place) if start is None else start
         except Exception as error:  # noqa: BLE001 - aiokafka would swallow it; told by wait()
             self._fail(error)
         # From here on nothing is awaited: a poll in between would hand over one partition's records while they
@@ -153,6 +158,8 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         # One poll may bring every partition its full batch.
         self._subscriber.max_records = self._records_max * max(1, len(self._positions))
         self._is_revoking = False
+        if owned:
+            self._telling = asyncio.create_task(self._tell_starts(owned), name=f"bus-starts-{self._topic}")
 
     @property
     def _consumer(self) -> AIOKafkaConsumer:
@@ -188,12 +195,21 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
             logger.warning("consumer did not stop cleanly", reason=str(error), topic=self._topic)
 
     async def _start_of(self, place: TopicPartition) -> int:
-        start: int | None = await self._owner.assigned(self._topic, place.partition)
-        if start is None:
-            start = await self._consumer.committed(place)
+        """The group's place, or the log's beginning when it has none."""
+        start: int | None = await self._consumer.committed(place)
         if start is None:
             start = (await self._consumer.beginning_offsets([place]))[place]
         return start
+
+    async def _tell_starts(self, starts: dict[int, int]) -> None:
+        """Commit where owners start: after a crash between their storing and our commit, lag would never end.
+
+        Queued before any batch is handed over, so no later commit is overtaken. An outage only delays what is shown.
+        """
+        try:
+            await asyncio.gather(*(self._commits.commit(partition, start) for partition, start in starts.items()))
+        except (BusUnavailable, PartitionLost) as error:
+            logger.warning("places not told", reason=str(error), topic=self._topic)
 
     async def _give_up(self) -> None:
         held, self._positions = self._positions, {}

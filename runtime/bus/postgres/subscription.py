@@ -169,7 +169,11 @@ class PostgresSubscription:
         try:
             start = await self._owner.assigned(self._place.topic, worker.partition)
             worker.is_assigned = True
-            position = await session.committed(worker.partition) if start is None else start
+            position = await session.committed(worker.partition)
+            if start is not None and start != position:
+                # A crash after the owner stored its place and before it committed: those who watch lag must see it.
+                await session.commit(worker.partition, start)
+                position = start
             while not worker.is_stopping and not session.broken.is_set():
                 worker.wake.clear()
                 position = await self._hand_over(session, worker, position)

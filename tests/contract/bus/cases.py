@@ -131,6 +131,18 @@ class BusCases:
         await subscription.close()
         assert recorder.offsets[1] == list(range(37, 50))
 
+    async def test_where_an_owner_starts_is_the_group_s_place(self, bus: Bus, topic: str) -> None:
+        """A crash after the owner stored its place and before the commit leaves no lag behind."""
+        await bus.publish(topic, [Record(b"k", b"%d" % n, partition=0) for n in range(5)])
+        owner = Recorder(starts={0: 5})
+        subscription = await bus.subscribe(topic, "g", owner, batch_records_max=10, batch_bytes_max=1 << 20)
+        deadline = asyncio.get_running_loop().time() + 60
+        while (await bus.committed(topic, "g")).get(0) != 5:
+            assert asyncio.get_running_loop().time() < deadline, "the start was not committed"
+            await asyncio.sleep(0.02)
+        await subscription.close()
+        assert owner.count == 0
+
     async def test_only_a_commit_moves_the_group(self, bus: Bus, topic: str) -> None:
         await bus.publish(topic, keyed(200))
         without = Recorder(commits=False)
