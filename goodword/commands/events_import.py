@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Final, Self
@@ -138,9 +139,11 @@ async def _send(importer: Importer, target: Target, progress: ImportProgress, wa
             return "its address is not known" if url is None else await readiness(client, url)
 
         if wait_s_max is not None:
+            started_s = time.monotonic()
             async with open_target_bus(target) as bus:
                 await wait_until_reached(bus, report=progress.stage, is_serving=is_serving, wait_s_max=wait_s_max)
             summary.waited = True
+            summary.wait_seconds = round(time.monotonic() - started_s, 3)
     return summary
 
 
@@ -215,4 +218,4 @@ def _show(summary: Summary, rejects: Path | None) -> None:
     if summary.rejected and rejects is None:
         say("--rejects FILE writes what was refused, each with its line and reason", "dim")
     if summary.waited:
-        out.print("all of it has reached the ledger")
+        out.print(f"all of it has reached the ledger, {summary.wait_seconds:.1f} s later")

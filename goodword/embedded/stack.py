@@ -71,6 +71,10 @@ class Stack:
             data_dir=self.folder.path,
         )
 
+    def pids(self) -> dict[str, int]:
+        """The processes of the services and the sink, by name; 0 for one that does not run."""
+        return {name: child.pid for name, child in self._supervisor.children.items()}
+
     async def start(self) -> None:
         """Start everything; return when every service is ready.
 
@@ -230,7 +234,7 @@ class Stack:
             )
 
     def _write_state(self) -> None:
-        self._state.children = {name: child.pid for name, child in self._supervisor.children.items()}
+        self._state.children = self.pids()
         for name, address in self._state.services.items():
             self._state.services[name] = ServiceAddress(address.url, self._state.children.get(name, 0))
         self.folder.write(self._state)

@@ -35,6 +35,7 @@ class Summary(msgspec.Struct, kw_only=True):
         rejected: Lines and rows that gave nothing, plus events that the door refused.
         rejected_by: Name or code to how many.
         repairs, flaws: By the mapping's names, in rows.
+        seconds, wait_seconds: Until the last answer of the door; from then until all had reached the ledger.
     """
 
     files: list[str]
@@ -49,6 +50,7 @@ class Summary(msgspec.Struct, kw_only=True):
     flaws: dict[str, int] = {}
     seconds: float = 0.0
     waited: bool = False
+    wait_seconds: float = 0.0
 
 
 class Sink(Protocol):

@@ -1,0 +1,227 @@
+"""The whole path at a steady rate: from an event at the front door to its transfer committed in the ledger.
+
+A temporary stack as `goodword up` starts it, one process per service; won deals of 200 partners go in at 1,000 a second
+in requests of 25, each pays one commission. A second connection looks into the ledger every LOOK_S, so what is
+told is up to that much too long, and never too short: the clock stops when the transfer is visible to others.
+
+At a fixed rate there is no faster raw path; `raw_per_second` is the rate that was offered, and a ratio of 1.00
+says that the path kept up. The CPU time is that of the four services together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import msgspec
+import psycopg
+
+from contracts.events import parse_time_ms
+from contracts.ids import decision_id, transfer_id
+from goodword.bench.report import BenchRow
+from goodword.embedded.folder import StackFolder
+from goodword.embedded.ports import free_port
+from goodword.embedded.stack import Stack
+from goodword.target import Target
+from runtime.metrics import SERVICES
+
+EVENTS: Final = 20_000
+WARM_UP_EVENTS: Final = 3_000
+PER_SECOND: Final = 1_000
+REQUEST_EVENTS: Final = 25
+PARTNERS: Final = 200
+LOOK_S: Final = 0.005
+LOOKED_FOR_MAX: Final = 2_000
+DRAIN_S_MAX: Final = 60.0
+_CONNECTIONS: Final = 8
+_CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
+
+_PROGRAMME: Final = """\
+schema: goodword/v1
+programme: bench-e2e
+currency: USD
+timezone: UTC
+effective_from: 2020-01-01T00:00:00
+metrics:
+  sales_12m: {sum: deal.amount, on: deal.won, over: 12 months}
+tiers:
+  - id: bronze
+  - id: silver
+    when:
+      - sales_12m >= 50_000 USD
+rewards:
+  - id: commission
+    on: deal.won
+    when:
+      - deal.amount >= 100 USD
+    give:
+      percent: {by: tier, values: {bronze: 5, silver: 7.5}}
+      of: deal.amount
+"""
+
+
+async def run(*, kafka: str | None, events: int = EVENTS) -> list[BenchRow]:
+    """Measure on a temporary stack, on the bus named or the embedded one."""
+    folder = StackFolder(Path(tempfile.mkdtemp(prefix="goodword-bench-e2e-")))
+    before = os.environ.get("GOODWORD_KAFKA")
+    if kafka is not None:
+        os.environ["GOODWORD_KAFKA"] = kafka
+    try:
+        folder.prepare()
+        stack = Stack(folder, base_port=_ports_in_a_row(), tell=lambda _: None)
+        try:
+            await stack.start()
+            return [await _measure(stack, events, "kafka" if kafka else "postgres")]
+        finally:
+            await stack.stop(asyncio.Event())
+            folder.release()
+    finally:
+        if before is None:
+            os.environ.pop("GOODWORD_KAFKA", None)
+        else:
+            os.environ["GOODWORD_KAFKA"] = before
+        shutil.rmtree(folder.path, ignore_errors=True)
+
+
+async def _measure(stack: Stack, events: int, bus: str) -> BenchRow:
+    from goodword.commands.rules import publish_to
+
+    await publish_to(stack.target, _PROGRAMME, "bench-e2e.yaml", "bench")
+    ledger = _Ledger(stack.target.postgres)
+    await ledger.open()
+    try:
+        await _phase(stack.target, ledger, "warm", WARM_UP_EVENTS)
+        pids = [stack.pids()[name] for name in SERVICES]
+        cpu_before, started_s = _cpu_s(pids), time.perf_counter()
+        took_ms = await _phase(stack.target, ledger, "run", events)
+        elapsed_s, cpu_s = time.perf_counter() - started_s, _cpu_s(pids) - cpu_before
+    finally:
+        await ledger.close()
+    cuts = statistics.quantiles(took_ms, n=100)
+    per_second = min(len(took_ms) / elapsed_s, float(PER_SECOND))
+    return BenchRow(
+        name="e2e",
+        bus=bus,
+        per_second=per_second,
+        raw_per_second=float(PER_SECOND),
+        ratio=per_second / PER_SECOND,
+        p50_ms=cuts[49],
+        p99_ms=cuts[98],
+        cpu_ms_per_1000=cpu_s * 1e6 / len(took_ms),
+    )
+
+
+async def _phase(target: Target, ledger: _Ledger, name: str, events: int) -> list[float]:
+    """Send at the rate, until all have arrived. Returns milliseconds from before the request to visible."""
+    due_s: dict[str, float] = {}
+    watching = asyncio.create_task(ledger.watch(due_s, events))
+    url, headers = f"{target.service('tracking')}/v1/events", {"authorization": f"Bearer {target.key()}"}
+    limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
+    async with httpx.AsyncClient(timeout=30, limits=limits, trust_env=False) as client:
+
+        async def post(first: int) -> None:
+            made = [_event(name, number) for number in range(first, min(first + REQUEST_EVENTS, events))]
+            now_s = time.perf_counter()
+            due_s.update((_transfer_of(event), now_s) for event in made)
+            response = await client.post(url, content=msgspec.json.encode(made), headers=headers | _JSON)
+            response.raise_for_status()
+
+        started_s = time.perf_counter()
+        requests = []
+        for first in range(0, events, REQUEST_EVENTS):
+            # By the clock and not by answers: a slow answer must not slow the offered rate.
+            await asyncio.sleep(max(0.0, started_s + first / PER_SECOND - time.perf_counter()))
+            requests.append(asyncio.create_task(post(first)))
+        await asyncio.gather(*requests)
+    async with asyncio.timeout(DRAIN_S_MAX):
+        return await watching
+
+
+_JSON: Final = {"content-type": "application/cloudevents-batch+json"}
+
+
+def _event(name: str, number: int) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "type": "deal.won",
+        "source": "bench/e2e",
+        "id": f"{name}-{number}-{os.getpid()}",
+        # Old enough that nobody is mailed: nobody mails a thousand partners a second.
+        "time": f"{datetime.now(UTC) - timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}",
+        "data": {
+            "programme": "bench-e2e",
+            "partner": f"partner-{number % PARTNERS}",
+            "customer": {"id": f"customer-{number % 500}", "employees": 100, "country": "US"},
+            "deal": {
+                "id": f"{name}-D{number}-{os.getpid()}",
+                "product": "GTX Pro",
+                "amount": {"minor": 482_100, "currency": "USD"},
+            },
+        },
+    }
+
+
+def _transfer_of(event: dict[str, Any]) -> str:
+    """The id of the commission's transfer, derived as the services derive it."""
+    decision = decision_id(
+        time_ms=parse_time_ms(event["time"]),
+        programme=event["data"]["programme"],
+        source=event["source"],
+        event_id=event["id"],
+        rule="commission",
+        beneficiary=f"partner:{event['data']['partner']}",
+    )
+    return transfer_id(decision, "granted")
+
+
+class _Ledger:
+    """Looks which of the transfers that are due have become visible; their ids are known beforehand."""
+
+    def __init__(self, postgres: str) -> None:
+        self._postgres = postgres
+
+    async def open(self) -> None:
+        self._connection = await psycopg.AsyncConnection.connect(self._postgres, autocommit=True)
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+    async def watch(self, due_s: dict[str, float], events: int) -> list[float]:
+        """Return when `events` transfers were seen; takes what was seen out of `due_s`."""
+        took_ms: list[float] = []
+        while len(took_ms) < events:
+            oldest = list(islice(due_s, LOOKED_FOR_MAX))
+            cursor = await self._connection.execute(
+                "SELECT id::text FROM rewards.transfers WHERE id = ANY (%s::uuid[])", (oldest,)
+            )
+            now_s = time.perf_counter()
+            took_ms += [(now_s - due_s.pop(row[0])) * 1000 for row in await cursor.fetchall()]
+            await asyncio.sleep(LOOK_S)
+        return took_ms
+
+
+def _cpu_s(pids: list[int]) -> float:
+    """CPU seconds of the processes so far, user and system (proc(5))."""
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / _CLOCK_TICKS
+
+
+def _ports_in_a_row() -> int:
+    from goodword.embedded.ports import is_free
+
+    while True:
+        first = free_port()
+        if first < 65_000 and all(is_free(port) for port in range(first, first + 5)):
+            return first
