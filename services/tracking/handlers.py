@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 
 from contracts.errors import TransientError
 from contracts.topics import CLICKS, PARTNERS, REFERRALS
-from runtime import log
 from runtime.bus.port import Bus
 from runtime.clock import Clock
 from services.tracking.attribution import Attributed, Evidence, attribute, link_codes, read_click
 from services.tracking.clicks import Click
-from services.tracking.dedupe import SeenIds, SeenUnavailable
+from services.tracking.dedupe import SeenIds
 from services.tracking.envelope import Shape
 from services.tracking.faults import Checked, Fault, Rejection, reject
 from services.tracking.keys import Grant, scope_fault
@@ -32,7 +31,6 @@ from services.tracking.settings import DAY_S, TrackingSettings
 from services.tracking.store import TrackingStore
 from services.tracking.validate import check_body
 
-logger = log.get(__name__)
 
 CONFLICT = "conflict"
 
@@ -185,11 +183,13 @@ class FrontDoor:
             self._announced.popitem(last=False)
 
     async def _remember(self, new: list[Sealed]) -> None:
-        """When this fails the answer stands, as the events are durable: a repeat is published, and rules drops it."""
-        try:
-            await self._seen.remember([sealed.identity for sealed in new], [sealed.digest for sealed in new])
-        except SeenUnavailable as error:
-            logger.warning("ids not remembered", events=len(new), reason=str(error))
+        """The ids count as seen from here on.
+
+        When this fails the request fails, though its events are durable: the sender sends them again at once, and rules
+        knows so fresh a repeat. An answer of 202 would leave ids that nobody remembers, to be published again
+        whenever they come, perhaps after the 90 days for which rules can tell.
+        """
+        await self._seen.remember([sealed.identity for sealed in new], [sealed.digest for sealed in new])
 
 
 def _sealed_in_scope(checked: Checked, grant: Grant) -> list[Sealed]:
