@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.crm_oracle import expected_balances
+from tests.e2e.crm_oracle import expected
 from tests.support.crm import require_data_folder
 from tests.support.stack import free_ports
 
@@ -136,7 +136,7 @@ def test_the_crm_import_through_containers_equals_the_oracle(compose: Compose) -
     )
     compose.goodword(*arguments)
     rows = json.loads(compose.goodword("ledger", "balances", "--json"))
-    assert {(row["account"], row["unit"]): row["minor"] for row in rows} == expected_balances(data)
+    assert {(row["account"], row["unit"]): row["minor"] for row in rows} == expected(data).balances
     again = json.loads(compose.goodword(*arguments, "--json"))
     assert again["accepted"] == 0
     assert json.loads(compose.goodword("ledger", "balances", "--json")) == rows

@@ -40,7 +40,8 @@ class Outcome:
         page = stack.state.mail_page
         assert page is not None
         letters = Counter(
-            mail["message_id"] for mail in httpx.get(f"{page}/api/mails", params={"limit": 100_000}).json()["mails"]
+            mail["message_id"]
+            for mail in httpx.get(f"{page}/api/mails", params={"limit": 1_000}, timeout=60).json()["mails"]
         )
         return cls(stack.balances(), stack.tiers(), decisions(stack), mails(stack), letters)
 
