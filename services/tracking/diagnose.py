@@ -8,7 +8,7 @@ What is decoded in the end is checked exactly as on the fast path.
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -18,12 +18,13 @@ from contracts.events import (
     Customer,
     Deal,
     EventData,
-    Id,
     Lead,
     Link,
     PartnerProfile,
+    StrictData,
     Survey,
 )
+from contracts.ids import ID_PATTERN
 from services.tracking.envelope import Envelope, malformed_reason, read_envelope
 from services.tracking.faults import (
     INTEGER_MAX,
@@ -60,8 +61,9 @@ _OWN_EXTENSIONS: Final = frozenset({"recordedat"})
 
 class _Strict(Envelope, forbid_unknown_fields=True):
     # With the patterns, so that msgspec says which id is none.
-    source: Id
-    data: EventData
+    source: Annotated[str, msgspec.Meta(pattern=ID_PATTERN)]
+    if not TYPE_CHECKING:
+        data: StrictData
 
 
 class _Named(msgspec.Struct):

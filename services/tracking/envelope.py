@@ -17,7 +17,8 @@ import msgspec
 from msgspec import Meta
 
 from contracts.errors import PermanentError, Problem
-from services.tracking.loose import LooseData, are_ids, ids_of
+from contracts.events import EventData, ids_of
+from contracts.ids import are_ids
 
 EVENT_ID_LENGTH_MAX: Final = 256
 COMMAS_HARMLESS: Final = 200_000
@@ -47,14 +48,14 @@ SHAPES: Final = {
 
 
 class Envelope(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_fields=True):
-    """A CloudEvent 1.0 in structured mode whose data is ours; ids and time are checked apart (`loose`, `times`)."""
+    """A CloudEvent 1.0 in structured mode whose data is ours; ids and time are checked apart (`ids_of`, `times`)."""
 
     specversion: str
     type: str
     source: str
     id: Annotated[str, Meta(min_length=1, max_length=EVENT_ID_LENGTH_MAX)]
     time: str
-    data: LooseData
+    data: EventData
     datacontenttype: Context | None = None
     dataschema: Context | None = None
     subject: Context | None = None

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from contracts.errors import PermanentError
+from contracts.events import EventData
 from services.tracking.envelope import Envelope
 from services.tracking.keys import (
     OPERATOR,
@@ -17,7 +18,6 @@ from services.tracking.keys import (
     parse_token,
     scope_fault,
 )
-from services.tracking.loose import LooseData
 
 CRM = Grant("k", ("crm/acme", "web/*"), may_name_partner=True, types=frozenset({"deal.won", "lead.registered"}))
 WEB = Grant("k", ("*",), may_name_partner=False)
@@ -39,7 +39,7 @@ WEB = Grant("k", ("*",), may_name_partner=False)
     ],
 )
 def test_scope(grant: Grant, source: str, type: str, partner: str | None, code: str | None) -> None:
-    data = msgspec.convert({"programme": "p"} | ({"partner": partner} if partner else {}), LooseData)
+    data = msgspec.convert({"programme": "p"} | ({"partner": partner} if partner else {}), EventData)
     envelope = Envelope("1.0", type, source, "i", "2017-03-01T00:00:00Z", data)
     for _ in range(2):  # the second answer comes from what the grant remembers
         fault = scope_fault(grant, envelope)
