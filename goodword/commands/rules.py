@@ -93,7 +93,9 @@ def publish(
 
 @app.command("list")
 def list_rules(
-    programme: Annotated[str | None, typer.Argument(metavar="[PROGRAMME]", help="Only this one's.")] = None,
+    programme: Annotated[
+        str | None, typer.Argument(metavar="[PROGRAMME|FILE]", help="Only this one's, or that of this rule file.")
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -103,7 +105,8 @@ def list_rules(
     from services.rules.publish import list_revisions
 
     with problems_shown():
-        revisions = asyncio.run(list_revisions(find_target(data).postgres, programme))
+        wanted = _programme_of(programme)
+        revisions = asyncio.run(list_revisions(find_target(data).postgres, wanted))
     rows = [
         {
             "programme": revision.programme,
@@ -169,6 +172,16 @@ def _show_errors(problems: list[LocatedProblem], text: str, file: Path, *, as_js
         out.print(render_problems(problems, text, str(file)), markup=False, end="")
         say("nothing was published", "bold")
     raise typer.Exit(EXIT_NO)
+
+
+def _programme_of(name: str | None) -> str | None:
+    """A programme's name as it is; of a rule file, the programme in it."""
+    from services.rules.language import read_rule_set
+
+    # An id may look like a path, so only a file that is there is taken for one.
+    if name is None or not Path(name).is_file():
+        return name
+    return read_rule_set(read_file(Path(name)), path=name).programme
 
 
 def _user_name() -> str:

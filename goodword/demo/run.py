@@ -7,6 +7,8 @@ the same events come again and count as duplicates.
 from __future__ import annotations
 
 import asyncio
+import shutil
+import sys
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -154,14 +156,23 @@ async def _show_mails(target: Target) -> None:
 def _show_urls(target: Target) -> None:
     tracking = target.service("tracking")
     data = f" --data {target.data_dir}" if target.data_dir else ""
+    goodword = _program()
     lines = [
         f"mails         {target.mail_page or 'at the relay of GOODWORD_SMTP'}",
         f"a link        {tracking}/r/{LINK_CODE}",
         f"metrics       {tracking}/metrics (and of each service)",
-        f"see more      goodword partners list{data}",
-        f"              goodword ledger statement partner:{LINK_PARTNER}:available{data}",
+        f"see more      {goodword} partners list{data}",
+        f"              {goodword} ledger statement partner:{LINK_PARTNER}:available{data}",
     ]
     out.print(Panel("\n".join(lines), title="Look around", expand=False))
+
+
+def _program() -> str:
+    """How this very program is called from here."""
+    if shutil.which("goodword"):
+        return "goodword"
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "goodword" else "python -m goodword"
 
 
 def _say_waiting(reason: str, wait_s: float) -> None:
