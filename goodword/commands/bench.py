@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,6 +50,8 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure on temporary embedded servers. Takes some minutes; close what else is running."""
+    # By itself SIGTERM would end us without stopping the temporary servers.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     wanted = paths or list(Measured)
     rows: list[BenchRow] = []
     with problems_shown():
