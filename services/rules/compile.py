@@ -15,9 +15,10 @@ from services.rules.amounts import AmountRule, base_paths
 from services.rules.calendar import Zone
 from services.rules.conditions import Judge, MakeLeaf, Test, comparisons, compile_condition, compile_test
 from services.rules.considered import Considered, RewardRule
+from services.rules.facts import ONCE
 from services.rules.judge import Leaf
 from services.rules.slots import Fill, SlotMap
-from services.rules.takers import Taker, series_id, takers_of
+from services.rules.takers import Take, series_id, takers_of
 
 LEAD_QUALIFIED: str = "lead.qualified"
 LEAD_EVENTS = frozenset({"lead.registered", LEAD_QUALIFIED})
@@ -38,6 +39,7 @@ class Plan:
         rewards: On this type.
         rewards_at_qualification: On this type or on `lead.qualified`, for an event at which a lead qualifies.
         takers, takers_at_qualification: The same for metrics.
+        happen: Makes the type's business fact happen; None for a type that may come any number of times.
         moves_tiers: Whether an event of this type may change what tiers are judged on.
         is_idle: Nothing but the partner's clock and tier can change.
     """
@@ -45,6 +47,7 @@ class Plan:
     def __init__(self, revision: CompiledRevision, event_type: str) -> None:
         rules = revision.rule_set
         is_refund = event_type == REFUND
+        self.happen = ONCE.get(event_type)
         self.eligible_partner = None if is_refund else revision.eligible_partner
         self.eligible_customer = None if is_refund else revision.eligible_customer
         self.always_has_customer_asked = event_type.startswith(("lead.", "deal."))
@@ -56,18 +59,17 @@ class Plan:
 
         self.rewards = revision.considered({event_type})
         self.rewards_at_qualification = self.rewards
-        self.takers: tuple[Taker, ...] = takers_of(event_type, rules.metrics, revision.slots.slot)
-        self.takers_at_qualification = self.takers
+        takers = takers_of(event_type, rules.metrics, revision.slots.slot)
+        takers_at_qualification = takers
         if event_type in LEAD_EVENTS and not self.is_lead_qualified:
             self.rewards_at_qualification = revision.considered({event_type, LEAD_QUALIFIED})
-            self.takers_at_qualification = (
-                *self.takers,
-                *takers_of(LEAD_QUALIFIED, rules.metrics, revision.slots.slot),
-            )
+            takers_at_qualification = (*takers, *takers_of(LEAD_QUALIFIED, rules.metrics, revision.slots.slot))
+        self.takers: tuple[Take, ...] = tuple(taker.take for taker in takers)
+        self.takers_at_qualification: tuple[Take, ...] = tuple(taker.take for taker in takers_at_qualification)
         self.is_idle = not (
             self.rewards_at_qualification.rules or self.takers_at_qualification or event_type in LEAD_EVENTS
         )
-        self.moves_tiers = any(taker.series in revision.tier_series for taker in self.takers_at_qualification)
+        self.moves_tiers = any(taker.series in revision.tier_series for taker in takers_at_qualification)
         self.fill: Fill = revision.slots.compile_fill(revision.paths_for(event_type))
 
 
@@ -100,7 +102,7 @@ class CompiledRevision:
     Attributes:
         tiers: All but the first, in file order.
         tier_index: Tier to its place, the first being 0.
-        tier_series: What the tiers' conditions read.
+        tier_series, tier_slots: What the tiers' conditions read.
         gate_is_profile: Whether `eligible.partner` reads nothing but the partner's profile.
         tiers_only_fall: Whether time alone can never raise a partner's tier, as long as nothing counted is negative.
         tiers_need_event: Whether a tier's condition reads the event itself, so that every event may change the outcome.
@@ -126,6 +128,7 @@ class CompiledRevision:
         self.tiers = [self._tier(tier) for tier in rule_set.tiers[1:]]
         tier_paths = _paths(tier.when for tier in rule_set.tiers)
         self.tier_series = {series_id(metric) for metric in rule_set.metrics if metric.id in tier_paths}
+        self.tier_slots = [self.slots.slot(path) for path in sorted(tier_paths) if self.slots.is_metric(path)]
         gate_paths = _paths([rule_set.eligible_partner])
         self.gate_is_profile = all(path.startswith("partner.") for path in gate_paths)
         self.tiers_need_event = any(self.slots.depends_on_event(path) for path in tier_paths)

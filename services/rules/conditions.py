@@ -24,6 +24,10 @@ MakeLeaf = Callable[[Comparison], tuple[Leaf, int, bool]]
 """From a comparison to its leaf, the slot it reads, and whether that is a metric, which is read when first asked."""
 
 
+REMEMBERED_MAX: Final = 256
+"""Answers that one condition remembers, by the values it saw."""
+
+
 class Unread:
     """The value of a metric's slot that nobody asked for yet."""
 
@@ -46,7 +50,48 @@ def compile_condition(
     judge: Judge = writer.function(
         f"if {verdict}: return True, '', ({writer.trace})", f"return False, {reason}, ({writer.trace})"
     )
-    return judge
+    return _remembering(condition, judge, make_leaf, readers)
+
+
+class _Judgements(dict[tuple[Any, ...], Judged]):
+    """What a whole condition made of the values its comparisons saw; fills itself."""
+
+    def __init__(self, slots: list[int], judge: Judge) -> None:
+        super().__init__()
+        self._slots = slots
+        self._judge = judge
+
+    def __missing__(self, values: tuple[Any, ...]) -> Judged:
+        if len(self) >= REMEMBERED_MAX:
+            self.clear()
+        x: list[Any] = [None] * (max(self._slots, default=0) + 1)
+        for slot, value in zip(self._slots, values, strict=True):
+            x[slot] = value
+        judged = self[values] = self._judge(x)
+        return judged
+
+
+def _remembering(
+    condition: Condition, judge: Judge, make_leaf: MakeLeaf, readers: dict[int, Callable[[list[Any]], Any]]
+) -> Judge:
+    """The same function, remembering its answers by the values seen, unless values hardly ever come again."""
+    slots: dict[int, None] = {}
+    for comparison in comparisons(condition):
+        leaf, slot, _ = make_leaf(comparison)
+        if leaf.has_many_values:
+            return judge
+        slots[slot] = None
+    names: dict[str, Any] = {"U": UNREAD, "m": _Judgements(list(slots), judge)}
+    lines = ["def remembering(x):"]
+    for slot in slots:
+        lines.append(f" v{slot} = x[{slot}]")
+        if slot in readers:
+            names[f"g{slot}"] = readers[slot]
+            lines.append(f" if v{slot} is U: v{slot} = x[{slot}] = g{slot}(x)")
+    lines.append(f" return m[{''.join(f'v{slot}, ' for slot in slots)}]" if slots else " return m[()]")
+    exec(compile("\n".join(lines), "<compiled rules>", "exec"), names)  # noqa: S102 - indexes and names of ours only
+    remembering: Judge = names["remembering"]
+    return remembering
 
 
 def compile_test(condition: Condition, make_leaf: MakeLeaf, readers: dict[int, Callable[[list[Any]], Any]]) -> Test:

@@ -15,115 +15,109 @@ import msgspec
 from contracts.decisions import RULE_EVENT, RULE_TIER, Decision, TraceLine
 from contracts.events import Event
 from contracts.money import PPM
-from services.rules.amounts import Granted
 from services.rules.state import PartnerState
 
 _encode: Final = msgspec.json.Encoder().encode
-_VARIANTS: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+VARIANTS: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 # msgspec leaves a default out only when it is the very object, and decisions must have the same bytes every time.
 _ALL: Final[int] = dict(
     zip(reversed(Decision.__struct_fields__), reversed(Decision.__struct_defaults__), strict=False)
 )["share_ppm"]
-_NO_OCCASION: Final = b',""]'
 SOURCES_MAX: Final = 1024
 _STAMP_MS_MAX: Final = 2**48 - 1
 
 
-class Case:
-    """One event on the bench: makes its decisions, in order."""
+Shared = tuple[str, str, str, str, str, int, int, str | None, str | None, str | None, str | None, str | None]
+"""Programme, partner; the event's type, source, id, time and share; customer, customer's name, lead, deal, product."""
 
-    __slots__ = ("_event", "_hash", "_revision", "_shared", "_stamp", "_state", "decisions")
+
+class Case:
+    """One event on the bench: collects its decisions, in order, and makes those that carry no amount.
+
+    Attributes:
+        hash: What the ids of all decisions of the event begin to be hashed with; copied, never updated.
+        revision: In force; 0 before the first.
+    """
+
+    __slots__ = ("_event", "_shared", "_state", "decisions", "hash", "revision")
 
     def __init__(self, state: PartnerState, event: Event, revision: int, hash: Any) -> None:
         self._state = state
         self._event = event
-        self._revision = revision
-        self._hash = hash
-        self._stamp = ""
+        self._shared: tuple[str, Shared] | None = None
+        self.revision = revision
+        self.hash = hash
         self.decisions: list[Decision] = []
 
     def rule_on(self, rule: str, reason: str, trace: tuple[TraceLine, ...] = (), tier: str | None = None) -> None:
         """Grant the partner something that is not an amount, or deny it for a reason."""
-        self.decide(rule, rule_json(rule), self._state.beneficiary, reason, trace, None, tier)
+        self._decide(rule, reason, trace, tier, None)
 
     def deny_event(self, reason: str) -> None:
         """Deny the event as a whole: it is decided, and changes nothing."""
-        self.rule_on(RULE_EVENT, reason)
+        self._decide(RULE_EVENT, reason, (), None, None)
 
     def change_tier(self, tier: str | None, tier_to: str, trace: tuple[TraceLine, ...]) -> None:
-        self.decide(RULE_TIER, rule_json(RULE_TIER), self._state.beneficiary, "", trace, None, tier, tier_to)
+        self._decide(RULE_TIER, "", trace, tier, tier_to)
 
-    def _begin(self) -> None:
-        """What all decisions of the event share; most events give none."""
-        event = self._event
-        data = event.data
-        customer, deal, lead = data.customer, data.deal, data.lead
-        self._stamp = id_stamp(event.time_ms)
-        self._shared = (
-            data.programme,
-            self._state.partner,
-            event.type,
-            event.source,
-            event.id,
-            event.time_ms,
-            _ALL if data.share_ppm == PPM else data.share_ppm,
-            None if customer is None else customer.id,
-            None if customer is None else customer.name,
-            None if lead is None else lead.id,
-            None if deal is None else deal.id,
-            None if deal is None else deal.product,
-        )
+    def shared(self) -> tuple[str, Shared]:
+        """What all decisions of the event share: the beginning of their ids, and fields; most events give none."""
+        shared = self._shared
+        if shared is None:
+            event = self._event
+            data = event.data
+            customer, deal, lead = data.customer, data.deal, data.lead
+            shared = self._shared = (
+                id_stamp(event.time_ms),
+                (
+                    data.programme,
+                    self._state.partner,
+                    event.type,
+                    event.source,
+                    event.id,
+                    event.time_ms,
+                    _ALL if data.share_ppm == PPM else data.share_ppm,
+                    None if customer is None else customer.id,
+                    None if customer is None else customer.name,
+                    None if lead is None else lead.id,
+                    None if deal is None else deal.id,
+                    None if deal is None else deal.product,
+                ),
+            )
+        return shared
 
-    def decide(
-        self,
-        rule: str,
-        rule_as_json: bytes,
-        beneficiary: str,
-        reason: str,
-        trace: tuple[TraceLine, ...],
-        granted: Granted | None,
-        tier: str | None,
-        tier_to: str | None = None,
+    def _decide(
+        self, rule: str, reason: str, trace: tuple[TraceLine, ...], tier: str | None, tier_to: str | None
     ) -> None:
-        """Grant when there is no reason against it, else deny; `granted` is None for what is not an amount."""
-        if not self._stamp:
-            self._begin()
+        """Grant when there is no reason against it, else deny."""
+        stamp, shared = self.shared()
+        programme, partner, event_type, source, event_id, time_ms, share, customer, name, lead, deal, product = shared
         state = self._state
-        digest = self._hash.copy()
-        as_json = state.beneficiary_json if beneficiary is state.beneficiary else _encode(beneficiary)
-        digest.update(rule_as_json + as_json + _NO_OCCASION)
+        digest = self.hash.copy()
+        digest.update(rule_json(rule) + state.beneficiary_json)
         hexed = digest.hexdigest()
-        amount_minor = unit = base_minor = base_unit = percent_ppm = None
-        clamped_minor = 0
-        if granted is not None:
-            base_minor, base_unit, percent_ppm = granted.base_minor, granted.base_unit, granted.percent_ppm
-            if not reason:
-                amount_minor, unit, clamped_minor = granted.amount_minor, granted.unit, granted.clamped_minor
-        programme, partner, event_type, source, event_id, time_ms, share, customer, name, lead, deal, product = (
-            self._shared
-        )
         self.decisions.append(
             Decision(
-                f"{self._stamp}{hexed[:3]}-{_VARIANTS[hexed[3]]}{hexed[4:7]}-{hexed[7:19]}",
+                f"{stamp}{hexed[:3]}-{VARIANTS[hexed[3]]}{hexed[4:7]}-{hexed[7:19]}",
                 not reason,
                 programme,
-                self._revision,
+                self.revision,
                 rule,
                 partner,
-                beneficiary,
+                state.beneficiary,
                 event_type,
                 source,
                 event_id,
                 time_ms,
-                amount_minor,
-                unit,
-                base_minor,
-                base_unit,
-                percent_ppm,
+                None,
+                None,
+                None,
+                None,
+                None,
                 share,
                 tier,
                 tier_to,
-                clamped_minor,
+                0,
                 None,
                 reason,
                 customer,
@@ -149,6 +143,7 @@ def _begun(programme: str, source: str) -> Any:
     return sha256(_encode((programme, source))[:-1] + b",")
 
 
+@lru_cache(maxsize=SOURCES_MAX)
 def rule_json(rule: str) -> bytes:
     """A rule's place in the JSON array that decision ids are hashed from."""
     return b"," + _encode(rule) + b","

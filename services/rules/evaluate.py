@@ -11,14 +11,14 @@ from __future__ import annotations
 from contracts.decisions import RULE_LEAD_QUALIFIED, RULE_TIER, Decision, TraceLine
 from contracts.events import EVENT_TYPES, Event
 from services.rules.compile import CompiledRevision, Plan
-from services.rules.considered import RewardRule
 from services.rules.decide import Case, event_digest
-from services.rules.facts import ONCE, is_repeat, lead_of, take_partner_facts
+from services.rules.facts import is_repeat, lead_of, take_partner_facts
+from services.rules.rewards import decide_rewards
 from services.rules.slots import DAY, Slots
 from services.rules.state import EVENT_HASH_BYTES, LEAD_QUALIFIED, PartnerState
 
 TIER_ASSIGNED = "partner.tier_assigned"
-_PARTNER_TYPES = frozenset(each for each in EVENT_TYPES if each.startswith("partner."))
+PARTNER_TYPES = frozenset(each for each in EVENT_TYPES if each.startswith("partner."))
 _BY_CRM = (TraceLine("event.type == lead.qualified", "lead.qualified", "met", RULE_LEAD_QUALIFIED),)
 _CRM_IGNORED = f"{RULE_LEAD_QUALIFIED}: the source's own word does not count (crm: ignored)"
 
@@ -39,13 +39,15 @@ def evaluate(
     hashed = event_digest(event)
     if is_repeat(state, event, hashed.digest()[:EVENT_HASH_BYTES]):
         return state, []
-    if event.type in _PARTNER_TYPES:
+    event_type = event.type
+    if event_type in PARTNER_TYPES:
         take_partner_facts(state, event)
     if revision is None:
         case = Case(state, event, 0, hashed)
         case.deny_event("no programme yet")
         return state, case.decisions
-    happen = ONCE.get(event.type)
+    plan = revision.plans[event_type]
+    happen = plan.happen
     if happen is not None:
         reason = happen(state, event)
         if reason:
@@ -58,8 +60,7 @@ def evaluate(
         state.clock_day = day
     if state.tier is None:
         state.tier = revision.first_tier
-    plan = revision.plans[event.type]
-    if plan.is_idle and _is_settled(state, revision) and event.type != TIER_ASSIGNED:
+    if plan.is_idle and _is_settled(state, revision) and event_type != TIER_ASSIGNED:
         return state, []
 
     x = plan.fill(event, state, day)
@@ -71,18 +72,20 @@ def evaluate(
         blocked = case.decisions[0].reason if case.decisions else _CRM_IGNORED
 
     considered = plan.rewards_at_qualification if is_qualified_now else plan.rewards
-    for rule in considered.select(x):
-        _reward(rule, case, event, x, blocked, trace, tier)
+    rules = considered.select(x)
+    if rules:
+        decide_rewards(case, rules, event, x, blocked, trace, tier)
 
     if not blocked:
         takers = plan.takers_at_qualification if is_qualified_now else plan.takers
         if takers:
-            for taker in takers:
-                taker.take(x, event.data.share_ppm)
+            share_ppm = event.data.share_ppm
+            for take in takers:
+                take(x, share_ppm)
             if plan.moves_tiers:
                 state.settled = None
 
-    if event.type == TIER_ASSIGNED:
+    if event_type == TIER_ASSIGNED:
         _assign_tier(state, event, revision, case)
     elif not _is_settled(state, revision):
         _gain_tier(state, revision, case, x)
@@ -143,37 +146,6 @@ def _qualify(
     return True
 
 
-def _reward(
-    rule: RewardRule,
-    case: Case,
-    event: Event,
-    x: Slots,
-    blocked: str,
-    trace: tuple[TraceLine, ...],
-    tier: str | None,
-) -> None:
-    """Grant or deny one reward."""
-    beneficiary = x[0].beneficiary
-    missing = ""
-    if rule.to != "partner":
-        paid = x[1] if rule.to == "customer" else event.data.member
-        if paid is None:
-            missing = f"{rule.to} is missing"
-        else:
-            beneficiary = f"{rule.to}:{paid}"
-    reason, granted = blocked or missing, None
-    if not reason:
-        if rule.when is not None:
-            _, reason, lines = rule.when(x)
-            trace += lines
-        if not reason:
-            granted = rule.amount.work_out(x, event.data.share_ppm)
-            reason = granted.reason
-            if granted.trace:
-                trace += granted.trace
-    case.decide(rule.id, rule.json, beneficiary, reason, trace, granted, tier)
-
-
 def _is_settled(state: PartnerState, revision: CompiledRevision) -> bool:
     """Whether looking at the tiers again would find what it found last time."""
     if not revision.tiers:
@@ -191,7 +163,7 @@ def _gain_tier(state: PartnerState, revision: CompiledRevision, case: Case, x: S
     current = revision.tier_index.get(state.tier or "", 0)
     if current < len(revision.tiers):
         x[DAY] = state.clock_day
-        revision.slots.forget_metrics(x)
+        revision.slots.forget(x, revision.tier_slots)
         for tier in reversed(revision.tiers[current:]):
             if tier.holds(x):
                 case.change_tier(state.tier, tier.id, tier.when(x)[2])

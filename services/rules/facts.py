@@ -52,11 +52,16 @@ def is_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
         return _is_late_repeat(state, event, hashed)
     bucket = state.seen.get(day)
     if bucket is None:
-        bucket = state.seen[day] = {}
-        insort(state.seen_days, day)
+        state.seen[day] = {hashed: None}
+        days = state.seen_days
+        if days and day < days[-1]:
+            insort(days, day)
+        else:
+            days.append(day)
     elif hashed in bucket:
         return True
-    bucket[hashed] = None
+    else:
+        bucket[hashed] = None
     state.changed_days.add(day)
     if (horizon is None or day > horizon) and not event.type.startswith("partner."):
         _advance(state, day)
@@ -66,8 +71,8 @@ def is_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
 def _advance(state: PartnerState, day: int) -> None:
     """Move the memory's horizon to a later day, and drop the days it no longer reaches."""
     state.horizon_day = day
-    oldest = day - MEMORY_DAYS
     days = state.seen_days
+    oldest = day - MEMORY_DAYS
     while days[0] < oldest:
         gone = days.pop(0)
         state.seen.pop(gone, None)

@@ -28,6 +28,7 @@ TRUE: Final = "true"
 FALSE: Final = "false"
 """A yes or no is compared as the text it is written as."""
 
+_MANY_VALUED: Final = frozenset({"amount", "number", "mean", "time"})
 _ORDER: Final[dict[str, Callable[[int, int], bool]]] = {"==": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
 _VERDICTS: Final[dict[bool | None, Verdict]] = {True: "met", False: "not met", None: "unknown"}
 
@@ -97,6 +98,11 @@ class Leaf(dict[Any, Judgement]):
         if verdict:
             return Judgement(verdict, line, "")
         return Judgement(verdict, line, self.reason_not_met if verdict is False else f"{self.reason_not_met}: {saw}")
+
+    @property
+    def has_many_values(self) -> bool:
+        """Whether what the path gives hardly ever comes again, so that remembering by value would not help."""
+        return self._kind.name in _MANY_VALUED or (self._kind.name == "sum" and self._kind.unit is not None)
 
     @property
     def inline(self) -> Inline | None:

@@ -107,9 +107,10 @@ class SlotMap:
         fill: Fill = table["fill"]
         return fill
 
-    def forget_metrics(self, x: Slots) -> None:
-        """Let the metrics be read again, as of another day or after they took an event."""
-        for slot in self.readers:
+    @staticmethod
+    def forget(x: Slots, metric_slots: Iterable[int]) -> None:
+        """Let these metrics be read again, as of another day or after they took an event."""
+        for slot in metric_slots:
             x[slot] = UNREAD
             x[slot + 1] = None
 

@@ -113,7 +113,12 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
 
     def __post_init__(self) -> None:
         self.beneficiary = f"partner:{self.partner}"
-        self.beneficiary_json = msgspec.json.encode(self.beneficiary)
+        self.beneficiary_json = beneficiary_json(self.beneficiary)
+
+
+def beneficiary_json(beneficiary: str) -> bytes:
+    """The end of the JSON array that decision ids are hashed from: for whom, and no further occasion."""
+    return msgspec.json.encode(beneficiary) + b',""]'
 
 
 class RevisionRecord(msgspec.Struct, frozen=True, array_like=True):

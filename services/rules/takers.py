@@ -34,6 +34,10 @@ def series_id(metric: Metric) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
+Take = Callable[[Slots, int], None]
+"""Adds the event in the slots, with the partner's share, to one series."""
+
+
 class Taker:
     """Adds one event type to one series."""
 
