@@ -1,41 +1,62 @@
-"""How records lie in a blob: MessagePack arrays `[key, value, [[name, value], …]]`, one after the other.
+"""How records lie in a blob: segments, one after the other, each `length, [[[key, value, [index, …]], …], table]`.
 
-Frozen: blobs outlive the code that wrote them. There is no outer array, so that blobs of several publishes can be
-joined by joining bytes; the row beside the blob knows the count. Measured on records of 600 bytes with seven
-headers: 0.5 µs to encode one, 2.1 µs to decode one.
+The length is four bytes, the rest MessagePack. The records of one publish share most of their headers: these are
+written once, in the table `[[name, value], …]`, and each record says by index which are its own. That makes a blob a
+third smaller and reading it, which every group does, twice as fast, for a publish that is 1 µs a record dearer. Frozen:
+blobs outlive the code that wrote them. There is nothing around the segments, so that blobs of several publishes can be
+joined by joining bytes; the row beside the blob knows the count. Measured on events of 530 bytes with eight headers:
+330 bytes, 2.2 µs to encode one, 2.3 µs to decode one.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import count as counting
 from typing import Final
 
 import msgspec
 
-from runtime.bus.port import Headers, Received, Record
+from runtime.bus.port import Received, Record
 
+Segment = tuple[list[tuple[bytes, bytes, list[int]]], list[tuple[str, bytes]]]
+
+_LENGTH_BYTES: Final = 4
 _encoder: Final = msgspec.msgpack.Encoder()
-_decoder: Final = msgspec.msgpack.Decoder(list[tuple[bytes, bytes, Headers]])
+_decoder: Final = msgspec.msgpack.Decoder(Segment)
 
 
 def encode(records: Sequence[Record]) -> bytes:
     """The records as they lie in a blob."""
-    encoded = _encoder.encode([(record.key, record.value, record.headers) for record in records])
-    return encoded[_array_header_length(len(records)) :]
+    table: defaultdict[tuple[str, bytes], int] = defaultdict(counting().__next__)
+    index_of = table.__getitem__
+    rows = [(record.key, record.value, tuple(map(index_of, record.headers))) for record in records]
+    body = _encoder.encode((rows, list(table)))
+    return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 
 
 def decode(
     body: bytes, *, count: int, first_offset: int, offsets: Sequence[int] | None, recorded_at_ms: int
 ) -> list[Received]:
-    """The records of a blob. `offsets` are given when compaction left gaps; else they count from `first_offset`."""
-    records = _decoder.decode(b"\xdd" + count.to_bytes(4, "big") + body)
+    """The records of a blob. `offsets` are given when compaction left gaps; else they count from `first_offset`.
+
+    Raises:
+        ValueError: There are not `count` records in it.
+    """
     numbers = range(first_offset, first_offset + count) if offsets is None else offsets
-    return [
-        Received(offset, key, value, headers, recorded_at_ms)
-        for offset, (key, value, headers) in zip(numbers, records, strict=True)
-    ]
-
-
-def _array_header_length(count: int) -> int:
-    """MessagePack's fixarray, array 16 and array 32."""
-    return 1 if count < 16 else 3 if count < 65_536 else 5
+    view = memoryview(body)
+    records: list[Received] = []
+    start = 0
+    while start < len(view):
+        end = start + _LENGTH_BYTES + int.from_bytes(view[start : start + _LENGTH_BYTES], "big")
+        rows, table = _decoder.decode(view[start + _LENGTH_BYTES : end])
+        start = end
+        header_at = table.__getitem__
+        found = numbers[len(records) : len(records) + len(rows)]
+        records += [
+            Received(offset, key, value, tuple(map(header_at, indexes)), recorded_at_ms)
+            for offset, (key, value, indexes) in zip(found, rows, strict=True)
+        ]
+    if len(records) != count:
+        raise ValueError(f"a blob of {count} records has {len(records)}")
+    return records
