@@ -5,6 +5,7 @@ What a command needs is imported inside it, so that `goodword --help` and shell 
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
 import typer
@@ -66,4 +67,6 @@ app.command("bench")(bench.bench)
 
 def main() -> None:
     """The entry point of the `goodword` script."""
+    # A database made without an encoding (SQL_ASCII) would hand out its texts as bytes; ours are UTF-8 everywhere.
+    os.environ.setdefault("PGCLIENTENCODING", "UTF8")
     app()
