@@ -34,6 +34,7 @@ class Plan:
     Attributes:
         fill: Makes the slots of an event.
         eligible_partner, eligible_customer, qualified_deal: None where they are not asked.
+        deal_qualifies: What `qualified_deal` answers first, for less.
         always_has_customer_asked: Whether `eligible.customer` is asked even of an event without a customer.
         asks_lead: Whether a lead may qualify at this type.
         rewards: On this type.
@@ -52,6 +53,7 @@ class Plan:
         self.eligible_customer = None if is_refund else revision.eligible_customer
         self.always_has_customer_asked = event_type.startswith(("lead.", "deal."))
         self.qualified_deal = revision.qualified_deal if event_type in QUALIFIED_DEALS else None
+        self.deal_qualifies = revision.deal_qualifies
         self.is_lead_qualified = event_type == LEAD_QUALIFIED
         by_crm = self.is_lead_qualified and rules.crm_qualifies
         self.asks_lead = event_type in LEAD_EVENTS and (rules.qualified_lead is not None or by_crm)
@@ -122,6 +124,10 @@ class CompiledRevision:
         self.eligible_customer = self._judge(rule_set.eligible_customer, "eligible.customer")
         self.qualified_lead = self._judge(rule_set.qualified_lead, "qualified.lead")
         self.qualified_deal = self._judge(rule_set.qualified_deal, "qualified.deal")
+        asked = rule_set.qualified_deal
+        self.deal_qualifies = (
+            None if asked is None else compile_test(asked, self._leaves("qualified.deal"), self.slots.readers)
+        )
         self._rewards = [self._reward(reward) for reward in rule_set.rewards]
         self.first_tier = rule_set.tiers[0].id if rule_set.tiers else None
         self.tier_index = {tier.id: index for index, tier in enumerate(rule_set.tiers)}

@@ -196,10 +196,16 @@ class _Writer:
     def _tested(self, number: int, leaf: Leaf) -> None:
         """The verdict alone."""
         inline = leaf.inline
-        if inline is None or inline.currency is not None:
+        if inline is None:
             self.lines.append(f"r{number} = m{number}[v][0]")
             return
         self.names[f"l{number}"] = inline.literal
+        if inline.currency is not None:
+            self.names[f"c{number}"] = inline.currency
+            is_plain = f"v.__class__ is A and v.currency == c{number}"
+            compared = f"v.minor {inline.operator} l{number}"
+            self.lines.append(f"r{number} = ({compared}) if {is_plain} else m{number}[v][0]")
+            return
         self.lines.append(f"r{number} = None if v is None else v {inline.operator} l{number}")
 
     def _not(self, condition: Not) -> tuple[str, str]:

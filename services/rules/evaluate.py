@@ -20,6 +20,7 @@ from services.rules.state import EVENT_HASH_BYTES, LEAD_QUALIFIED, PartnerState
 TIER_ASSIGNED = "partner.tier_assigned"
 PARTNER_TYPES = frozenset(each for each in EVENT_TYPES if each.startswith("partner."))
 _BY_CRM = (TraceLine("event.type == lead.qualified", "lead.qualified", "met", RULE_LEAD_QUALIFIED),)
+_NOT_SHOWN = "the deal does not qualify"
 _CRM_IGNORED = f"{RULE_LEAD_QUALIFIED}: the source's own word does not count (crm: ignored)"
 
 
@@ -66,13 +67,14 @@ def evaluate(
     x = plan.fill(event, state, day)
     case = Case(state, event, revision.revision, hashed)
     tier = state.tier
-    blocked, trace = _gate(plan, revision, x)
+    rules = () if plan.asks_lead else plan.rewards.select(x)
+    blocked, trace = _gate(plan, revision, x, is_shown=bool(rules) or plan.asks_lead or plan.is_lead_qualified)
     is_qualified_now = plan.asks_lead and _qualify(state, event, revision, plan, case, x, blocked, trace)
     if plan.is_lead_qualified and not is_qualified_now and not blocked:
         blocked = case.decisions[0].reason if case.decisions else _CRM_IGNORED
 
-    considered = plan.rewards_at_qualification if is_qualified_now else plan.rewards
-    rules = considered.select(x)
+    if plan.asks_lead:
+        rules = (plan.rewards_at_qualification if is_qualified_now else plan.rewards).select(x)
     if rules:
         decide_rewards(case, rules, event, x, blocked, trace, tier)
 
@@ -92,8 +94,11 @@ def evaluate(
     return state, case.decisions
 
 
-def _gate(plan: Plan, revision: CompiledRevision, x: Slots) -> tuple[str, tuple[TraceLine, ...]]:
-    """Why the event can earn nothing and counts in no metric (empty: it can), and what was judged for it."""
+def _gate(plan: Plan, revision: CompiledRevision, x: Slots, *, is_shown: bool) -> tuple[str, tuple[TraceLine, ...]]:
+    """Why the event can earn nothing and counts in no metric (empty: it can), and what was judged for it.
+
+    When no decision will show it, only whether the event is blocked is right.
+    """
     blocked = ""
     trace: tuple[TraceLine, ...] = ()
     if plan.eligible_partner is not None:
@@ -109,6 +114,8 @@ def _gate(plan: Plan, revision: CompiledRevision, x: Slots) -> tuple[str, tuple[
         trace += lines
         blocked = blocked or reason
     if plan.qualified_deal is not None and not blocked:
+        if not is_shown and plan.deal_qualifies is not None:
+            return ("" if plan.deal_qualifies(x) else _NOT_SHOWN), trace
         _, blocked, lines = plan.qualified_deal(x)
         trace += lines
     return blocked, trace

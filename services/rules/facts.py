@@ -64,15 +64,15 @@ def is_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
         bucket[hashed] = None
     state.changed_days.add(day)
     if (horizon is None or day > horizon) and not event.type.startswith("partner."):
-        _advance(state, day)
+        state.horizon_day = day
+        if state.seen_days[0] < day - MEMORY_DAYS:
+            _forget_before(state, day - MEMORY_DAYS)
     return False
 
 
-def _advance(state: PartnerState, day: int) -> None:
-    """Move the memory's horizon to a later day, and drop the days it no longer reaches."""
-    state.horizon_day = day
+def _forget_before(state: PartnerState, oldest: int) -> None:
+    """Drop the days that the memory no longer reaches."""
     days = state.seen_days
-    oldest = day - MEMORY_DAYS
     while days[0] < oldest:
         gone = days.pop(0)
         state.seen.pop(gone, None)

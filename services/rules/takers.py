@@ -39,28 +39,40 @@ Take = Callable[[Slots, int], None]
 
 
 class Taker:
-    """Adds one event type to one series."""
+    """Adds one event type to one series, by its function `take`."""
 
-    __slots__ = ("_kind", "_per_customer", "_sign", "_slot", "_unit", "series")
+    __slots__ = ("series", "take")
 
     def __init__(self, metric: Metric, sign: int, slot: int | None) -> None:
         self.series = series_id(metric)
-        self._kind: SeriesKind = metric.kind
-        self._slot = slot
-        self._sign = sign
-        self._per_customer = metric.per_customer
-        self._unit = metric.unit
+        self.take = _take(metric, self.series, sign, slot)
 
-    def take(self, x: Slots, share_ppm: int) -> None:
-        """Add the event in the slots; one without the value, or in another currency without a rate, is not taken."""
+
+def _take(metric: Metric, series: int, sign: int, slot: int | None) -> Take:
+    """What adds the event in the slots; one without the value, or in another currency without a rate, is not taken."""
+    kind: SeriesKind = metric.kind
+    unit, per_customer = metric.unit, metric.per_customer
+
+    def take(x: Slots, share_ppm: int) -> None:
         value: Any = 1
-        if self._slot is not None:
-            value = self._value(x[self._slot], share_ppm)
+        if slot is not None:
+            value = x[slot]
             if value is None:
+                return
+            if kind == "distinct":
+                if value.__class__ is not str:
+                    value = describe(value, _DATA, {})
+            elif value.__class__ is Amount:
+                if value.currency != unit:
+                    return
+                value = sign * (value.minor if share_ppm == PPM else shared(value, share_ppm).minor)
+            elif value.__class__ is int:
+                value *= sign
+            else:
                 return
         state = x[STATE]
         holder = state.series
-        if self._per_customer:
+        if per_customer:
             customer_id = x[CUSTOMER_ID]
             if customer_id is None:
                 return
@@ -69,27 +81,14 @@ class Taker:
                 customer = state.customers[customer_id] = CustomerState()
             state.changed_customers.add(customer_id)
             holder = customer.series
-        series = holder.get(self.series)
-        if series is None:
-            series = holder[self.series] = new_series(self._kind)
-        if self._kind != "distinct" and value < 0:
+        known = holder.get(series)
+        if known is None:
+            known = holder[series] = new_series(kind)
+        if kind != "distinct" and value < 0:
             state.has_negative = True
-        series.add(x[DAY], value)
+        known.add(x[DAY], value)
 
-    def _value(self, value: Any, share_ppm: int) -> Any:
-        """What is added for the value of an event; None when it cannot be counted."""
-        if value is None:
-            return None
-        if self._kind == "distinct":
-            return value if isinstance(value, str) else describe(value, _DATA, {})
-        if value.__class__ is Amount:
-            if value.currency != self._unit:
-                return None
-            minor = value.minor if share_ppm == PPM else shared(value, share_ppm).minor
-            return minor if self._sign > 0 else -minor
-        if value.__class__ is not int:
-            return None
-        return value if self._sign > 0 else -value
+    return take
 
 
 def takers_of(event_type: str, metrics: Iterable[Metric], slot_of: Callable[[str], int]) -> tuple[Taker, ...]:
