@@ -25,7 +25,7 @@ from runtime.http import Check, health_routes, http_problem, internal_problem
 from runtime.metrics import Metrics
 
 GC_THRESHOLDS: Final = (50_000, 50, 50)
-"""Python's own (700, 10, 10) starts a collection every few dozen events, to find nothing."""
+"""In place of Python's own (700, 10, 10); see `_settle_garbage`."""
 
 logger = log.get(__name__)
 
