@@ -1,9 +1,10 @@
 """Business facts happen once, and so does every event: what tells a repeat from news.
 
 A lead is registered, qualified and disqualified once; a deal is opened, lost and won once; a renewal happens once per
-period, a refund once per refund id. Beyond that, every event's source and id are remembered for 90 days of event time.
-An older event is still safe when its business fact tells; one without (a survey, an activity) cannot be judged and is
-refused as "too late to tell", because paying twice and not paying at all are both wrong (docs/rules.md#repeats).
+period, a refund once per refund id. Beyond that, every event's source and id are remembered for 90 days of event time,
+and those of a lead, a deal or the partner's own profile for good, with what they changed. Any other event older than
+the memory (a survey, an activity) cannot be judged and is refused as "too late to tell", because paying twice and not
+paying at all are both wrong (docs/rules.md#repeats).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from services.rules.state import (
     DEAL_LOST,
     DEAL_OPENED,
     DEAL_WON,
+    EVENT_HASH_BYTES,
     LEAD_DISQUALIFIED,
     LEAD_QUALIFIED,
     LEAD_REGISTERED,
@@ -63,6 +65,7 @@ def is_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
     else:
         bucket[hashed] = None
     state.changed_days.add(day)
+    _keep_for_good(state, event, hashed)
     if (horizon is None or day > horizon) and not event.type.startswith("partner."):
         state.horizon_day = day
         if state.seen_days[0] < day - MEMORY_DAYS:
@@ -81,11 +84,15 @@ def _forget_before(state: PartnerState, oldest: int) -> None:
 
 
 def _is_late_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
-    """Beyond the memory: facts that happen once are safe, partner snapshots change nothing twice."""
-    if event.type in ONCE or event.type.startswith("partner."):
-        return False
-    deal = event.data.deal
-    if deal is None:
+    """Beyond the memory: what an event belongs to knows its events for good."""
+    data = event.data
+    if data.deal is not None:
+        known = deal_of(state, data.deal.id).ids
+    elif data.lead is not None:
+        known = lead_of(state, data.lead.id).ids
+    elif event.type.startswith("partner."):
+        known = state.profile_ids
+    else:
         raise PermanentError(
             Problem(
                 code="too-late-to-tell",
@@ -95,13 +102,25 @@ def _is_late_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
                 help="check whether it was counted, and send it again as a correction with a time of its own",
             )
         )
-    known = deal_of(state, deal.id)
-    late_ids = known.late_ids or []
-    if hashed in late_ids:
+    if any(known[start : start + EVENT_HASH_BYTES] == hashed for start in range(0, len(known), EVENT_HASH_BYTES)):
         return True
-    known.late_ids = [*late_ids, hashed]
-    state.changed_deals.add(deal.id)
+    _keep_for_good(state, event, hashed)
     return False
+
+
+def _keep_for_good(state: PartnerState, event: Event, hashed: bytes) -> None:
+    """Remember the event with its deal, its lead or the profile; other events have only the memory of days."""
+    data = event.data
+    if data.deal is not None:
+        deal = deal_of(state, data.deal.id)
+        deal.ids += hashed
+        state.changed_deals.add(data.deal.id)
+    elif data.lead is not None:
+        lead = lead_of(state, data.lead.id)
+        lead.ids += hashed
+        state.changed_leads.add(data.lead.id)
+    elif event.type.startswith("partner."):
+        state.profile_ids += hashed
 
 
 def take_partner_facts(state: PartnerState, event: Event) -> None:

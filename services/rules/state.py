@@ -39,21 +39,22 @@ class DealState(msgspec.Struct, gc=False, array_like=True):
         flags: The sum of the `DEAL_` flags.
         periods: Renewals, by period.
         refunds: Refund ids.
-        late_ids: Hashes of events of this deal that came when the memory of seen events no longer reached back.
+        ids: Hashes of all events of this deal, EVENT_HASH_BYTES each: a repeat is known however late it comes.
     """
 
     version: int = STATE_VERSION
     flags: int = 0
     periods: list[str] | None = None
     refunds: list[str] | None = None
-    late_ids: list[bytes] | None = None
+    ids: bytes = b""
 
 
 class LeadState(msgspec.Struct, gc=False, array_like=True):
-    """What happened to one lead: the sum of the `LEAD_` flags."""
+    """What happened to one lead: the sum of the `LEAD_` flags, and the hashes of all its events."""
 
     version: int = STATE_VERSION
     flags: int = 0
+    ids: bytes = b""
 
 
 class CustomerState(msgspec.Struct, gc=False):
@@ -78,6 +79,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
             A partner registered today may still bring years of history along.
         seen_days: UTC days that have a bucket of seen events, sorted.
         profile: Facts about the partner, newest by arrival.
+        profile_ids: Hashes of all `partner.*` events: an old snapshot that comes again must not undo a newer one.
         series: By series id (`compile.series_id`).
         changed_deals, changed_leads, changed_customers, changed_days: Children to be written.
         dropped_days: Buckets to be deleted.
@@ -94,6 +96,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     horizon_day: int | None = None
     seen_days: array[int] = msgspec.field(default_factory=lambda: array("i"))
     profile: PartnerProfile = msgspec.field(default_factory=PartnerProfile)
+    profile_ids: bytes = b""
     series: dict[int, Series] = {}
     deals: dict[str, DealState] = {}
     leads: dict[str, LeadState] = {}
@@ -190,6 +193,7 @@ def encode_partner(state: PartnerState) -> bytes:
             state.seen_days.tobytes(),
             msgspec.to_builtins(state.profile),
             _encoded_series(state.series),
+            state.profile_ids,
         ]
     )
 
@@ -206,6 +210,7 @@ def decode_partner(programme: str, partner: str, value: bytes) -> PartnerState:
         horizon_day=stored[3],
         seen_days=array("i", stored[4]),
         profile=msgspec.convert(stored[5], PartnerProfile),
+        profile_ids=stored[7],
         series=series,
         has_negative=any(isinstance(each, SumSeries) and min(each.values, default=0) < 0 for each in series.values()),
     )

@@ -31,7 +31,6 @@ from services.tracking.settings import DAY_S, TrackingSettings
 from services.tracking.store import TrackingStore
 from services.tracking.validate import check_body
 
-
 CONFLICT = "conflict"
 
 
