@@ -28,6 +28,8 @@ from psycopg import sql
 
 from contracts.errors import Problem
 from goodword.embedded.failure import ServerFailed
+from goodword.embedded.ports import is_free
+from goodword.embedded.postmaster import children_of, is_alive, live_postmaster, postmaster_line
 
 SUPERUSER: Final = "postgres"
 START_S_MAX: Final = 120.0
@@ -87,7 +89,7 @@ class PostgresServer:
     @property
     def pid(self) -> int | None:
         """The postmaster's process id, or None when it does not run."""
-        return _live_postmaster(self.data_dir)
+        return live_postmaster(self.data_dir)
 
     @property
     def is_running(self) -> bool:
@@ -116,8 +118,8 @@ class PostgresServer:
         Raises:
             ServerFailed: `port-taken`, `disk-full`, `server-package-missing` or `server-did-not-start`.
         """
-        if _live_postmaster(self.data_dir) is not None:
-            running_port = _postmaster_line(self.data_dir, 3)
+        if live_postmaster(self.data_dir) is not None:
+            running_port = postmaster_line(self.data_dir, 3)
             if self._wanted_port in {None, int(running_port)}:
                 self._port = int(running_port)
                 self._wait_ready()
@@ -158,7 +160,7 @@ class PostgresServer:
 
     def stop(self) -> None:
         """Shut down cleanly (fast mode: open transactions are rolled back). Does nothing when it does not run."""
-        pid = _live_postmaster(self.data_dir)
+        pid = live_postmaster(self.data_dir)
         if pid is None:
             self._reap()
             return
@@ -176,12 +178,12 @@ class PostgresServer:
 
     def kill(self) -> None:
         """SIGKILL to the postmaster and every backend at once, as in a power cut. For tests."""
-        pid = _live_postmaster(self.data_dir)
+        pid = live_postmaster(self.data_dir)
         if pid is None:
             return
         # Backends make sessions of their own, so killing the process group would miss them; and as long as
         # one lives, the next start refuses the shared memory.
-        children = _children(pid)
+        children = children_of(pid)
         for victim in (pid, *children):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
@@ -189,13 +191,13 @@ class PostgresServer:
 
     def _choose_port(self) -> int:
         if self._wanted_port is not None:
-            if not _is_free(self._wanted_port):
+            if not is_free(self._wanted_port):
                 raise self._port_taken(self._wanted_port)
             return self._wanted_port
         remembered = self.data_dir / "port"
         if self._port is not None:
             return self._port
-        if remembered.exists() and _is_free(int(remembered.read_text())):
+        if remembered.exists() and is_free(int(remembered.read_text())):
             return int(remembered.read_text())
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -207,7 +209,7 @@ class PostgresServer:
             if self._process is not None and self._process.poll() is not None:
                 self._process = None
                 raise self._start_failure()
-            if _postmaster_line(self.data_dir, 7).strip() == "ready":
+            if postmaster_line(self.data_dir, 7).strip() == "ready":
                 return
             time.sleep(_POLL_S)
         raise self._start_failure()
@@ -216,7 +218,7 @@ class PostgresServer:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             self._reap()
-            if not any(_is_alive(pid) for pid in pids):
+            if not any(is_alive(pid) for pid in pids):
                 return True
             time.sleep(_POLL_S)
         return False
@@ -349,53 +351,6 @@ def _let_others_pass(path: Path) -> None:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:
             folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
-
-
-def _postmaster_line(data_dir: Path, number: int) -> str:
-    """A line of postmaster.pid (0: pid, 3: port, 7: status), or nothing while it is not there."""
-    with contextlib.suppress(FileNotFoundError):
-        lines = (data_dir / "postmaster.pid").read_text().splitlines()
-        if len(lines) > number:
-            return lines[number]
-    return ""
-
-
-def _live_postmaster(data_dir: Path) -> int | None:
-    """The pid in postmaster.pid, if that process is really a postgres on this folder."""
-    text = _postmaster_line(data_dir, 0).strip()
-    if not text.isdigit() or not _is_alive(int(text)):
-        return None
-    try:
-        arguments = Path(f"/proc/{text}/cmdline").read_bytes().split(b"\0")
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return int(text) if os.fsencode(data_dir) in arguments else None
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether the process exists and is not a zombie."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return status.rpartition(")")[2].split()[0] != "Z"
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except FileNotFoundError:
-        return []
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 def _disk_full(data_dir: Path, detail: str) -> ServerFailed:

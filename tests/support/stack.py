@@ -1,4 +1,4 @@
-"""A whole stack as a user starts it: `goodword up` in a process of its own, used by the command line, killed by its ids."""
+"""A whole stack as a user starts it: `goodword up` as a process, asked by the command line, killed by its ids."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ class UpStack:
         """Start and wait until every service is ready."""
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "goodword", "up", "--data", str(self.folder), "--port", str(self.port), *arguments],
+                [sys.executable, "-m", "goodword", "up", "--data", str(self.folder), "--port", str(self.port),
+                 *arguments],
                 stdout=output, stderr=output, stdin=subprocess.DEVNULL, env=self._environment,
             )  # fmt: skip
         self.wait_ready()
