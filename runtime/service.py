@@ -20,6 +20,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
+from contracts.errors import TransientError
 from runtime import log
 from runtime.http import Check, health_routes, http_problem, internal_problem
 from runtime.metrics import Metrics
@@ -28,6 +29,10 @@ GC_THRESHOLDS: Final = (50_000, 50, 50)
 """In place of Python's own (700, 10, 10); see `_settle_garbage`."""
 
 logger = log.get(__name__)
+START_S_MAX = 120.0
+"""How long an outage may keep a part from starting before the service gives up and its supervisor takes over."""
+START_WAIT_S_MIN = 0.2
+START_WAIT_S_MAX = 3.0
 
 
 class Component(Protocol):
@@ -99,7 +104,7 @@ async def serve(app: App, *, host: str, port: int) -> int:
     try:
         for component in app.components:
             running.append(component)
-            starting = asyncio.create_task(component.start())
+            starting = asyncio.create_task(_start(component))
             await asyncio.wait({starting, stop_signal, http}, return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
                 starting.cancel()
@@ -138,6 +143,26 @@ async def serve(app: App, *, host: str, port: int) -> int:
     gc.unfreeze()
     logger.info("service stopped", name=app.name, exit_code=exit_code)
     return exit_code
+
+
+async def _start(component: Component) -> None:
+    """Start a part; what it needs may be away a while, as after a power cut, and dying for that helps nobody.
+
+    Meanwhile `/readyz` says that the service is starting. Anything but an outage, and the last try, is raised.
+    """
+    wait_s = START_WAIT_S_MIN
+    deadline = asyncio.get_running_loop().time() + START_S_MAX
+    while True:
+        try:
+            await component.start()
+        except TransientError as error:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            logger.warning("starting again", component=component.name, wait_s=wait_s, reason=str(error))
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, START_WAIT_S_MAX)
+        else:
+            return
 
 
 def _settle_garbage() -> None:

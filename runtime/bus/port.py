@@ -112,7 +112,8 @@ class Bus(Protocol):
     name: str
     """`postgres` or `kafka`."""
 
-    async def start(self) -> None: ...
+    async def start(self) -> None:
+        """Connect. Raises BusUnavailable, and may then be called again."""
 
     async def close(self) -> None: ...
 

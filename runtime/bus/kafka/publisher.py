@@ -47,7 +47,9 @@ class KafkaPublisher:
         self._slots = asyncio.Semaphore(GROUPS_IN_FLIGHT_MAX)
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="bus-publisher")
+        """Called again it does nothing: a service tries its start again while the log is away."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="bus-publisher")
 
     async def publish(self, topic: str, found: dict[int, list[Record]], size: int) -> None:
         if self._task is None:

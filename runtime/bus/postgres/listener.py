@@ -25,7 +25,9 @@ class Listener:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="bus-listener")
+        """Called again it does nothing: a service tries its start again while the log is away."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="bus-listener")
 
     async def close(self) -> None:
         if self._task is not None:

@@ -40,7 +40,9 @@ class Publisher:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="bus-publisher")
+        """Called again it does nothing: a service tries its start again while the log is away."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="bus-publisher")
 
     async def publish(self, chunks: list[Chunk], size: int) -> None:
         if self._task is None:
