@@ -29,7 +29,7 @@ from psycopg import sql
 from contracts.errors import Problem
 from goodword.embedded.failure import ServerFailed
 from goodword.embedded.ports import is_free
-from goodword.embedded.postmaster import children_of, is_alive, live_postmaster, postmaster_line
+from goodword.embedded.postmaster import backends_on, children_of, is_alive, live_postmaster, postmaster_line
 
 SUPERUSER: Final = "postgres"
 START_S_MAX: Final = 120.0
@@ -130,6 +130,7 @@ class PostgresServer:
         if not (self.data_dir / "PG_VERSION").exists():
             _initialise(self.data_dir, binaries)
         self._port = self._choose_port()
+        self._end_orphans()
         # A killed postmaster leaves this file; our check above knows that nobody lives behind it, while
         # PostgreSQL's own check is fooled by any process that got the same pid after a reboot of a container.
         (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
@@ -188,6 +189,18 @@ class PostgresServer:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
         self._wait_gone([pid, *children], STOP_S_MAX)
+
+    def _end_orphans(self) -> None:
+        """End what a killed postmaster left behind on this folder.
+
+        As long as one backend lives, a new server refuses the shared memory. An idle one notices by itself within
+        a moment, a busy one only when its query is done; recovery undoes what it had not committed.
+        """
+        orphans = backends_on(self.data_dir)
+        for pid in orphans:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._wait_gone(orphans, STOP_S_MAX)
 
     def _choose_port(self) -> int:
         if self._wanted_port is not None:

@@ -45,3 +45,16 @@ def children_of(pid: int) -> list[int]:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except FileNotFoundError:
         return []
+
+
+def backends_on(data_dir: Path) -> list[int]:
+    """Processes of a postgres that work in the folder, its postmaster included if it lives."""
+    folder = data_dir.resolve()
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit():
+            # Not ours to look into, or gone meanwhile: not of this folder's server.
+            with contextlib.suppress(OSError):
+                if (process / "exe").readlink().name == "postgres" and (process / "cwd").readlink() == folder:
+                    found.append(int(process.name))
+    return found

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import socket
+import time
 from pathlib import Path
 
 import psycopg
@@ -56,3 +60,24 @@ def test_a_stranger_without_the_password_is_refused(server: PostgresServer) -> N
     server.start()
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(f"postgresql://postgres@127.0.0.1:{server.port}/postgres")
+
+
+def test_a_backend_that_outlives_its_killed_postmaster_does_not_stop_the_next_start(server: PostgresServer) -> None:
+    server.start()
+    postmaster = server.pid
+    assert postmaster is not None
+    connection = psycopg.connect(server.url, autocommit=True)
+    with contextlib.closing(connection):
+        connection.execute("CREATE TABLE kept (n int)")
+        connection.execute("INSERT INTO kept VALUES (42)")
+        # Busy, so it does not notice; nobody waits for the answer.
+        connection.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 1000000000)")
+        assert connection.pgconn.flush() == 0
+        os.kill(postmaster, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while server.is_running:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        PostgresServer(server.data_dir).start()
+    with psycopg.connect(server.url) as connection:
+        assert connection.execute("SELECT n FROM kept").fetchall() == [(42,)]
