@@ -25,6 +25,7 @@ from goodword.commands import (
     status,
     up,
 )
+from runtime import log
 
 app: Final = typer.Typer(
     name="goodword",
@@ -69,4 +70,6 @@ def main() -> None:
     """The entry point of the `goodword` script."""
     # A database made without an encoding (SQL_ASCII) would hand out its texts as bytes; ours are UTF-8 everywhere.
     os.environ.setdefault("PGCLIENTENCODING", "UTF8")
+    # Standard output is for answers, which programs read; a service configures its own log.
+    log.configure("command-line", level="WARNING", as_json=False)
     app()
