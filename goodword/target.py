@@ -1,7 +1,8 @@
 """Which stack a command talks to.
 
-Looked for in this order: `--data DIR`; GOODWORD_DATA; the URLs GOODWORD_POSTGRES, GOODWORD_REDIS, GOODWORD_KAFKA with
-GOODWORD_TRACKING_URL (and GOODWORD_RULES_URL, …) and GOODWORD_ADMIN_KEY; the folder `.goodword` here.
+Looked for in this order: `--data DIR`; GOODWORD_DATA; the URLs GOODWORD_POSTGRES, GOODWORD_REDIS, GOODWORD_KAFKA; the
+folder `.goodword` here. With URLs, services are looked for on this machine at their own ports, unless
+GOODWORD_TRACKING_URL (and GOODWORD_RULES_URL, …) name others, and GOODWORD_ADMIN_KEY is the operator's key.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class Target:
 
     Attributes:
         kafka: None means that the bus is the log in PostgreSQL.
-        services: Service name to base URL; a service whose URL nobody told is absent.
+        services: Service name to base URL; of a folder whose stack is still starting, some may be absent.
         admin_key: None when nobody told it.
         data_dir: The folder, when it is an embedded stack.
     """
@@ -48,7 +49,7 @@ class Target:
                 Problem(
                     code="service-url-missing",
                     message=f"the address of the {name} service is not known",
-                    help=f"set GOODWORD_{name.upper()}_URL",
+                    help="the stack is still starting; `goodword status` says when everything serves",
                 )
             ) from None
 
@@ -79,7 +80,8 @@ def find_target(data: Path | None) -> Target:
             code="no-stack",
             message="no running stack was found",
             help="start one with `goodword up`, name its folder with --data DIR (or GOODWORD_DATA), "
-            "or set GOODWORD_POSTGRES, GOODWORD_REDIS, GOODWORD_KAFKA and GOODWORD_TRACKING_URL",
+            "or set GOODWORD_POSTGRES, GOODWORD_REDIS and GOODWORD_KAFKA, and GOODWORD_TRACKING_URL and its like for "
+            "services elsewhere",
         )
     )
 
@@ -119,11 +121,11 @@ def target_of_folder(path: Path) -> Target:
 
 def _target_of_environment() -> Target:
     settings = Settings()
-    services = {name: os.environ.get(f"GOODWORD_{name.upper()}_URL", "").rstrip("/") for name in SERVICE_PORTS}
+    named = {name: os.environ.get(f"GOODWORD_{name.upper()}_URL", "").rstrip("/") for name in SERVICE_PORTS}
     return Target(
         postgres=settings.postgres,
         redis=settings.redis,
         kafka=settings.kafka,
-        services={name: url for name, url in services.items() if url},
+        services={name: named[name] or f"http://127.0.0.1:{port}" for name, port in SERVICE_PORTS.items()},
         admin_key=settings.admin_key.get_secret_value() if settings.admin_key else None,
     )

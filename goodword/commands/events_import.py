@@ -128,10 +128,11 @@ def _import(
 async def _send(importer: Importer, target: Target, progress: ImportProgress, wait_s_max: float | None) -> Summary:
     from goodword.embedded.stack import readiness
     from goodword.flow import open_target_bus, wait_until_reached
+    from goodword.importing.door_key import door_key
     from goodword.importing.sending import Door, open_client
 
-    async with open_client() as client:
-        door = Door(target.service("tracking"), target.key(), client, on_wait=progress.waiting)
+    async with open_client() as client, door_key(target) as key:
+        door = Door(target.service("tracking"), key, client, on_wait=progress.waiting)
         summary = await importer.run(door)
 
         async def is_serving(name: str) -> str:

@@ -79,7 +79,7 @@ async def _service(name: str, url: str) -> ServiceStatus:
     import httpx
 
     if not url:
-        return ServiceStatus(name=name, url="", ready=False, state=f"GOODWORD_{name.upper()}_URL is not set")
+        return ServiceStatus(name=name, url="", ready=False, state="not started yet")
     try:
         async with httpx.AsyncClient(timeout=REQUEST_S_MAX, trust_env=False) as client:
             response = await client.get(f"{url}/readyz")

@@ -28,6 +28,7 @@ from psycopg import sql
 
 from contracts.errors import Problem
 from goodword.embedded.failure import ServerFailed
+from goodword.embedded.logs import rotate
 from goodword.embedded.ports import is_free
 from goodword.embedded.postmaster import backends_on, children_of, is_alive, live_postmaster, postmaster_line
 
@@ -35,7 +36,6 @@ SUPERUSER: Final = "postgres"
 START_S_MAX: Final = 120.0
 """Crash recovery of 4 GB of WAL fits in here."""
 STOP_S_MAX: Final = 60.0
-LOG_BYTES_MAX: Final = 16 * 1024 * 1024
 """A larger log is started afresh at the next start; the last one is kept beside it."""
 FREE_BYTES_MIN: Final = 128 * 1024 * 1024
 _POLL_S: Final = 0.02
@@ -137,8 +137,7 @@ class PostgresServer:
         if os.geteuid() == 0:
             # Also for an old folder: whoever made the folders above may have closed them again.
             _let_others_pass(self.data_dir.resolve())
-        if self.log_file.exists() and self.log_file.stat().st_size > LOG_BYTES_MAX:
-            self.log_file.replace(self.log_file.with_suffix(".log.1"))
+        rotate(self.log_file)
         command = [str(binaries / "postgres"), "-D", str(self.data_dir), "-p", str(self._port)]
         for name, value in _OPTIONS.items():
             command += ["-c", f"{name}={value}"]

@@ -21,11 +21,13 @@ from typing import Final
 import httpx
 
 from contracts.errors import Problem
+from goodword.embedded.child import ChildSpec
 from goodword.embedded.failure import ServerFailed
 from goodword.embedded.folder import FORMAT, ServiceAddress, StackFolder, StackState
+from goodword.embedded.logs import last_lines
 from goodword.embedded.ports import LOCALHOST, free_port, is_free, listener_of
 from goodword.embedded.postgres import PostgresServer
-from goodword.embedded.supervisor import ChildSpec, Supervisor, last_lines
+from goodword.embedded.supervisor import Supervisor
 from goodword.embedded.valkey import ValkeyServer
 from goodword.target import MAIL_PAGE_PORT, SERVICE_PORTS, Target
 from runtime.settings import Settings
@@ -182,14 +184,21 @@ class Stack:
         command = [sys.executable, "-m", "goodword.embedded.parent", "goodword.mailsink", "--host", LOCALHOST]
         command += ["--smtp-port", str(port), "--http-port", str(self._mail_page_port)]
         command += ["--data", str(self.folder.path / "mails")]
-        await self._supervisor.add_child(
-            ChildSpec("mails", command, self.folder.logs / "mails.log", self._environment())
-        )
+        await self._supervisor.add_child(self._spec("mails", command, f"{self._state.mail_page}/"))
 
     def _service_spec(self, name: str, port: int) -> ChildSpec:
         command = [sys.executable, "-m", "goodword", "serve", name]
-        environment = {**self._environment(), "GOODWORD_PORT": str(port)}
-        return ChildSpec(name, command, self.folder.logs / f"{name}.log", environment)
+        return self._spec(name, command, f"http://{LOCALHOST}:{port}/readyz", GOODWORD_PORT=str(port))
+
+    def _spec(self, name: str, command: list[str], ready_url: str, **environment: str) -> ChildSpec:
+        async def is_ready() -> bool:
+            async with httpx.AsyncClient(timeout=5, trust_env=False) as client:
+                with contextlib.suppress(httpx.TransportError):
+                    return (await client.get(ready_url)).is_success
+            return False
+
+        log_file = self.folder.logs / f"{name}.log"
+        return ChildSpec(name, command, log_file, {**self._environment(), **environment}, is_ready)
 
     def _environment(self) -> dict[str, str]:
         return {

@@ -23,12 +23,12 @@ import redis
 
 from contracts.errors import Problem
 from goodword.embedded.failure import ServerFailed
+from goodword.embedded.logs import rotate
 from goodword.embedded.ports import LOCALHOST, free_port, is_free, listener_of
 
 START_S_MAX: Final = 120.0
 """Loading a large append-only file fits in here."""
 STOP_S_MAX: Final = 60.0
-LOG_BYTES_MAX: Final = 16 * 1024 * 1024
 FREE_BYTES_MIN: Final = 64 * 1024 * 1024
 _POLL_S: Final = 0.02
 
@@ -112,8 +112,7 @@ class ValkeyServer:
         self._port = self._choose_port()
         (self.data_dir / "port").write_text(f"{self._port}\n")
         self._write_config()
-        if self.log_file.exists() and self.log_file.stat().st_size > LOG_BYTES_MAX:
-            self.log_file.replace(self.log_file.with_suffix(".log.1"))
+        rotate(self.log_file)
         with self.log_file.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(

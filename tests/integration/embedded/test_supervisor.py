@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import subprocess
@@ -12,8 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from goodword.embedded import deaths, logs
 from goodword.embedded import supervisor as supervising
-from goodword.embedded.supervisor import ChildSpec, Deaths, GaveUp, Supervisor, describe_exit
+from goodword.embedded.child import ChildSpec, describe_exit
+from goodword.embedded.deaths import DEATHS_MAX, Deaths
+from goodword.embedded.supervisor import GaveUp, Supervisor
 
 DEADLINE_S = 30
 
@@ -48,7 +52,7 @@ async def test_a_killed_child_is_started_again_and_the_state_written(tmp_path: P
 async def test_a_child_that_dies_again_and_again_is_given_up_with_its_last_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervising, "RESTART_WAIT_S_MAX", 0.05)
+    monkeypatch.setattr(deaths, "RESTART_WAIT_S_MAX", 0.05)
     watched = Supervisor(tmp_path, tell=lambda _: None, changed=lambda: None)
     await watched.add_child(spec(tmp_path, "print('no room for me')\nraise SystemExit(3)"))
     async with asyncio.timeout(DEADLINE_S):
@@ -91,7 +95,7 @@ async def test_a_child_that_will_not_stop_is_killed(tmp_path: Path) -> None:
 async def test_a_log_that_grows_too_large_is_put_aside_while_its_process_writes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervising, "LOG_BYTES_MAX", 10_000)
+    monkeypatch.setattr(logs, "LOG_BYTES_MAX", 10_000)
     monkeypatch.setattr(supervising, "_LOG_CHECK_S", 0.05)
     watched = Supervisor(tmp_path, tell=lambda _: None, changed=lambda: None)
     code = "import time\nwhile True:\n    print('x' * 999, flush=True)\n    time.sleep(0.005)"
@@ -104,17 +108,83 @@ async def test_a_log_that_grows_too_large_is_put_aside_while_its_process_writes_
     await watched.stop_watching_servers()
 
 
-def test_waits_grow_and_deaths_long_ago_are_forgiven() -> None:
-    deaths = Deaths()
+@pytest.mark.parametrize(("serves", "is_given_up"), [(True, False), (False, True)])
+async def test_a_child_that_served_may_be_killed_from_outside_however_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, serves: bool, is_given_up: bool
+) -> None:
+    monkeypatch.setattr(deaths, "RESTART_WAIT_S_MAX", 0.05)
+
+    async def is_ready() -> bool:
+        return serves
+
+    watched = Supervisor(tmp_path, tell=lambda _: None, changed=lambda: None)
+    served_or_not = dataclasses.replace(spec(tmp_path, FOR_EVER), is_ready=is_ready)
+    child = await watched.add_child(served_or_not)
+    for _ in range(DEATHS_MAX + 2):
+        if serves:
+            await until(lambda: child.was_ready)
+        killed = child.pid
+        os.kill(killed, signal.SIGKILL)
+        giving_up = asyncio.ensure_future(watched.wait())
+        await until(lambda killed=killed, giving_up=giving_up: giving_up.done() or child.pid not in {0, killed})
+        if giving_up.done():
+            assert isinstance(giving_up.exception(), GaveUp)
+            break
+        giving_up.cancel()
+    assert giving_up.done() == is_given_up
+    await child.stop()
+    await watched.stop_watching_servers()
+
+
+class Flickering:
+    """A server that is down whenever it is asked, and starts each time."""
+
+    is_running = False
+
+    def __init__(self, log_file: Path) -> None:
+        self.log_file = log_file
+        self.starts = 0
+
+    def start(self) -> None:
+        self.starts += 1
+
+    def stop(self) -> None:
+        """There is nothing to stop."""
+
+
+@pytest.mark.parametrize(("served_s_min", "is_given_up"), [(5.0, True), (0.0, False)])
+async def test_a_server_that_dies_young_is_given_up_and_one_that_had_served_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, served_s_min: float, is_given_up: bool
+) -> None:
+    monkeypatch.setattr(supervising, "_CHECK_S", 0.01)
+    monkeypatch.setattr(supervising, "SERVED_S_MIN", served_s_min)
+    watched = Supervisor(tmp_path, tell=lambda _: None, changed=lambda: None)
+    server = Flickering(tmp_path / "server.log")
+    watched.add_server("Flickering", server)
+    if is_given_up:
+        with pytest.raises(GaveUp):
+            await asyncio.wait_for(watched.wait(), DEADLINE_S)
+        assert server.starts == DEATHS_MAX - 1
+    else:
+        await until(lambda: server.starts > DEATHS_MAX * 2)
+    await watched.stop_watching_servers()
+
+
+def test_waits_grow_up_to_a_cap_and_deaths_long_ago_are_forgiven() -> None:
+    seen = Deaths()
     waits = []
     for second in range(4):
-        deaths.add(second)
-        waits.append(deaths.wait_s(second))
+        seen.add(second)
+        waits.append(seen.wait_s(second))
     assert waits == [0.25, 0.5, 1.0, 2.0]
-    assert not deaths.too_many(4)
-    deaths.add(70)
-    assert not deaths.too_many(70)
-    assert deaths.wait_s(70) == 0.25
+    assert not seen.too_many(4)
+    seen.add(70)
+    assert not seen.too_many(70)
+    assert seen.wait_s(70) == 0.25
+    for _ in range(40):
+        seen.add(71, counts=False)
+    assert seen.wait_s(71) == deaths.RESTART_WAIT_S_MAX
+    assert not seen.too_many(71)
 
 
 def test_an_exit_is_said_in_words() -> None:

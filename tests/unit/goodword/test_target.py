@@ -75,9 +75,17 @@ def test_urls_name_a_stack_of_real_servers(monkeypatch: pytest.MonkeyPatch) -> N
     target = find_target(None)
     assert (target.kafka, target.redis, target.key()) == ("kafka:9092", "redis://url", "secret")
     assert target.service("tracking") == "http://tracking:8710"
-    with pytest.raises(PermanentError) as error:
-        target.service("rules")
-    assert "GOODWORD_RULES_URL" in error.value.problem.help
+
+
+def test_services_that_no_url_names_are_looked_for_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOODWORD_POSTGRES", "postgresql://url")
+    monkeypatch.setenv("GOODWORD_REWARDS_URL", "http://ledger")
+    assert find_target(None).services == {
+        "tracking": "http://127.0.0.1:8710",
+        "rules": "http://127.0.0.1:8711",
+        "rewards": "http://ledger",
+        "notify": "http://127.0.0.1:8713",
+    }
 
 
 def test_secrets_are_readable_by_their_owner_only(running: StackFolder) -> None:
