@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, LiteralString
@@ -37,7 +39,7 @@ class Database:
             reconnect_timeout=30,
             kwargs={"application_name": f"goodword-{application}", "connect_timeout": 5, "autocommit": True},
             configure=self._configure,
-            check=AsyncConnectionPool.check_connection,
+            check=_check,
             name=application,
         )
 
@@ -49,8 +51,6 @@ class Database:
         await self.pool.open(wait=True, timeout=30)
 
     async def wait(self) -> None:
-        import asyncio
-
         await asyncio.Event().wait()
 
     async def stop(self) -> None:
@@ -70,3 +70,24 @@ class Database:
         async with self.pool.connection() as connection:
             cursor = await connection.execute(query, parameters)
             return await cursor.fetchall()
+
+
+def is_stale(connection: Connection) -> bool:
+    """Whether an idle connection has ended without our noticing: an idle server says nothing but goodbye.
+
+    Without this, the first statement after a restart of the server would be told of an outage that is over. It asks the
+    kernel and not the server: a round trip before every statement costs as much as most statements.
+    """
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+async def _check(connection: Connection) -> None:
+    """The pool's check of a connection that it is about to hand out."""
+    if is_stale(connection):
+        # Closed, or the pool would keep it and hand it out again.
+        await connection.close()
+        raise psycopg.OperationalError("the connection has ended while it was idle")

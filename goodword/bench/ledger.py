@@ -86,7 +86,6 @@ async def _post(database: Database, batches: Iterator[Sequence[bytes]]) -> list[
         posted += result
 
     writer = Writer(Ledger(database), writers_max=WRITERS, posting_transfers_max=2 * BATCH, on_posted=add)
-    await writer.start()
     clock = SystemClock()
     latencies_ms: list[float] = []
 
@@ -99,7 +98,6 @@ async def _post(database: Database, batches: Iterator[Sequence[bytes]]) -> list[
             latencies_ms.append((time.perf_counter() - began) * 1_000)
 
     await asyncio.gather(*(partition() for _ in range(PARTITIONS)))
-    await writer.stop()
     if posted.count != len(latencies_ms) * BATCH:
         raise RuntimeError(f"{posted} does not say that {len(latencies_ms)} batches were posted")
     return latencies_ms

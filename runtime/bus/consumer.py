@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from contracts.errors import InvariantBroken, PermanentError
 from runtime import log
 from runtime.bus.dead_letters import DlqLimitReached
+from runtime.bus.lag import Lag, Position, measure
 from runtime.bus.port import Batch, Bus, Owner, PartitionLost, Subscription
 from runtime.clock import Clock, SystemClock
 
@@ -33,14 +34,6 @@ class Retry:
 
     wait_ms_max: int = 5_000
     retries_max: int = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """How far behind: records not yet handled, and the age of the last handled one while there are some."""
-
-    records: int
-    seconds: float
 
 
 class Consumer:
@@ -71,10 +64,10 @@ class Consumer:
         on_retry: Callable[[Exception], None] = lambda error: None,
         on_batch: Callable[[Batch, float], None] = lambda batch, seconds: None,
     ) -> None:
-        self.name = f"consumer of {topic}"
+        self.name = f"consumer of {topic} as {group}"
+        self.topic = topic
+        self.group = group
         self._bus = bus
-        self._topic = topic
-        self._group = group
         self._owner = owner
         self._retry = retry
         self._records_max = batch_records_max
@@ -84,16 +77,15 @@ class Consumer:
         self._on_batch = on_batch
         self._subscription: Subscription | None = None
         self._stopping = asyncio.Event()
-        self._handled: dict[int, tuple[int, int]] = {}
-        """Partition to next offset and the time, in ms, at which the log took the last handled record."""
+        self._handled: dict[int, Position] = {}
 
     async def start(self) -> None:
         """Subscribe. Raises what stood in the way to the last, BusUnavailable for a topic that does not come."""
 
         async def subscribe() -> Subscription:
             return await self._bus.subscribe(
-                self._topic,
-                self._group,
+                self.topic,
+                self.group,
                 self,
                 batch_records_max=self._records_max,
                 batch_bytes_max=self._bytes_max,
@@ -117,30 +109,23 @@ class Consumer:
 
     async def lag(self) -> Lag:
         """Of the partitions held now. Raises BusUnavailable."""
-        ends = await self._bus.end_offsets(self._topic)
         held = self.assignment()
-        committed = {} if held <= self._handled.keys() else await self._bus.committed(self._topic, self._group)
-        now = self._clock.now_ms()
-        records, seconds = 0, 0.0
-        for partition in held:
-            next_offset, recorded_at_ms = self._handled.get(partition, (committed.get(partition, 0), 0))
-            behind = ends.get(partition, 0) - next_offset
-            if behind > 0:
-                records += behind
-                if recorded_at_ms:
-                    seconds = max(seconds, (now - recorded_at_ms) / 1000)
-        return Lag(records, seconds)
+        committed = {} if held <= self._handled.keys() else await self._bus.committed(self.topic, self.group)
+        positions = {
+            partition: self._handled.get(partition) or Position(committed.get(partition, 0)) for partition in held
+        }
+        return await measure(self._bus, self.topic, positions, now_ms=self._clock.now_ms())
 
     async def assigned(self, topic: str, partition: int) -> int | None:
         start = await self._retried(f"assign {partition}", lambda: self._owner.assigned(topic, partition))
         if start is not None:
-            self._handled[partition] = (start, 0)
+            self._handled[partition] = Position(start)
         return start
 
     async def handle(self, batch: Batch) -> None:
         began = asyncio.get_running_loop().time()
         await self._retried(f"handle {batch.partition}", lambda: self._owner.handle(batch))
-        self._handled[batch.partition] = (batch.next_offset, batch.records[-1].recorded_at_ms)
+        self._handled[batch.partition] = Position(batch.next_offset, batch.records[-1].recorded_at_ms)
         self._on_batch(batch, asyncio.get_running_loop().time() - began)
 
     async def revoked(self, topic: str, partition: int) -> None:
@@ -156,10 +141,10 @@ class Consumer:
                 raise
             except Exception as error:
                 if retries == self._retry.retries_max:
-                    logger.exception("gave up", topic=self._topic, what=what, retries=retries, reason=str(error))
+                    logger.exception("gave up", topic=self.topic, what=what, retries=retries, reason=str(error))
                     raise
                 logger.warning(
-                    "trying again", topic=self._topic, what=what, retries=retries, wait_ms=wait_ms, reason=str(error)
+                    "trying again", topic=self.topic, what=what, retries=retries, wait_ms=wait_ms, reason=str(error)
                 )
                 self._on_retry(error)
                 await self._pause(wait_ms, error)

@@ -7,12 +7,14 @@ delivered again finds it there. The sender works from the rows and is only woken
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
 
 from runtime.bus.dead_letters import DeadLetters
 from runtime.bus.port import Batch, Received
 from runtime.clock import Clock
-from runtime.database import Database
+from runtime.database import OUTAGES, Database
 from runtime.metrics import Metrics
+from runtime.together import Together
 from services.notify.decode import Unreadable, entries_of_partners
 from services.notify.messages import Mail, is_too_old
 from services.notify.settings import NotifySettings
@@ -20,6 +22,17 @@ from services.notify.store import add_mails, put_partners
 
 Read = Callable[[Sequence[Received]], tuple[list[Mail], list[Unreadable]]]
 """Records to mails, and what could not be read (`services.notify.decode`)."""
+
+
+TOGETHER_MAX: Final = 4_000
+"""Mails of batches of several partitions that are recorded by one statement."""
+
+
+class _Mails(NamedTuple):
+    """The mails of one batch: those to be sent, and those that are too old to tell."""
+
+    told: list[Mail]
+    untold: list[Mail]
 
 
 class _Owner:
@@ -58,6 +71,13 @@ class FactsOwner(_Owner):
         self._grace_ms = round(settings.notify_address_grace_s * 1000)
         self._mails_total = metrics.counter("mails_total")
         self._wake = wake
+        self._recorded = Together(
+            self._record,
+            name="mails",
+            weight=lambda mails: len(mails.told) + len(mails.untold),
+            weight_max=TOGETHER_MAX,
+            is_shared=lambda error: isinstance(error, OUTAGES),
+        )
 
     async def handle(self, batch: Batch) -> None:
         mails, unreadable = self._read(batch.records)
@@ -68,13 +88,24 @@ class FactsOwner(_Owner):
         for mail in mails:
             is_old = is_too_old(mail.time_ms, now_ms=now_ms, age_max_days=self._age_max_days)
             (untold if is_old else told).append(mail)
-        added = await add_mails(self._database, told, untold, now_ms=now_ms, grace_ms=self._grace_ms)
+        if mails:
+            await self._recorded.call(_Mails(told, untold))
         await batch.commit()
+        if told:
+            self._wake()
+
+    async def _record(self, batches: list[_Mails]) -> list[None]:
+        added = await add_mails(
+            self._database,
+            [mail for batch in batches for mail in batch.told],
+            [mail for batch in batches for mail in batch.untold],
+            now_ms=self._clock.now_ms(),
+            grace_ms=self._grace_ms,
+        )
         for one in added:
             if one.state != "pending":
                 self._mails_total.labels(one.kind, one.state).inc(one.count)
-        if told:
-            self._wake()
+        return [None] * len(batches)
 
 
 class PartnersOwner(_Owner):

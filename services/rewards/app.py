@@ -106,7 +106,6 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         components=[
             _Foundation(settings, bus),
             database,
-            writer,
             relay,
             consumer,
             archive,

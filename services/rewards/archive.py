@@ -15,12 +15,14 @@ from typing import Final
 import msgspec
 
 from contracts.decisions import Decision
+from contracts.errors import TransientError
 from contracts.events import EPOCH
 from contracts.ids import event_hash
 from runtime import log
 from runtime.bus.port import Batch
 from runtime.clock import Clock
 from runtime.database import Database
+from runtime.together import Together
 from services.rewards import packing
 from services.rewards.decode import is_decision_id
 from services.rewards.store import outages_are_transient
@@ -29,6 +31,8 @@ FORMAT: Final = 1
 """A JSON array of decisions, compressed by zlib. Frozen: another way of keeping them gets another number."""
 _COMPRESSION: Final = 1
 SOURCES_CACHE_MAX: Final = 10_000
+TOGETHER_MAX: Final = 4_000
+"""Decisions of batches of several partitions that go into one blob; a single larger batch goes alone."""
 
 logger = log.get(__name__)
 
@@ -53,17 +57,28 @@ class ArchiveOwner:
         self._database = database
         self._clock = clock
         self._sources: set[str] = set()
+        self._kept = Together(
+            self._keep_all,
+            name="archive",
+            weight=len,
+            weight_max=TOGETHER_MAX,
+            is_shared=lambda error: isinstance(error, TransientError),
+        )
 
     async def assigned(self, topic: str, partition: int) -> int | None:
         """At the group's committed offset: what is delivered again is known by its id."""
         return None
 
     async def handle(self, batch: Batch) -> None:
-        await self.keep([record.value for record in batch.records])
+        await self._kept.call([record.value for record in batch.records])
         await batch.commit()
 
     async def revoked(self, topic: str, partition: int) -> None:
         """Nothing is kept per partition."""
+
+    async def _keep_all(self, batches: list[list[bytes]]) -> list[None]:
+        await self.keep([value for batch in batches for value in batch])
+        return [None] * len(batches)
 
     async def keep(self, values: Sequence[bytes]) -> int:
         """Keep decisions as they came on the bus; returns how many were new.

@@ -6,20 +6,15 @@ the database the next one gathers. A batch is posted as a whole, and `post` retu
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from contracts.facts import TransferPosted
+from runtime.together import Together
 from services.rewards.store import Ledger, Posted
-
-WAITING_MAX: Final = 256
-"""Batches that may wait; partitions have one each in hand, so more than that is a programming error."""
 
 
 class Writer:
-    """A component (`start`, `wait`, `stop`) of `runtime.service`.
+    """Posts for many tasks.
 
     Args:
         ledger: Where to post.
@@ -27,8 +22,6 @@ class Writer:
         posting_transfers_max: Transfers of one posting; a single larger batch is posted alone.
         on_posted: Told what became of each posting, once durable.
     """
-
-    name = "writer"
 
     def __init__(
         self,
@@ -39,24 +32,10 @@ class Writer:
         on_posted: Callable[[Posted], None] = lambda posted: None,
     ) -> None:
         self._ledger = ledger
-        self._writers_max = writers_max
-        self._transfers_max = posting_transfers_max
         self._on_posted = on_posted
-        self._waiting: deque[tuple[Sequence[TransferPosted], asyncio.Future[None]]] = deque()
-        self._arrived = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._work(), name=f"writer-{i}") for i in range(self._writers_max)]
-
-    async def wait(self) -> None:
-        await asyncio.gather(*self._tasks)
-
-    async def stop(self) -> None:
-        """Consumers stop first, so nothing waits any more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._posted = Together(
+            self._post_all, name="writer", at_once_max=writers_max, weight=len, weight_max=posting_transfers_max
+        )
 
     async def post(self, transfers: Sequence[TransferPosted]) -> None:
         """Post a batch; durable when it returns.
@@ -64,43 +43,9 @@ class Writer:
         Raises:
             TransientError: The database is away; give the same batch again.
         """
-        if not transfers:
-            return
-        if len(self._waiting) >= WAITING_MAX:
-            raise RuntimeError(f"more than {WAITING_MAX} batches wait to be posted")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((transfers, done))
-        self._arrived.set()
-        await done
+        if transfers:
+            await self._posted.call(transfers)
 
-    async def _work(self) -> None:
-        while True:
-            await self._arrived.wait()
-            batches = self._take()
-            if not batches:
-                continue
-            transfers = [transfer for batch, _ in batches for transfer in batch]
-            try:
-                posted = await self._ledger.post(transfers)
-            except BaseException as error:
-                for _, done in batches:
-                    if not done.done():
-                        done.set_exception(error if isinstance(error, Exception) else ConnectionAbortedError())
-                if not isinstance(error, Exception):
-                    raise
-            else:
-                self._on_posted(posted)
-                for _, done in batches:
-                    if not done.done():
-                        done.set_result(None)
-
-    def _take(self) -> list[tuple[Sequence[TransferPosted], asyncio.Future[None]]]:
-        """What waits, up to the limit, at least one batch; nothing if another writer was faster."""
-        taken: list[tuple[Sequence[TransferPosted], asyncio.Future[None]]] = []
-        count = 0
-        while self._waiting and (not taken or count + len(self._waiting[0][0]) <= self._transfers_max):
-            taken.append(self._waiting.popleft())
-            count += len(taken[-1][0])
-        if not self._waiting:
-            self._arrived.clear()
-        return taken
+    async def _post_all(self, batches: list[Sequence[TransferPosted]]) -> list[None]:
+        self._on_posted(await self._ledger.post([transfer for batch in batches for transfer in batch]))
+        return [None] * len(batches)

@@ -38,10 +38,8 @@ class OpenLedger:
     def deliver(self, batches: list[list[Decision]], *, side_by_side: int) -> None:
         async def deliver() -> None:
             writer = Writer(Ledger(self.database), writers_max=2, posting_transfers_max=20)
-            await writer.start()
             for at in range(0, len(batches), side_by_side):
                 await asyncio.gather(*(writer.post(transfers(*b)) for b in batches[at : at + side_by_side]))
-            await writer.stop()
 
         self.runner.run(deliver())
 

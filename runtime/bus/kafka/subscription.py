@@ -34,8 +34,8 @@ from faststream.middlewares import AckPolicy
 
 from runtime import log
 from runtime.bus.batches import cut
-from runtime.bus.commits import Commits
 from runtime.bus.port import Batch, BusUnavailable, Owner, PartitionLost, Received
+from runtime.together import Together
 
 POLL_MS: Final = 10
 SESSION_MS: Final = 10_000
@@ -77,7 +77,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         self._ending = asyncio.Event()
         self._failure: BaseException | None = None
         self._telling: asyncio.Task[None] | None = None
-        self._commits = Commits(self._write_commits)
+        self._commits = Together(self._write_commits, name="bus-commits")
         self._broker = KafkaBroker(
             servers,
             client_id=client,
@@ -207,7 +207,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         Queued before any batch is handed over, so no later commit is overtaken. An outage only delays what is shown.
         """
         try:
-            await asyncio.gather(*(self._commits.commit(partition, start) for partition, start in starts.items()))
+            await asyncio.gather(*(self._commits.call((partition, start)) for partition, start in starts.items()))
         except (BusUnavailable, PartitionLost) as error:
             logger.warning("places not told", reason=str(error), topic=self._topic)
 
@@ -264,7 +264,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _hand_over(self, partition: int, part: Sequence[Received], next_offset: int) -> bool:
         async def commit() -> None:
-            await self._commits.commit(partition, next_offset)
+            await self._commits.call((partition, next_offset))
 
         try:
             await self._owner.handle(Batch(self._topic, partition, part, next_offset, commit))
@@ -280,9 +280,9 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         self._positions[partition] = next_offset
         return True
 
-    async def _write_commits(self, newest: dict[int, int]) -> None:
+    async def _write_commits(self, commits: list[tuple[int, int]]) -> list[None]:
         """Commit; waits while the broker is away, unless we are ending."""
-        offsets = {TopicPartition(self._topic, partition): offset for partition, offset in newest.items()}
+        offsets = {TopicPartition(self._topic, partition): offset for partition, offset in commits}
         writing = asyncio.ensure_future(self._consumer.commit(offsets))
         ending = asyncio.ensure_future(self._ending.wait())
         try:
@@ -299,6 +299,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
             raise BusUnavailable(f"Kafka did not commit: {error}") from error
         finally:
             ending.cancel()
+        return [None] * len(commits)
 
     def _fail(self, error: BaseException) -> None:
         if self._failure is None:

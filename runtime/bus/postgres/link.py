@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.rows import TupleRow
 
 from runtime.bus.port import BusUnavailable
-from runtime.database import OUTAGES
-
-Connection = AsyncConnection[TupleRow]
+from runtime.database import OUTAGES, Connection, is_stale
 
 CONNECT_S_MAX: Final = 5
 
@@ -78,18 +74,6 @@ class Link:
         if connection is not None:
             with contextlib.suppress(*OUTAGES):
                 await connection.close()
-
-
-def is_stale(connection: Connection) -> bool:
-    """Whether an idle connection has ended without our noticing: an idle server says nothing but goodbye.
-
-    Without this, the first publish after a restart of the server would be told of an outage that is over.
-    """
-    if connection.closed:
-        return True
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
 
 
 def reason(error: psycopg.Error) -> str:

@@ -137,7 +137,7 @@ class PostgresBus:
             try:
                 position = start
                 while position < end:
-                    records, position_after, _ = await fetch(
+                    records, position_after, *_ = await fetch(
                         connection,
                         topic_id,
                         partition,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runtime.bus.port import Received, Record
 from runtime.bus.postgres import frames
-from runtime.bus.postgres.link import Connection
+from runtime.database import Connection
 
 _FETCH_ALL = (
     "SELECT first_offset, next_offset, record_count, recorded_at_ms, offsets, body FROM bus.blobs"

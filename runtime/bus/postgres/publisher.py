@@ -16,9 +16,9 @@ from psycopg import errors
 
 from runtime import log
 from runtime.bus.port import BusUnavailable
-from runtime.bus.postgres.link import Connection, Link
+from runtime.bus.postgres.link import Link
 from runtime.bus.waiting_room import Waiting, WaitingRoom
-from runtime.database import OUTAGES
+from runtime.database import OUTAGES, Connection
 
 BLOB_BYTES_MAX: Final = 256 * 1024
 """A larger blob is cut, so that a reader with little memory need not take it whole."""

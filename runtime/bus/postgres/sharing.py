@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from runtime.bus.postgres.link import Connection
+from runtime.database import Connection
 
 LOCK_SPACE: Final = 0x42550000
 """Two-integer advisory locks from here on ("BU"): even numbers for a group's partitions, odd for its members."""

@@ -176,7 +176,11 @@ class PostgresSubscription:
                 position = start
             while not worker.is_stopping and not session.broken.is_set():
                 worker.wake.clear()
-                position = await self._hand_over(session, worker, position)
+                position, is_all = await self._hand_over(session, worker, position)
+                if is_all and not worker.is_stopping:
+                    # Whatever came since the look has set `wake`; looking again without it would find nothing.
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(worker.wake.wait(), LOOK_S_MAX)
         except PartitionLost as error:
             logger.warning("partition lost", reason=str(error), topic=self._place.topic, partition=worker.partition)
             self._break(session)
@@ -185,18 +189,15 @@ class PostgresSubscription:
         finally:
             self._listener.forget(watched, worker.wake)
 
-    async def _hand_over(self, session: Session, worker: _Worker, position: int) -> int:
-        """One fetch and its batches, or one wait. Returns the new position."""
+    async def _hand_over(self, session: Session, worker: _Worker, position: int) -> tuple[int, bool]:
+        """One look and its batches. Returns the new position, and whether nothing was left behind it."""
         partition = worker.partition
         try:
-            records, position_after, size = await session.fetch(partition, position, self._records_max, self._bytes_max)
+            records, position_after, size, is_all = await session.fetch(
+                partition, position, self._records_max, self._bytes_max
+            )
         except OUTAGES as error:
             raise PartitionLost(f"PostgreSQL: {reason(error)}") from error
-        if not records:
-            if not worker.is_stopping:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(worker.wake.wait(), LOOK_S_MAX)
-            return position_after
         handed = 0
         for part in cut(records, records_max=self._records_max, bytes_max=self._bytes_max, bytes_known=size):
             if worker.is_stopping or session.broken.is_set():
@@ -208,7 +209,7 @@ class PostgresSubscription:
                 await session.commit(partition, next_offset)
 
             await self._owner.handle(Batch(self._place.topic, partition, part, next_offset, commit))
-        return position_after
+        return position_after, is_all
 
     def _break(self, session: Session) -> None:
         session.broken.set()

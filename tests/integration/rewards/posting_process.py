@@ -52,7 +52,6 @@ async def main(url: str, seed: int) -> None:
     relay = Relay(url, bus, setup=SETUP, poll_s=0.05, transfers_max=500)
     await relay.start()
     writer = Writer(Ledger(database), writers_max=2, posting_transfers_max=500, on_posted=lambda posted: relay.wake())
-    await writer.start()
     archive = ArchiveOwner(database=database, clock=SystemClock())
     done = 0
     while done < len(decisions):
@@ -68,7 +67,6 @@ async def main(url: str, seed: int) -> None:
         sys.stdout.flush()
     while await database.fetch_all("SELECT 1 FROM rewards.outbox LIMIT 1"):  # noqa: ASYNC110 - another process's work
         await asyncio.sleep(0.02)
-    await writer.stop()
     await relay.stop()
     await database.stop()
     await bus.close()

@@ -145,10 +145,7 @@ async def test_what_waits_is_posted_together(ledger: Ledger, database: Database,
     writer = Writer(ledger, writers_max=1, posting_transfers_max=50, on_posted=seen.append)
     decisions = [decided(n) for n in range(60)]
     waiting = [asyncio.create_task(writer.post(transfers(decision))) for decision in decisions]
-    await asyncio.sleep(0)  # Let all of them ask before the writer starts.
-    await writer.start()
     await asyncio.gather(*waiting)
-    await writer.stop()
     assert [posted.count for posted in seen] == [50, 10]
     assert found_balances(ledger_url) == expected_balances(decisions)
 
@@ -160,7 +157,6 @@ async def test_an_outage_is_transient_and_the_same_batch_can_be_given_again(
     await database.start()
     ledger = Ledger(database)
     writer = Writer(ledger, writers_max=2, posting_transfers_max=100)
-    await writer.start()
     await writer.post(transfers(decided(1)))
     postgres_server.kill()
     with pytest.raises(TransientError):
@@ -174,7 +170,6 @@ async def test_an_outage_is_transient_and_the_same_batch_can_be_given_again(
         except TransientError:
             assert asyncio.get_running_loop().time() < deadline
     assert found_balances(ledger_url) == expected_balances([decided(1), decided(2)])
-    await writer.stop()
     await database.stop()
 
 
