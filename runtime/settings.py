@@ -48,5 +48,8 @@ class Settings(BaseSettings):
     dlq_run_max: Annotated[int, Field(ge=1)] = 100
     """More dead letters than this in a row stop the service."""
 
+    gauges_every_s: Annotated[float, Field(gt=0)] = 5.0
+    """How often gauges that must be asked for are renewed: lag, outbox, cache."""
+
     log_level: str = "INFO"
     log_json: bool = True

@@ -17,8 +17,10 @@ from contracts.topics import DECISIONS, LEDGER, PARTNERS, TOPICS, Topic
 from runtime import log, service
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
+from runtime.bus.lag import LagWatch
+from runtime.bus.observe import BusObserver
 from runtime.bus.open import open_bus
-from runtime.bus.port import Batch, Bus, Owner
+from runtime.bus.port import Bus, Owner
 from runtime.clock import Clock, SystemClock
 from runtime.database import Database
 from runtime.metrics import Metrics
@@ -27,7 +29,6 @@ from runtime.service import App
 from services.notify import api
 from services.notify.decode import mails_of_decisions, mails_of_ledger
 from services.notify.handlers import FactsOwner, PartnersOwner, Read
-from services.notify.lag import LagWatch
 from services.notify.sender import Sender
 from services.notify.settings import GROUP_DECISIONS, GROUP_LEDGER, GROUP_PARTNERS, NotifySettings
 
@@ -58,13 +59,14 @@ class _Log:
 def build_app(settings: NotifySettings, *, clock: Clock, bus: Bus) -> App:
     """The service's parts, wired. The schema must be migrated before they start."""
     metrics = Metrics(NAME)
+    observer = BusObserver(metrics, [PARTNERS, DECISIONS, LEDGER])
     database = Database(settings.postgres, application=NAME, connections_max=settings.notify_connections_max + 4)
     sender = Sender(settings, database=database, clock=clock, metrics=metrics)
     dead_letters = DeadLetters(
         bus,
         limit=DlqLimit(share_max_ppm=settings.dlq_share_max_ppm, run_max=settings.dlq_run_max),
         clock=clock,
-        on_reject=lambda topic: metrics.counter("dlq_records_total").labels(topic).inc(),
+        on_reject=observer.rejected,
     )
 
     def facts(read: Read) -> FactsOwner:
@@ -88,21 +90,17 @@ def build_app(settings: NotifySettings, *, clock: Clock, bus: Bus) -> App:
             batch_records_max=settings.batch_records_max,
             batch_bytes_max=settings.batch_bytes_max,
             clock=clock,
-            on_retry=lambda error: metrics.counter("retries_total").inc(),
-            on_batch=observe,
+            on_retry=observer.retried,
+            on_batch=observer.handled,
         )
 
-    def observe(batch: Batch, seconds: float) -> None:
-        metrics.histogram("batch_records").observe(len(batch.records))
-        metrics.histogram("batch_duration_seconds").observe(seconds)
-
     partners = PartnersOwner(database=database, dead_letters=dead_letters, clock=clock, wake=sender.wake)
-    consumers = {
+    consumers = [
         # The address book first: it saves most mails the wait for their address.
-        PARTNERS.name: consume(PARTNERS, GROUP_PARTNERS, partners),
-        DECISIONS.name: consume(DECISIONS, GROUP_DECISIONS, facts(mails_of_decisions)),
-        LEDGER.name: consume(LEDGER, GROUP_LEDGER, facts(mails_of_ledger)),
-    }
+        consume(PARTNERS, GROUP_PARTNERS, partners),
+        consume(DECISIONS, GROUP_DECISIONS, facts(mails_of_decisions)),
+        consume(LEDGER, GROUP_LEDGER, facts(mails_of_ledger)),
+    ]
     return App(
         name=NAME,
         metrics=metrics,
@@ -112,8 +110,8 @@ def build_app(settings: NotifySettings, *, clock: Clock, bus: Bus) -> App:
             _Log(bus, TOPICS, settings.partitions),
             database,
             sender,
-            *consumers.values(),
-            LagWatch(consumers, metrics=metrics, every_s=settings.notify_lag_every_s),
+            *consumers,
+            LagWatch(consumers, metrics=metrics, every_s=settings.gauges_every_s),
         ],
     )
 

@@ -49,8 +49,6 @@ class NotifySettings(Settings):
     """How often the mails that dead processes had in hand are looked for."""
     notify_stop_s_max: Annotated[float, Field(gt=0)] = 20.0
     """How long a stopping process waits for the mails in hand."""
-    notify_lag_every_s: Annotated[float, Field(gt=0)] = 5.0
-    """How often the lag gauges are renewed."""
 
     @field_validator("notify_from")
     @classmethod

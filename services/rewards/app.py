@@ -13,6 +13,7 @@ from contracts.topics import DECISIONS, TOPICS
 from runtime import log
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
+from runtime.bus.lag import LagWatch
 from runtime.bus.open import open_bus
 from runtime.bus.port import Bus
 from runtime.clock import Clock, SystemClock
@@ -109,11 +110,11 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
             relay,
             consumer,
             archive,
+            LagWatch([consumer, archive], metrics=metrics, every_s=settings.gauges_every_s),
             Housekeeping(
                 metrics,
-                consumer=consumer,
                 database=database,
-                lag_every_s=settings.rewards_lag_every_s,
+                gauges_every_s=settings.gauges_every_s,
                 trial_balance_every_s=settings.rewards_trial_balance_every_s,
                 audit_every_s=settings.rewards_audit_every_s,
             ),

@@ -9,8 +9,7 @@ from collections.abc import Awaitable, Callable
 from contracts.errors import TransientError
 from contracts.topics import DECISIONS
 from runtime import log
-from runtime.bus.consumer import Consumer
-from runtime.bus.port import Batch
+from runtime.bus.observe import BusObserver
 from runtime.database import OUTAGES, Database
 from runtime.metrics import Metrics
 from services.rewards.invariants import BalancesMatch, Invariant, SumsToZero
@@ -19,28 +18,14 @@ from services.rewards.store import Posted
 logger = log.get(__name__)
 
 
-class RewardsObserver:
+class RewardsObserver(BusObserver):
     """Feeds the metrics; called for each batch or posting, never for each transfer."""
 
     def __init__(self, metrics: Metrics) -> None:
-        self._batch_records = metrics.histogram("batch_records")
-        self._batch_seconds = metrics.histogram("batch_duration_seconds")
-        self._retries = metrics.counter("retries_total")
-        self._dead_letters = metrics.counter("dlq_records_total")
+        super().__init__(metrics, [DECISIONS])
         self._transfers = metrics.counter("transfers_total")
         self._refused = metrics.counter("postings_refused_total")
         self._duplicates = metrics.counter("duplicates_total")
-        self._dead_letters.labels(DECISIONS.name)
-
-    def handled(self, batch: Batch, seconds: float) -> None:
-        self._batch_records.observe(len(batch.records))
-        self._batch_seconds.observe(seconds)
-
-    def retried(self, error: Exception) -> None:
-        self._retries.inc()
-
-    def rejected(self, topic: str) -> None:
-        self._dead_letters.labels(topic).inc()
 
     def posted(self, posted: Posted) -> None:
         for stage, count in posted.by_stage.items():
@@ -62,21 +47,17 @@ class Housekeeping:
         self,
         metrics: Metrics,
         *,
-        consumer: Consumer,
         database: Database,
-        lag_every_s: float,
+        gauges_every_s: float,
         trial_balance_every_s: float,
         audit_every_s: float,
     ) -> None:
-        self._lag_records = metrics.gauge("bus_lag_records").labels(DECISIONS.name)
-        self._lag_seconds = metrics.gauge("bus_lag_seconds").labels(DECISIONS.name)
         self._trial_balance = metrics.gauge("trial_balance_minor")
         self._outbox = metrics.gauge("outbox_pending_batches")
         self._offenders = metrics.gauge("invariant_offenders")
-        self._consumer = consumer
         self._database = database
         self._rounds: tuple[tuple[float, Callable[[], Awaitable[None]]], ...] = (
-            (lag_every_s, self.measure_lag),
+            (gauges_every_s, self.count_outbox),
             (trial_balance_every_s, self.draw_trial_balance),
             (audit_every_s, self.audit),
         )
@@ -95,10 +76,7 @@ class Housekeeping:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def measure_lag(self) -> None:
-        lag = await self._consumer.lag()
-        self._lag_records.set(lag.records)
-        self._lag_seconds.set(lag.seconds)
+    async def count_outbox(self) -> None:
         rows = await self._database.fetch_all("SELECT count(*) FROM rewards.outbox")
         self._outbox.set(rows[0][0])
 

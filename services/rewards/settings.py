@@ -28,8 +28,6 @@ class RewardsSettings(Settings):
     """How often the relay looks for facts that another process has posted."""
     rewards_relay_transfers_max: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     """Facts that the relay has in hand."""
-    rewards_lag_every_s: Annotated[float, Field(gt=0)] = 5.0
-    """How often the gauges of lag and of the outbox are renewed."""
     rewards_trial_balance_every_s: Annotated[float, Field(gt=0)] = 30.0
     """How often the trial balance is drawn."""
     rewards_audit_every_s: Annotated[float, Field(gt=0)] = 3_600.0

@@ -1,6 +1,7 @@
 """The composition root of the rules service: which parts it has, and how they are wired.
 
-The parts start in this order and stop in reverse: bus and schema, database, state store, consumer, housekeeping.
+The parts start in this order and stop in reverse: bus and schema, database, state store, consumer, lag watch,
+housekeeping.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contracts.topics import REFERRALS, TOPICS
 from runtime import log
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
+from runtime.bus.lag import LagWatch
 from runtime.bus.open import open_bus
 from runtime.bus.port import Bus
 from runtime.clock import Clock, SystemClock
@@ -78,12 +80,12 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
             database,
             store,
             consumer,
+            LagWatch([consumer], metrics=metrics, every_s=settings.gauges_every_s),
             Housekeeping(
                 observer,
                 metrics,
-                consumer=consumer,
                 owner=owner,
-                lag_every_s=settings.rules_lag_every_s,
+                gauges_every_s=settings.gauges_every_s,
                 gc_busy_s_max=settings.rules_gc_busy_s_max,
             ),
         ],

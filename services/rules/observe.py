@@ -12,31 +12,25 @@ from time import monotonic
 from typing import Final
 
 from contracts.topics import REFERRALS
-from runtime import log
-from runtime.bus.consumer import Consumer
-from runtime.bus.port import Batch, BusUnavailable
+from runtime.bus.observe import BusObserver
+from runtime.bus.port import Batch
 from runtime.metrics import Metrics
 from services.rules.fold import FoldResult
 from services.rules.handlers import RulesOwner
 
-logger = log.get(__name__)
 OTHER: Final = "other"
 GC_IDLE_S: Final = 1.0
 """No batch for this long means that a collection disturbs nobody."""
 
 
-class RulesObserver:
+class RulesObserver(BusObserver):
     """Feeds the metrics; called for each batch and never for each event."""
 
     def __init__(self, metrics: Metrics, *, rule_labels_max: int) -> None:
-        self._batch_records = metrics.histogram("batch_records")
-        self._batch_seconds = metrics.histogram("batch_duration_seconds")
-        self._retries = metrics.counter("retries_total")
-        self._dead_letters = metrics.counter("dlq_records_total")
+        super().__init__(metrics, [REFERRALS])
         self._fold_seconds = metrics.histogram("fold_duration_seconds")
         self._decisions = metrics.counter("decisions_total")
         self._refusals = metrics.counter("fencing_refusals_total")
-        self._dead_letters.labels(REFERRALS.name)
         self._rules: set[tuple[str, str]] = set()
         self._rule_labels_max = rule_labels_max
         self.busy_at = 0.0
@@ -53,15 +47,8 @@ class RulesObserver:
         self._refusals.inc()
 
     def handled(self, batch: Batch, seconds: float) -> None:
-        self._batch_records.observe(len(batch.records))
-        self._batch_seconds.observe(seconds)
+        super().handled(batch, seconds)
         self.busy_at = monotonic()
-
-    def retried(self, error: Exception) -> None:
-        self._retries.inc()
-
-    def rejected(self, topic: str) -> None:
-        self._dead_letters.labels(topic).inc()
 
     def _is_labelled(self, programme: str, rule: str) -> bool:
         if (programme, rule) in self._rules:
@@ -73,7 +60,7 @@ class RulesObserver:
 
 
 class Housekeeping:
-    """Renews the lag gauges, and collects garbage when nobody waits for it; a component of `runtime.service`.
+    """Renews the gauge of the cache, and collects garbage when nobody waits for it; a component of `runtime.service`.
 
     The cyclic collector costs a third of the throughput when it walks cached states whenever it likes (measured), so it
     is switched off while this runs, and called when no batch came for a while, or after `gc_busy_s_max` under load.
@@ -86,18 +73,14 @@ class Housekeeping:
         observer: RulesObserver,
         metrics: Metrics,
         *,
-        consumer: Consumer,
         owner: RulesOwner,
-        lag_every_s: float,
+        gauges_every_s: float,
         gc_busy_s_max: float,
     ) -> None:
         self._observer = observer
-        self._records = metrics.gauge("bus_lag_records").labels(REFERRALS.name)
-        self._seconds = metrics.gauge("bus_lag_seconds").labels(REFERRALS.name)
         self._cached_bytes = metrics.gauge("state_cache_bytes")
-        self._consumer = consumer
         self._owner = owner
-        self._lag_every_s = lag_every_s
+        self._gauges_every_s = gauges_every_s
         self._gc_busy_s_max = gc_busy_s_max
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -105,7 +88,7 @@ class Housekeeping:
         gc.collect()
         gc.freeze()
         gc.disable()
-        self._tasks = [asyncio.create_task(self._watch_lag()), asyncio.create_task(self._collect_when_idle())]
+        self._tasks = [asyncio.create_task(self._renew()), asyncio.create_task(self._collect_when_idle())]
 
     async def wait(self) -> None:
         await asyncio.gather(*self._tasks)
@@ -117,16 +100,10 @@ class Housekeeping:
         gc.enable()
         gc.unfreeze()
 
-    async def _watch_lag(self) -> None:
+    async def _renew(self) -> None:
         while True:
-            try:
-                lag = await self._consumer.lag()
-                self._records.set(lag.records)
-                self._seconds.set(lag.seconds)
-            except BusUnavailable as error:
-                logger.warning("lag unknown", reason=str(error))
             self._cached_bytes.set(self._owner.cached_bytes)
-            await asyncio.sleep(self._lag_every_s)
+            await asyncio.sleep(self._gauges_every_s)
 
     async def _collect_when_idle(self) -> None:
         collected_at = monotonic()

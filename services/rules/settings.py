@@ -21,8 +21,6 @@ class RulesSettings(Settings):
     """Partner states kept in this process, all partitions together; beyond it, the least recently used are dropped."""
     rules_rule_labels_max: Annotated[int, Field(ge=1)] = 500
     """Distinct (programme, rule) labels of `decisions_total`; any further rule is counted as `other`."""
-    rules_lag_every_s: Annotated[float, Field(gt=0)] = 5.0
-    """How often the lag gauges are renewed."""
     rules_gc_busy_s_max: Annotated[float, Field(gt=0)] = 60.0
     """Garbage is collected when the service is idle, and at the latest after this long under load."""
 

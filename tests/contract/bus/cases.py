@@ -21,12 +21,14 @@ import pytest
 
 from contracts.errors import InvariantBroken, PermanentError, Problem, TransientError
 from contracts.topics import Topic
-from runtime.bus.consumer import Consumer, Lag, Retry
+from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit, DlqLimitReached
+from runtime.bus.lag import Lag
 from runtime.bus.open import open_bus
 from runtime.bus.partitioner import partition_of
 from runtime.bus.port import RECORD_BYTES_MAX, Batch, Bus, BusUnavailable, Received, Record
-from tests.contract.bus.owners import Recorder, eventually
+from runtime.clock import SystemClock
+from tests.contract.bus.owners import DEADLINE_S, Recorder, eventually
 
 PARTITIONS = 4
 ROOT = Path(__file__).resolve().parents[3]
@@ -382,6 +384,32 @@ class BusCases:
         assert attempts == [(0, 1, 2, 3, 4)] * 3
         assert len(retried) == 2
         assert await bus.committed(topic, f"g-{topic}") == {0: 5}
+
+    async def test_lag_is_the_age_of_the_oldest_record_that_waits_also_before_any_was_handled(
+        self, bus: Bus, topic: str
+    ) -> None:
+        """The clock stands an hour ahead, so what waits is an hour old, give or take the run of the test."""
+
+        class HourAhead:
+            def now_ms(self) -> int:
+                return SystemClock().now_ms() + 3_600_000
+
+        going_on = asyncio.Event()
+
+        async def stand_still(batch: Batch) -> None:
+            await going_on.wait()
+
+        recorder = Recorder(before=stand_still)
+        consumer = Consumer(bus, topic, f"g-{topic}", recorder, batch_records_max=2, clock=HourAhead())
+        await bus.publish(topic, [Record(b"k", b"%d" % n, partition=0) for n in range(5)])
+        await consumer.start()
+        await eventually("assigned", lambda: 0 in consumer.assignment())
+        lag = await consumer.lag()
+        assert lag.records == 5
+        assert 3_590 < lag.seconds < 3_600 + DEADLINE_S
+        going_on.set()
+        await eventually("all", lambda: recorder.count == 5)
+        await consumer.stop()
 
     async def test_after_the_last_retry_the_consumer_stops_loudly(self, bus: Bus, topic: str) -> None:
         async def fail(batch: Batch) -> None:

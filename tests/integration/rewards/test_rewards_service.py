@@ -34,7 +34,7 @@ async def running(url: str, **settings: object) -> AsyncIterator[tuple[App, Bus]
     """The service without its HTTP server, stopped in reverse order."""
     bus = open_bus(kafka=None, postgres=url, client="rewards")
     made = RewardsSettings(
-        postgres=url, kafka=None, partitions=3, admin_key=SecretStr("operator"), rewards_lag_every_s=0.05, **settings
+        postgres=url, kafka=None, partitions=3, admin_key=SecretStr("operator"), gauges_every_s=0.05, **settings
     )
     app = build_app(made, clock=SystemClock(), bus=bus)
     started = []
@@ -125,8 +125,11 @@ async def test_decisions_become_balances_facts_explanations_and_metrics(postgres
         assert sample(app, "goodword_rewards_dlq_records_total", topic=DECISIONS.name) == 3
 
         async def gauges_are_level() -> bool:
-            lag = sample(app, "goodword_rewards_bus_lag_records", topic=DECISIONS.name)
-            return lag == 0 and sample(app, "goodword_rewards_outbox_pending_batches") == 0
+            lags = [
+                sample(app, "goodword_rewards_bus_lag_records", topic=DECISIONS.name, group=group)
+                for group in (GROUP, GROUP_ARCHIVE)
+            ]
+            return lags == [0, 0] and sample(app, "goodword_rewards_outbox_pending_batches") == 0
 
         await until(gauges_are_level)
         for check in app.checks.values():
