@@ -40,7 +40,7 @@ PER_SECOND: Final = 1_000
 REQUEST_EVENTS: Final = 25
 PARTNERS: Final = 200
 LOOK_S: Final = 0.01
-LOOKED_FOR_MAX: Final = 250
+LOOKED_FOR_MAX: Final = 100
 """The oldest of those that are due: when the path is behind, looking for all would only slow it further."""
 DRAIN_S_MAX: Final = 60.0
 _CONNECTIONS: Final = 8
@@ -192,6 +192,9 @@ class _Ledger:
 
     async def open(self) -> None:
         self._connection = await psycopg.AsyncConnection.connect(self._postgres, autocommit=True)
+        # A young table has no statistics yet, and looking through all of it would cost more than what is measured.
+        await self._connection.execute("SET enable_seqscan = off")
+        self._connection.prepare_threshold = 0
 
     async def close(self) -> None:
         await self._connection.close()

@@ -32,6 +32,8 @@ from goodword.embedded.valkey import ValkeyServer
 from goodword.target import MAIL_PAGE_PORT, SERVICE_PORTS, Target
 from runtime.settings import Settings
 
+PARTITIONS: Final = 4
+"""Of topics that are made by this stack, unless GOODWORD_PARTITIONS says otherwise."""
 START_S_MAX: Final = 120.0
 LEFTOVER_STOP_S_MAX: Final = 15.0
 DATABASE: Final = "goodword"
@@ -207,6 +209,8 @@ class Stack:
             "GOODWORD_SMTP": self._state.smtp,
             "GOODWORD_ADMIN_KEY": self.folder.admin_key(),
             "GOODWORD_HOST": LOCALHOST,
+            # What a batch costs it costs for each partition, and one machine has few cores to share them among.
+            "GOODWORD_PARTITIONS": os.environ.get("GOODWORD_PARTITIONS", str(PARTITIONS)),
             # Also how a later `up` recognises what a killed one left behind.
             "GOODWORD_DATA": str(self.folder.path),
         }

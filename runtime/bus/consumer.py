@@ -45,6 +45,7 @@ class Consumer:
         owner: Where partitions start, what is done with batches, and how a partition is let go.
         retry: For `owner.assigned`, `owner.handle` and the first subscribing.
         batch_records_max, batch_bytes_max: Limits of a batch.
+        linger_ms: How long a record may wait for more, for those who are in no hurry.
         clock: For the lag.
         on_retry: Told the error of every attempt that is tried again; for metrics.
         on_batch: Told every batch that was handled and the seconds it took; for metrics.
@@ -60,6 +61,7 @@ class Consumer:
         retry: Retry = Retry(),
         batch_records_max: int = 2_000,
         batch_bytes_max: int = 8 * 1024 * 1024,
+        linger_ms: int = 0,
         clock: Clock = SYSTEM_CLOCK,
         on_retry: Callable[[Exception], None] = lambda error: None,
         on_batch: Callable[[Batch, float], None] = lambda batch, seconds: None,
@@ -72,6 +74,7 @@ class Consumer:
         self._retry = retry
         self._records_max = batch_records_max
         self._bytes_max = batch_bytes_max
+        self._linger_ms = linger_ms
         self._clock = clock
         self._on_retry = on_retry
         self._on_batch = on_batch
@@ -89,6 +92,7 @@ class Consumer:
                 self,
                 batch_records_max=self._records_max,
                 batch_bytes_max=self._bytes_max,
+                linger_ms=self._linger_ms,
             )
 
         self._subscription = await self._retried("subscribe", subscribe)

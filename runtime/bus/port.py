@@ -134,8 +134,20 @@ class Bus(Protocol):
         """
 
     async def subscribe(
-        self, topic: str, group: str, owner: Owner, *, batch_records_max: int, batch_bytes_max: int
-    ) -> Subscription: ...
+        self,
+        topic: str,
+        group: str,
+        owner: Owner,
+        *,
+        batch_records_max: int,
+        batch_bytes_max: int,
+        linger_ms: int = 0,
+    ) -> Subscription:
+        """Join the group and hand batches to the owner until closed.
+
+        A record may wait up to `linger_ms` for more to come, so that readers who are in no hurry do more at once.
+        """
+        ...
 
     async def end_offsets(self, topic: str) -> dict[int, int]:
         """Partition to the offset that its next record will get."""

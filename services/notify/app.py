@@ -1,7 +1,7 @@
 """The composition root of the notify service: which parts it has, and how they are wired.
 
-Started in this order and stopped in reverse: bus, database, sender, the consumers, the lag watch. So on SIGTERM
-reading ends first, then the mails in hand.
+Started in this order and stopped in reverse: bus and schema, database, sender, the consumers, the lag watch. So on
+SIGTERM reading ends first, then the mails in hand.
 
 Readiness asks for the bus and PostgreSQL, not for the mail relay: while the relay is away facts are still taken and
 mails wait, and a service that is restarted or taken out of rotation for it would only lose its place.
@@ -10,10 +10,7 @@ mails wait, and a service that is restarted or taken out of rotation for it woul
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-
-from contracts.topics import DECISIONS, LEDGER, PARTNERS, TOPICS, Topic
+from contracts.topics import DECISIONS, LEDGER, PARTNERS, Topic
 from runtime import log, service
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
@@ -23,8 +20,8 @@ from runtime.bus.open import open_bus
 from runtime.bus.port import Bus, Owner
 from runtime.clock import Clock, SystemClock
 from runtime.database import Database
+from runtime.foundation import Foundation
 from runtime.metrics import Metrics
-from runtime.migrations import migrate
 from runtime.service import App
 from services.notify import api
 from services.notify.decode import mails_of_decisions, mails_of_ledger
@@ -35,29 +32,8 @@ from services.notify.settings import GROUP_DECISIONS, GROUP_LEDGER, GROUP_PARTNE
 NAME = "notify"
 
 
-class _Log:
-    """The bus as a component: started, and its topics made, before anything reads from it."""
-
-    name = "bus"
-
-    def __init__(self, bus: Bus, topics: Sequence[Topic], partitions: int) -> None:
-        self._bus = bus
-        self._topics = topics
-        self._partitions = partitions
-
-    async def start(self) -> None:
-        await self._bus.start()
-        await self._bus.ensure_topics(self._topics, self._partitions)
-
-    async def wait(self) -> None:
-        await asyncio.Event().wait()
-
-    async def stop(self) -> None:
-        await self._bus.close()
-
-
 def build_app(settings: NotifySettings, *, clock: Clock, bus: Bus) -> App:
-    """The service's parts, wired. The schema must be migrated before they start."""
+    """The service, wired and not started; `bus` is not started either."""
     metrics = Metrics(NAME)
     observer = BusObserver(metrics, [PARTNERS, DECISIONS, LEDGER])
     database = Database(settings.postgres, application=NAME, connections_max=settings.notify_connections_max + 4)
@@ -89,6 +65,7 @@ def build_app(settings: NotifySettings, *, clock: Clock, bus: Bus) -> App:
             retry=Retry(wait_ms_max=settings.retry_wait_ms_max, retries_max=settings.retries_max),
             batch_records_max=settings.batch_records_max,
             batch_bytes_max=settings.batch_bytes_max,
+            linger_ms=settings.notify_linger_ms,
             clock=clock,
             on_retry=observer.retried,
             on_batch=observer.handled,
@@ -107,7 +84,7 @@ def build_app(settings: NotifySettings, *, clock: Clock, bus: Bus) -> App:
         routes=api.routes(postgres=settings.postgres, admin_key=settings.admin_key),
         checks={"bus": bus.check, "postgres": database.check},
         components=[
-            _Log(bus, TOPICS, settings.partitions),
+            Foundation(settings, bus, service=NAME),
             database,
             sender,
             *consumers,
@@ -117,10 +94,9 @@ def build_app(settings: NotifySettings, *, clock: Clock, bus: Bus) -> App:
 
 
 async def run() -> int:
-    """The process `goodword serve notify`: settings from the environment, schema up to date, serve. The exit code."""
+    """The process `goodword serve notify`: settings from the environment, serve until a signal. The exit code."""
     settings = NotifySettings()
     log.configure(NAME, level=settings.log_level, as_json=settings.log_json)
-    await asyncio.to_thread(migrate, settings.postgres, NAME)
     bus = open_bus(kafka=settings.kafka, postgres=settings.postgres, client=NAME)
     app = build_app(settings, clock=SystemClock(), bus=bus)
     return await service.serve(app, host=settings.host, port=settings.http_port)

@@ -25,6 +25,9 @@ class NotifySettings(Settings):
     notify_address_grace_s: Annotated[float, Field(ge=0)] = 10.0
     """How long a mail waits for its partner's address, which travels on another topic and may come later."""
 
+    notify_linger_ms: Annotated[int, Field(ge=0, le=10_000)] = 200
+    """How long a fact may wait for more, so that the mails of many partitions are recorded at once."""
+
     notify_connections_max: Annotated[int, Field(ge=1, le=100)] = 4
     """Connections to the relay, and so mails in hand, of one process: a kill makes at most this many `unknown`."""
     notify_mails_per_second_max: Annotated[float, Field(gt=0)] = 100.0

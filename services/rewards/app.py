@@ -7,9 +7,7 @@ Consumers stop before the writer that they wait for, and the relay publishes wha
 
 from __future__ import annotations
 
-import asyncio
-
-from contracts.topics import DECISIONS, TOPICS
+from contracts.topics import DECISIONS
 from runtime import log
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
@@ -18,8 +16,8 @@ from runtime.bus.open import open_bus
 from runtime.bus.port import Bus
 from runtime.clock import Clock, SystemClock
 from runtime.database import Database
+from runtime.foundation import Foundation
 from runtime.metrics import Metrics
-from runtime.migrations import migrate
 from runtime.service import App, serve
 from services.rewards import api
 from services.rewards.archive import ArchiveOwner
@@ -96,6 +94,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         retry=retry,
         batch_records_max=settings.batch_records_max,
         batch_bytes_max=settings.batch_bytes_max,
+        linger_ms=settings.rewards_archive_linger_ms,
         clock=clock,
         on_retry=observer.retried,
     )
@@ -105,7 +104,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         routes=api.routes(postgres=settings.postgres, admin_key=settings.admin_key),
         checks={"bus": bus.check, "postgres": database.check},
         components=[
-            _Foundation(settings, bus),
+            Foundation(settings, bus, service=NAME),
             database,
             relay,
             consumer,
@@ -120,24 +119,3 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
             ),
         ],
     )
-
-
-class _Foundation:
-    """The bus with its topics, and the schema: what the rest stands on."""
-
-    name = "bus"
-
-    def __init__(self, settings: RewardsSettings, bus: Bus) -> None:
-        self._settings = settings
-        self._bus = bus
-
-    async def start(self) -> None:
-        await self._bus.start()
-        await self._bus.ensure_topics(TOPICS, self._settings.partitions)
-        await asyncio.to_thread(migrate, self._settings.postgres, NAME)
-
-    async def wait(self) -> None:
-        await asyncio.Event().wait()
-
-    async def stop(self) -> None:
-        await self._bus.close()

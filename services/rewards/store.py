@@ -37,6 +37,8 @@ SETUP: Final = (
 )
 """What each connection of the service runs first."""
 ACCOUNTS_CACHE_MAX: Final = 500_000
+PACKED_ASIDE_MIN: Final = 500
+"""From so many transfers on it pays to pack their facts in another thread."""
 
 _POST: Final = (
     "SELECT posted, inserted, refused, conflicting FROM rewards.post("
@@ -118,9 +120,12 @@ class Ledger:
 
     async def _post_all(self, connection: Connection, batch: Sequence[TransferPosted]) -> Posted:
         accounts = await self._account_ids(connection, batch)
-        # Compressing lets go of the interpreter, so it runs beside the packing of the columns.
-        packing_facts = asyncio.create_task(asyncio.to_thread(pack_facts, batch))
-        parameters = (*_columns(batch, accounts), await packing_facts)
+        if len(batch) < PACKED_ASIDE_MIN:
+            parameters = (*_columns(batch, accounts), pack_facts(batch))
+        else:
+            # Compressing lets go of the interpreter, so it runs beside the packing of the columns.
+            packing_facts = asyncio.create_task(asyncio.to_thread(pack_facts, batch))
+            parameters = (*_columns(batch, accounts), await packing_facts)
         cursor = await connection.execute(_POST, parameters, prepare=True, binary=True)
         row = await cursor.fetchone()
         if row is None:

@@ -113,7 +113,14 @@ class KafkaBus:
         await self._publisher.publish(topic, by_partition(topic, records, await self.partition_count(topic)), size)
 
     async def subscribe(
-        self, topic: str, group: str, owner: Owner, *, batch_records_max: int, batch_bytes_max: int
+        self,
+        topic: str,
+        group: str,
+        owner: Owner,
+        *,
+        batch_records_max: int,
+        batch_bytes_max: int,
+        linger_ms: int = 0,
     ) -> KafkaSubscription:
         return KafkaSubscription(
             self._servers,
@@ -123,6 +130,7 @@ class KafkaBus:
             owner,
             batch_records_max=batch_records_max,
             batch_bytes_max=batch_bytes_max,
+            linger_ms=linger_ms,
         )
 
     async def end_offsets(self, topic: str) -> dict[int, int]:

@@ -37,6 +37,8 @@ from runtime.bus.batches import cut
 from runtime.bus.port import Batch, BusUnavailable, Owner, PartitionLost, Received
 from runtime.together import Together
 
+LINGER_BYTES: Final = 1024 * 1024
+"""So much, of all partitions that a broker leads, ends the lingering."""
 POLL_MS: Final = 10
 SESSION_MS: Final = 10_000
 """A member that was killed is noticed within this."""
@@ -64,6 +66,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         *,
         batch_records_max: int,
         batch_bytes_max: int,
+        linger_ms: int = 0,
     ) -> None:
         self._topic = topic
         self._owner = owner
@@ -101,8 +104,9 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
             auto_offset_reset="earliest",
             batch_timeout_ms=POLL_MS,
             max_records=batch_records_max,
-            fetch_min_bytes=1,
-            fetch_max_wait_ms=500,
+            # The broker itself keeps an answer back until there is enough, or the time is over.
+            fetch_min_bytes=min(LINGER_BYTES, batch_bytes_max) if linger_ms else 1,
+            fetch_max_wait_ms=linger_ms or 500,
             fetch_max_bytes=50 * 1024 * 1024,
             max_partition_fetch_bytes=batch_bytes_max,
             check_crcs=True,

@@ -92,7 +92,14 @@ class PostgresBus:
         await self._publisher.publish(chunks, sum(len(chunk[3]) for chunk in chunks))
 
     async def subscribe(
-        self, topic: str, group: str, owner: Owner, *, batch_records_max: int, batch_bytes_max: int
+        self,
+        topic: str,
+        group: str,
+        owner: Owner,
+        *,
+        batch_records_max: int,
+        batch_bytes_max: int,
+        linger_ms: int = 0,
     ) -> PostgresSubscription:
         topic_id, count = await self._topic(topic)
         async with self._admin.use() as connection:
@@ -106,7 +113,12 @@ class PostgresBus:
         assert row is not None
         place = Place(self._url, self._application, topic, topic_id, count, row[0])
         return PostgresSubscription(
-            place, self._listener, owner, batch_records_max=batch_records_max, batch_bytes_max=batch_bytes_max
+            place,
+            self._listener,
+            owner,
+            batch_records_max=batch_records_max,
+            batch_bytes_max=batch_bytes_max,
+            linger_ms=linger_ms,
         )
 
     async def end_offsets(self, topic: str) -> dict[int, int]:

@@ -191,6 +191,7 @@ def _fetched(blobs: Sequence[_Blob], wanted: _Wanted) -> Fetched:
         records.extend(found)
         next_offset = blob_next_offset
         size += len(body)
-    # A look ends early when there is enough, or when the next blob would not have fitted: then there is more.
-    is_all = len(records) < wanted.records_max and size + BLOB_BYTES_MAX + RECORD_BYTES_MAX <= wanted.bytes_max
+    # A look ends early when there is enough, or when the next blob would not have fitted: then there may be more.
+    has_room = len(records) < wanted.records_max and size + BLOB_BYTES_MAX + RECORD_BYTES_MAX <= wanted.bytes_max
+    is_all = has_room or not blobs
     return Fetched(records, next_offset, size, is_all)

@@ -55,13 +55,21 @@ class PostgresSubscription:
     """See the module; `runtime.bus.port.Subscription`."""
 
     def __init__(
-        self, place: Place, listener: Listener, owner: Owner, *, batch_records_max: int, batch_bytes_max: int
+        self,
+        place: Place,
+        listener: Listener,
+        owner: Owner,
+        *,
+        batch_records_max: int,
+        batch_bytes_max: int,
+        linger_ms: int,
     ) -> None:
         self._place = place
         self._listener = listener
         self._owner = owner
         self._records_max = batch_records_max
         self._bytes_max = batch_bytes_max
+        self._linger_s = linger_ms / 1000
         self._workers: dict[int, _Worker] = {}
         self._wake = asyncio.Event()
         self._is_closing = False
@@ -179,8 +187,7 @@ class PostgresSubscription:
                 position, is_all = await self._hand_over(session, worker, position)
                 if is_all and not worker.is_stopping:
                     # Whatever came since the look has set `wake`; looking again without it would find nothing.
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(worker.wake.wait(), LOOK_S_MAX)
+                    await self._wait_for_more(worker)
         except PartitionLost as error:
             logger.warning("partition lost", reason=str(error), topic=self._place.topic, partition=worker.partition)
             self._break(session)
@@ -188,6 +195,15 @@ class PostgresSubscription:
             self._fail(error)
         finally:
             self._listener.forget(watched, worker.wake)
+
+    async def _wait_for_more(self, worker: _Worker) -> None:
+        try:
+            async with asyncio.timeout(LOOK_S_MAX):
+                await worker.wake.wait()
+        except TimeoutError:
+            return
+        if self._linger_s and not worker.is_stopping:
+            await asyncio.sleep(self._linger_s)
 
     async def _hand_over(self, session: Session, worker: _Worker, position: int) -> tuple[int, bool]:
         """One look and its batches. Returns the new position, and whether nothing was left behind it."""

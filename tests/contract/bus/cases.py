@@ -99,6 +99,17 @@ class BusCases:
             assert values == expected
             assert recorder.offsets[partition] == list(range(len(expected)))
 
+    async def test_a_reader_in_no_hurry_gets_at_once_what_comes_within_its_linger(self, bus: Bus, topic: str) -> None:
+        recorder = Recorder()
+        subscription = await self._subscribed(bus, topic, recorder, batch_bytes_max=1 << 23, linger_ms=2_000)
+        await eventually("the assignment", lambda: len(subscription.assignment()) == PARTITIONS)
+        for number in range(20):
+            await bus.publish(topic, [Record(b"k", b"%d" % number, partition=1)])
+        await eventually("all records", lambda: recorder.count == 20)
+        await subscription.close()
+        assert recorder.values[1] == [b"%d" % number for number in range(20)]
+        assert len(recorder.sizes) < 10
+
     async def test_keys_values_headers_and_times_arrive_as_sent(self, bus: Bus, topic: str) -> None:
         headers = (("ce_type", b"deal.won"), ("ce_type", "zwölf".encode()), ("empty", b""))
         await bus.publish(topic, [Record(b"k", bytes(range(256)), headers, partition=2), Record(b"", b"", (), 2)])
