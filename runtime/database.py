@@ -6,11 +6,15 @@ import asyncio
 import select
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
+
+CONNECT_S_MAX: Final = 5
+WAIT_S_MAX: Final = 5.0
+"""Longer than any queue for a connection in a healthy service; whoever waits behind it wants to know of an outage."""
 
 Connection = psycopg.AsyncConnection[TupleRow]
 
@@ -21,7 +25,8 @@ OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError)
 class Database:
     """A pool of connections of one service; a component (`start`, `wait`, `stop`) of `runtime.service`.
 
-    `setup` statements (such as SET ROLE) run on every new connection.
+    `setup` statements (such as SET ROLE) run on every new connection. Whoever finds no connection free, or the server
+    away, waits WAIT_S_MAX and gets one of OUTAGES.
     """
 
     name = "postgres"
@@ -29,15 +34,21 @@ class Database:
     def __init__(
         self, url: str, *, application: str, connections_max: int = 4, setup: tuple[LiteralString, ...] = ()
     ) -> None:
+        self._url = url
         self._setup = setup
+        self._options: dict[str, Any] = {
+            "application_name": f"goodword-{application}",
+            "connect_timeout": CONNECT_S_MAX,
+            "autocommit": True,
+        }
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             min_size=1,
             max_size=connections_max,
             open=False,
-            timeout=10,
+            timeout=WAIT_S_MAX,
             reconnect_timeout=30,
-            kwargs={"application_name": f"goodword-{application}", "connect_timeout": 5, "autocommit": True},
+            kwargs=self._options,
             configure=self._configure,
             check=_check,
             name=application,
@@ -48,7 +59,11 @@ class Database:
             await connection.execute(statement)
 
     async def start(self) -> None:
-        await self.pool.open(wait=True, timeout=30)
+        """Raises one of OUTAGES, and may then be called again."""
+        # The pool itself would only say that time was up, not why, and could not be opened again after that.
+        async with await psycopg.AsyncConnection.connect(self._url, **self._options) as connection:
+            await self._configure(connection)
+        await self.pool.open(wait=False)
 
     async def wait(self) -> None:
         await asyncio.Event().wait()

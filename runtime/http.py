@@ -61,18 +61,19 @@ async def internal_problem(request: Request, error: Exception) -> Response:
 
 
 def health_routes(
-    name: str, checks: Mapping[str, Check], metrics: Metrics, is_started: Callable[[], bool]
+    name: str, checks: Mapping[str, Check], metrics: Metrics, state: Callable[[], str]
 ) -> list[BaseRoute]:
-    """`/healthz` (the process lives), `/readyz` (everything it needs answers now), `/metrics`."""
+    """`/healthz` (the process lives), `/readyz` (everything it needs answers now), `/metrics`.
+
+    `state` is `ok` when the service has started and is not stopping, else what it is doing.
+    """
 
     async def healthz(request: Request) -> Response:
         return json_response({"service": name, "version": package_version(), "status": "alive"})
 
     async def readyz(request: Request) -> Response:
         outcomes = await asyncio.gather(*(_run(check) for check in checks.values()))
-        results = {"started": "ok" if is_started() else "starting or stopping"} | dict(
-            zip(checks, outcomes, strict=True)
-        )
+        results = {"started": state()} | dict(zip(checks, outcomes, strict=True))
         ready = all(outcome == "ok" for outcome in results.values())
         body = {
             "service": name,

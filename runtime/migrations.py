@@ -9,16 +9,26 @@ from __future__ import annotations
 from importlib.resources import as_file, files
 from typing import Final
 
+import psycopg
 import sqlalchemy
 from alembic import command, context
 from alembic.config import Config
 
 LOCK_TIMEOUT: Final = "10s"
+CONNECT_S_MAX: Final = 5
 
 
 def migrate(postgres_url: str, service: str, *, revision: str = "head") -> None:
-    """Bring the schema `service` up to the revision. Blocking; call it before the event loop, or in a thread."""
-    engine = sqlalchemy.create_engine(_driver_url(postgres_url), poolclass=sqlalchemy.pool.NullPool)
+    """Bring the schema `service` up to the revision. Blocking; call it before the event loop, or in a thread.
+
+    Raises sqlalchemy.exc.OperationalError while the server is away or still starting; call it again then.
+    """
+    engine = sqlalchemy.create_engine(
+        "postgresql+psycopg://",
+        # libpq reads the URL itself, so all it understands works here too: several hosts, `sslmode`, services.
+        creator=lambda: psycopg.connect(postgres_url, connect_timeout=CONNECT_S_MAX),
+        poolclass=sqlalchemy.pool.NullPool,
+    )
     with as_file(files(f"services.{service}") / "migrations") as folder, engine.connect() as connection:
         config = Config()
         config.set_main_option("script_location", str(folder))
@@ -48,7 +58,3 @@ def run_env() -> None:
     )
     with context.begin_transaction():
         context.run_migrations()
-
-
-def _driver_url(url: str) -> str:
-    return url.replace("postgresql://", "postgresql+psycopg://", 1)

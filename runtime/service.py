@@ -20,10 +20,11 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 
-from contracts.errors import TransientError
+from contracts.errors import PermanentError
 from runtime import log
 from runtime.http import Check, health_routes, http_problem, internal_problem
 from runtime.metrics import Metrics
+from runtime.outages import is_outage, reason_of, refusal_of
 
 GC_THRESHOLDS: Final = (50_000, 50, 50)
 """In place of Python's own (700, 10, 10); see `_settle_garbage`."""
@@ -61,6 +62,16 @@ class App:
     """In the order in which they start."""
 
 
+class _Life:
+    """What `/readyz` says of the service itself; `ok` while it serves."""
+
+    def __init__(self) -> None:
+        self.state = "starting"
+
+    def waits_for(self, component: str, reason: str) -> None:
+        self.state = f"waiting for {component}: {reason}"
+
+
 class _Server(uvicorn.Server):
     """uvicorn without signal handlers of its own: the service decides the order of stopping."""
 
@@ -72,12 +83,12 @@ class _Server(uvicorn.Server):
 async def serve(app: App, *, host: str, port: int) -> int:
     """Run the service until a signal or a failure. Returns the exit code."""
     stopping = asyncio.Event()
-    started = asyncio.Event()
+    life = _Life()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     routes = [
-        *health_routes(app.name, app.checks, app.metrics, lambda: started.is_set() and not stopping.is_set()),
+        *health_routes(app.name, app.checks, app.metrics, lambda: "stopping" if stopping.is_set() else life.state),
         *app.routes,
     ]
     server = _Server(
@@ -104,7 +115,7 @@ async def serve(app: App, *, host: str, port: int) -> int:
     try:
         for component in app.components:
             running.append(component)
-            starting = asyncio.create_task(_start(component))
+            starting = asyncio.create_task(_start(component, life))
             await asyncio.wait({starting, stop_signal, http}, return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
                 starting.cancel()
@@ -114,7 +125,7 @@ async def serve(app: App, *, host: str, port: int) -> int:
             watches[asyncio.create_task(component.wait())] = component.name
         else:
             _settle_garbage()
-            started.set()
+            life.state = "ok"
             logger.info("service started", name=app.name, host=host, port=port)
             done, _ = await asyncio.wait({http, stop_signal, *watches}, return_when=asyncio.FIRST_COMPLETED)
             for task in done & watches.keys():
@@ -145,23 +156,29 @@ async def serve(app: App, *, host: str, port: int) -> int:
     return exit_code
 
 
-async def _start(component: Component) -> None:
+async def _start(component: Component, life: _Life) -> None:
     """Start a part; what it needs may be away a while, as after a power cut, and dying for that helps nobody.
 
-    Meanwhile `/readyz` says that the service is starting. Anything but an outage, and the last try, is raised.
+    Meanwhile `/readyz` says what is waited for. A server that refuses us is told at once (PermanentError); anything
+    else that is no outage is raised, and so is the last try.
     """
     wait_s = START_WAIT_S_MIN
     deadline = asyncio.get_running_loop().time() + START_S_MAX
     while True:
         try:
             await component.start()
-        except TransientError as error:
-            if asyncio.get_running_loop().time() > deadline:
+        except Exception as error:
+            if refusal := refusal_of(error):
+                raise PermanentError(refusal) from error
+            if not is_outage(error) or asyncio.get_running_loop().time() > deadline:
                 raise
-            logger.warning("starting again", component=component.name, wait_s=wait_s, reason=str(error))
+            reason = reason_of(error)
+            life.waits_for(component.name, reason)
+            logger.warning("starting again", component=component.name, wait_s=wait_s, reason=reason)
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, START_WAIT_S_MAX)
         else:
+            life.state = "starting"
             return
 
 

@@ -6,9 +6,7 @@ housekeeping.
 
 from __future__ import annotations
 
-import asyncio
-
-from contracts.topics import REFERRALS, TOPICS
+from contracts.topics import REFERRALS
 from runtime import log
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
@@ -17,8 +15,8 @@ from runtime.bus.open import open_bus
 from runtime.bus.port import Bus
 from runtime.clock import Clock, SystemClock
 from runtime.database import Database
+from runtime.foundation import Foundation
 from runtime.metrics import Metrics
-from runtime.migrations import migrate
 from runtime.service import App, serve
 from services.rules import api
 from services.rules.handlers import RulesOwner
@@ -70,13 +68,18 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
         on_retry=observer.retried,
         on_batch=observer.handled,
     )
+
+    async def finish_publishing() -> None:
+        for revision in await resume_publishing(settings.postgres, bus=bus, clock=clock):
+            logger.info("publishing finished", programme=revision.programme, revision=revision.revision)
+
     return App(
         name=NAME,
         metrics=metrics,
         routes=api.routes(postgres=settings.postgres, bus=bus, store=store, clock=clock, admin_key=settings.admin_key),
         checks={"bus": bus.check, "postgres": database.check, "redis": store.check},
         components=[
-            _Foundation(settings, bus, clock),
+            Foundation(settings, bus, service=NAME, then=finish_publishing),
             database,
             store,
             consumer,
@@ -90,27 +93,3 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
             ),
         ],
     )
-
-
-class _Foundation:
-    """The bus with its topics, the schema, and publishing that a crash cut short: what the rest stands on."""
-
-    name = "bus"
-
-    def __init__(self, settings: RulesSettings, bus: Bus, clock: Clock) -> None:
-        self._settings = settings
-        self._bus = bus
-        self._clock = clock
-
-    async def start(self) -> None:
-        await self._bus.start()
-        await self._bus.ensure_topics(TOPICS, self._settings.partitions)
-        await asyncio.to_thread(migrate, self._settings.postgres, NAME)
-        for revision in await resume_publishing(self._settings.postgres, bus=self._bus, clock=self._clock):
-            logger.info("publishing finished", programme=revision.programme, revision=revision.revision)
-
-    async def wait(self) -> None:
-        await asyncio.Event().wait()
-
-    async def stop(self) -> None:
-        await self._bus.close()

@@ -9,14 +9,13 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from contracts.topics import TOPICS
 from runtime import log
 from runtime.bus.open import open_bus
 from runtime.bus.port import Bus
 from runtime.clock import Clock, SystemClock
 from runtime.database import Database
+from runtime.foundation import Foundation
 from runtime.metrics import Metrics
-from runtime.migrations import migrate
 from runtime.service import App, serve
 from services.tracking import api
 from services.tracking.authenticate import Authenticator
@@ -69,29 +68,8 @@ def build_app(settings: TrackingSettings, *, clock: Clock, bus: Bus) -> App:
             clock=clock,
         ),
         checks={"bus": bus.check, "postgres": database.check, "redis": seen.check},
-        components=[_Foundation(settings, bus), database, seen, _Opening(settings, store, door), relay],
+        components=[Foundation(settings, bus, service=NAME), database, seen, _Opening(settings, store, door), relay],
     )
-
-
-class _Foundation:
-    """The schema, and the bus with its topics: what the rest stands on."""
-
-    name = "bus"
-
-    def __init__(self, settings: TrackingSettings, bus: Bus) -> None:
-        self._settings = settings
-        self._bus = bus
-
-    async def start(self) -> None:
-        await asyncio.to_thread(migrate, self._settings.postgres, NAME)
-        await self._bus.start()
-        await self._bus.ensure_topics(TOPICS, self._settings.partitions)
-
-    async def wait(self) -> None:
-        await asyncio.Event().wait()
-
-    async def stop(self) -> None:
-        await self._bus.close()
 
 
 class _Opening:

@@ -239,7 +239,7 @@ async def test_http_lists_mails_for_the_operator_only(notify_url: str) -> None:
         await bus.publish(PARTNERS.name, [snapshot("moses", "never.moses@example.com")])
         await publish_facts(bus, [decision(RULE_LEAD_QUALIFIED, "moses", event="lead-1")], [])
         await until_outcomes(notify_url, {"failed": 1})
-        routes = [*app.routes, *health_routes("notify", app.checks, app.metrics, lambda: True)]
+        routes = [*app.routes, *health_routes("notify", app.checks, app.metrics, lambda: "ok")]
         transport = httpx.ASGITransport(app=Starlette(routes=routes))
         async with httpx.AsyncClient(transport=transport, base_url="http://notify") as client:
             assert (await client.get("/v1/mails")).status_code == 401
