@@ -19,6 +19,7 @@ from contracts.topics import DECISIONS, LEDGER, PARTNERS, REFERRALS
 from goodword.target import Target
 from runtime.bus.open import open_bus
 from runtime.bus.port import Bus, BusUnavailable
+from runtime.settings import Settings
 
 WAIT_S_MAX: Final = 600.0
 """How long without any progress before waiting ends with a message."""
@@ -54,7 +55,8 @@ IsServing = Callable[[str], Awaitable[str]]
 @asynccontextmanager
 async def open_target_bus(target: Target) -> AsyncIterator[Bus]:
     """The bus of the stack, started, for as long as the block runs."""
-    bus = open_bus(kafka=target.kafka, postgres=target.postgres, client="command-line")
+    security = Settings().kafka_security
+    bus = open_bus(kafka=target.kafka, postgres=target.postgres, client="command-line", security=security)
     await bus.start()
     try:
         yield bus

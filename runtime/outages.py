@@ -7,6 +7,7 @@ service starts: what is away is waited for, what refuses us is told at once.
 from __future__ import annotations
 
 import socket
+import ssl
 import sys
 from collections.abc import Iterator
 from typing import Final
@@ -47,9 +48,11 @@ _REFUSALS_BY_MODULE: Final = {
         "TopicAuthorizationFailedError",
         "UnsupportedSaslMechanismError",
     ),
-    "ssl": ("SSLCertVerificationError",),
 }
-_SETTINGS: Final = {"redis.exceptions": "GOODWORD_REDIS", "aiokafka.errors": "GOODWORD_KAFKA and GOODWORD_KAFKA_*"}
+_NAMES: Final = {
+    "redis.exceptions": ("Redis", "GOODWORD_REDIS"),
+    "aiokafka.errors": ("Kafka", "GOODWORD_KAFKA and GOODWORD_KAFKA_*"),
+}
 
 
 def is_outage(error: BaseException) -> bool:
@@ -61,21 +64,32 @@ def refusal_of(error: BaseException) -> Problem | None:
     """What to tell when a server refuses us: user, password, database, certificate or rights; None for all else."""
     for one in _chain(error):
         if isinstance(one, psycopg.OperationalError) and _is_refusal_of_postgres(str(one)):
-            return _refused("PostgreSQL", one, "GOODWORD_POSTGRES")
+            return _refused("PostgreSQL", "GOODWORD_POSTGRES", one)
         for module, names in _REFUSALS_BY_MODULE.items():
             # A library that this process has not loaded has raised nothing.
             loaded = sys.modules.get(module)
             kinds = tuple(kind for name in names if isinstance(kind := getattr(loaded, name, None), type))
             if isinstance(one, kinds):
-                return _refused(module.partition(".")[0], one, _SETTINGS.get(module, "the servers' URLs"))
+                return _refused(*_NAMES[module], one)
+        if isinstance(one, ssl.SSLCertVerificationError):
+            return Problem(
+                code="server-refused",
+                message=f"we do not trust a server: {_first_line(one)}",
+                where="GOODWORD_KAFKA_TLS_CA, or the URL of the server",
+                help="name the file of the authority that signed its certificate; waiting would not help",
+            )
     return None
 
 
 def reason_of(error: BaseException) -> str:
     """The first line of what stands at the beginning of the chain, without what libraries wrapped round it."""
     *_, first = _chain(error)
-    lines = str(first).strip().splitlines()
-    return lines[0] if lines else type(first).__name__
+    return _first_line(first)
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _is_refusal_of_postgres(text: str) -> bool:
@@ -84,10 +98,10 @@ def _is_refusal_of_postgres(text: str) -> bool:
     return "does not exist" in text and any(f'{what}"' in text for what in _POSTGRES_HAS_NO)
 
 
-def _refused(server: str, error: BaseException, setting: str) -> Problem:
+def _refused(server: str, setting: str, error: BaseException) -> Problem:
     return Problem(
         code="server-refuses",
-        message=f"{server} refuses us: {reason_of(error)}",
+        message=f"{server} refuses us: {_first_line(error)}",
         where=setting,
         help=f"check user, password, rights, name and TLS in {setting}; waiting would not help",
     )

@@ -7,10 +7,12 @@ from a file: `GOODWORD_SECRETS_DIR` names a folder whose files are called like t
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from runtime.bus.security import KafkaSecurity, Mechanism
 
 PARTITIONS_DEFAULT = 8
 
@@ -24,6 +26,19 @@ class Settings(BaseSettings):
 
     kafka: str | None = None
     """Bootstrap servers of Apache Kafka; None means the log in PostgreSQL."""
+    kafka_tls: bool = False
+    """Speak TLS to Kafka and verify its certificates."""
+    kafka_tls_ca: str | None = None
+    """File of the authorities that Kafka's certificates are verified with; None means the system's."""
+    kafka_tls_certificate: str | None = None
+    """File of our own certificate, where Kafka asks for one."""
+    kafka_tls_key: str | None = None
+    """File of its key, unless that is in the certificate's file."""
+    kafka_sasl: Mechanism | None = None
+    """`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; None means that we do not say who we are."""
+    kafka_user: str = ""
+    kafka_password: SecretStr = SecretStr("")
+    """Who we are to Kafka. PLAIN without TLS sends the password in the clear."""
     postgres: str = "postgresql://goodword@127.0.0.1:5432/goodword"
     redis: str = "redis://127.0.0.1:6379/0"
     smtp: str = "smtp://127.0.0.1:1025"
@@ -53,3 +68,25 @@ class Settings(BaseSettings):
 
     log_level: str = "INFO"
     log_json: bool = True
+
+    @model_validator(mode="after")
+    def _kafka_settings_belong_together(self) -> Self:
+        if self.kafka_sasl and not (self.kafka_user and self.kafka_password.get_secret_value()):
+            raise ValueError("GOODWORD_KAFKA_SASL needs GOODWORD_KAFKA_USER and GOODWORD_KAFKA_PASSWORD")
+        if self.kafka_user and not self.kafka_sasl:
+            raise ValueError("GOODWORD_KAFKA_USER needs GOODWORD_KAFKA_SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+        if not self.kafka_tls and (self.kafka_tls_ca or self.kafka_tls_certificate):
+            raise ValueError("GOODWORD_KAFKA_TLS_CA and GOODWORD_KAFKA_TLS_CERTIFICATE need GOODWORD_KAFKA_TLS=true")
+        return self
+
+    @property
+    def kafka_security(self) -> KafkaSecurity:
+        return KafkaSecurity(
+            is_tls=self.kafka_tls,
+            ca_file=self.kafka_tls_ca,
+            certificate_file=self.kafka_tls_certificate,
+            key_file=self.kafka_tls_key,
+            mechanism=self.kafka_sasl,
+            user=self.kafka_user,
+            password=self.kafka_password.get_secret_value(),
+        )

@@ -16,7 +16,7 @@ from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
 from runtime.bus.lag import LagWatch
 from runtime.bus.observe import BusObserver
-from runtime.bus.open import open_bus
+from runtime.bus.open import bus_of
 from runtime.bus.port import Bus, Owner
 from runtime.clock import Clock, SystemClock
 from runtime.database import Database
@@ -97,6 +97,6 @@ async def run() -> int:
     """The process `goodword serve notify`: settings from the environment, serve until a signal. The exit code."""
     settings = NotifySettings()
     log.configure(NAME, level=settings.log_level, as_json=settings.log_json)
-    bus = open_bus(kafka=settings.kafka, postgres=settings.postgres, client=NAME)
+    bus = bus_of(settings, client=NAME)
     app = build_app(settings, clock=SystemClock(), bus=bus)
     return await service.serve(app, host=settings.host, port=settings.http_port)

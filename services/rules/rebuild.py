@@ -19,7 +19,7 @@ import msgspec
 
 from contracts.errors import PermanentError, Problem
 from contracts.topics import REFERRALS
-from runtime.bus.open import open_bus
+from runtime.bus.open import bus_of
 from runtime.bus.port import Bus
 from services.rules.decode import decode_records
 from services.rules.fold import Fold
@@ -66,7 +66,7 @@ async def rebuild(
         PermanentError: `log-starts-late`, or `service-is-faster` when the live position never stood still.
         TransientError: A server is away; nothing was changed, start again.
     """
-    bus = open_bus(kafka=settings.kafka, postgres=settings.postgres, client="goodword-rebuild")
+    bus = bus_of(settings, client="goodword-rebuild")
     store = StateStore(settings.redis)
     await bus.start()
     try:

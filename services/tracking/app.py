@@ -10,7 +10,7 @@ import asyncio
 from typing import Final
 
 from runtime import log
-from runtime.bus.open import open_bus
+from runtime.bus.open import bus_of
 from runtime.bus.port import Bus
 from runtime.clock import Clock, SystemClock
 from runtime.database import Database
@@ -32,7 +32,7 @@ async def run() -> int:
     """The whole process: settings from the environment, serve until a signal. Returns the exit code."""
     settings = TrackingSettings()
     log.configure(NAME, level=settings.log_level, as_json=settings.log_json)
-    bus = open_bus(kafka=settings.kafka, postgres=settings.postgres, client=NAME)
+    bus = bus_of(settings, client=NAME)
     app = build_app(settings, clock=SystemClock(), bus=bus)
     return await serve(app, host=settings.host, port=settings.http_port)
 

@@ -116,18 +116,25 @@ class MavenKafka(KafkaServer):
         super().__init__()
         self._jars = _jars()
         self._folder = Path(tempfile.mkdtemp(prefix="goodword-kafka-"))
+        settings = self._settings()
+        self._properties = self._folder / "server.properties"
+        self._properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+        self._process: subprocess.Popen[bytes] | None = None
+        format_command = ["format", "-t", CLUSTER_ID, "-c", str(self._properties), *self._format_options()]
+        self._java("kafka.tools.StorageTool", *format_command).wait()
+
+    def _settings(self) -> dict[str, str]:
         controller_port = _free_port()
-        settings = {
+        return {
             **SETTINGS,
             "controller.quorum.voters": f"1@localhost:{controller_port}",
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller_port}",
             "advertised.listeners": f"PLAINTEXT://{self.servers}",
             "log.dirs": str(self._folder / "data"),
         }
-        self._properties = self._folder / "server.properties"
-        self._properties.write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
-        self._process: subprocess.Popen[bytes] | None = None
-        self._java("kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties)).wait()
+
+    def _format_options(self) -> list[str]:
+        return []
 
     def start(self) -> None:
         self._process = self._java("kafka.Kafka", str(self._properties))
@@ -152,6 +159,63 @@ class MavenKafka(KafkaServer):
                 stderr=log,
                 start_new_session=True,
             )
+
+
+class SecuredKafka(MavenKafka):
+    """One that is also spoken to over TLS, at `secured_servers`, and asks who one is: USER with PASSWORD.
+
+    `ca_file` is the authority of its certificate, made here with openssl.
+    """
+
+    USER, PASSWORD = "goodword", "tell-nobody"
+
+    def __init__(self) -> None:
+        self.secured_servers = f"localhost:{_free_port()}"
+        super().__init__()
+
+    def _settings(self) -> dict[str, str]:
+        self.ca_file = self._folder / "certificate.pem"
+        key_file = self._folder / "key.pem"
+        subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-days", "2"]
+        files = ["-keyout", str(key_file), "-out", str(self.ca_file)]
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *files]
+        subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL)
+        # Kafka takes certificate and key from one file, in this order.
+        keystore = self._folder / "keystore.pem"
+        keystore.write_text(key_file.read_text() + self.ca_file.read_text())
+        login = "org.apache.kafka.common.security"
+        settings = super()._settings()
+        return settings | {
+            "listeners": f"{settings['listeners']},SECURED://{self.secured_servers}",
+            "advertised.listeners": f"{settings['advertised.listeners']},SECURED://{self.secured_servers}",
+            "listener.security.protocol.map": f"{settings['listener.security.protocol.map']},SECURED:SASL_SSL",
+            "listener.name.secured.ssl.keystore.type": "PEM",
+            "listener.name.secured.ssl.keystore.location": str(keystore),
+            "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
+            "listener.name.secured.plain.sasl.jaas.config": f"{login}.plain.PlainLoginModule required"
+            f' user_{self.USER}="{self.PASSWORD}";',
+            "listener.name.secured.scram-sha-256.sasl.jaas.config": f"{login}.scram.ScramLoginModule required;",
+            "listener.name.secured.scram-sha-512.sasl.jaas.config": f"{login}.scram.ScramLoginModule required;",
+        }
+
+    def _format_options(self) -> list[str]:
+        return [
+            option
+            for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+            for option in ("--add-scram", f"{mechanism}=[name={self.USER},password={self.PASSWORD}]")
+        ]
+
+
+def make_secured_kafka() -> SecuredKafka:
+    """A secured broker that is started. Raises KafkaUnavailable with the reason."""
+    if os.environ.get("GOODWORD_TEST_KAFKA", "") == "off":
+        raise KafkaUnavailable("GOODWORD_TEST_KAFKA=off")
+    missing = _missing("maven") or ("" if shutil.which("openssl") else "openssl is not installed")
+    if missing:
+        raise KafkaUnavailable(f"no secured Kafka here: {missing}")
+    server = SecuredKafka()
+    server.start()
+    return server
 
 
 def make_kafka() -> KafkaServer:

@@ -16,8 +16,10 @@ from contracts.errors import Problem
 from contracts.topics import Topic
 from runtime.bus.batches import by_partition, check_size
 from runtime.bus.kafka.publisher import KafkaPublisher
+from runtime.bus.kafka.security import broker_security, client_options, probe
 from runtime.bus.kafka.subscription import KafkaSubscription
 from runtime.bus.port import RECORD_BYTES_MAX, BusUnavailable, Owner, Received, Record
+from runtime.bus.security import IN_THE_CLEAR, KafkaSecurity
 
 PUBLISH_WAIT_S_MAX: Final = 5.0
 ASK_S_MAX: Final = 5.0
@@ -34,28 +36,51 @@ class KafkaBus:
     Args:
         servers: `host:port,host:port`.
         client: Who we are, for the broker's logs and quotas.
+        security: TLS and SASL, for all clients made here.
         publish_wait_s_max: How long a publish waits in an outage before it raises BusUnavailable.
     """
 
     name = "kafka"
 
-    def __init__(self, servers: str, *, client: str, publish_wait_s_max: float = PUBLISH_WAIT_S_MAX) -> None:
+    def __init__(
+        self,
+        servers: str,
+        *,
+        client: str,
+        security: KafkaSecurity = IN_THE_CLEAR,
+        publish_wait_s_max: float = PUBLISH_WAIT_S_MAX,
+    ) -> None:
         self._servers = servers
         self._client = f"goodword-{client}"
-        self._publisher = KafkaPublisher(servers, self._client, wait_s_max=publish_wait_s_max)
+        self._security = security
+        self._options = client_options(security)
+        self._publisher = KafkaPublisher(servers, self._client, self._options, wait_s_max=publish_wait_s_max)
         self._counts: dict[str, int] = {}
         self._counting = asyncio.Lock()
         self._asking = asyncio.Lock()
         self._observer: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
-        """Raises BusUnavailable."""
-        await self.check()
+        """Raises BusUnavailable; its cause tells a refusal from an outage."""
+        unavailable = await self._unavailable()
+        if unavailable is not None:
+            try:
+                await probe(self._servers, self._options)
+            except Exception as reason:
+                raise BusUnavailable(f"Kafka: {reason or type(reason).__name__}") from reason
+            raise unavailable
         self._publisher.start()
 
     async def close(self) -> None:
         await self._publisher.close()
         await self._drop_observer()
+
+    async def _unavailable(self) -> BusUnavailable | None:
+        try:
+            await self.check()
+        except BusUnavailable as error:
+            return error
+        return None
 
     async def check(self) -> None:
         async with self._ask() as consumer:
@@ -131,6 +156,7 @@ class KafkaBus:
             batch_records_max=batch_records_max,
             batch_bytes_max=batch_bytes_max,
             linger_ms=linger_ms,
+            security=broker_security(self._security),
         )
 
     async def end_offsets(self, topic: str) -> dict[int, int]:
@@ -192,6 +218,7 @@ class KafkaBus:
             metadata_max_age_ms=60_000,
             retry_backoff_ms=100,
             isolation_level="read_uncommitted",
+            **self._options,
         )
 
     @asynccontextmanager
@@ -213,7 +240,10 @@ class KafkaBus:
     async def _admin(self, *, seconds: float = ASK_S_MAX * 2) -> AsyncIterator[AIOKafkaAdminClient]:
         """An admin client for one question. Raises BusUnavailable."""
         admin = AIOKafkaAdminClient(
-            bootstrap_servers=self._servers, client_id=self._client, request_timeout_ms=int(ASK_S_MAX * 1000)
+            bootstrap_servers=self._servers,
+            client_id=self._client,
+            request_timeout_ms=int(ASK_S_MAX * 1000),
+            **self._options,
         )
         try:
             async with asyncio.timeout(seconds):

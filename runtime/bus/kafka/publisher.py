@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
-from typing import Final
+from collections.abc import Awaitable, Mapping
+from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -36,9 +36,10 @@ logger = log.get(__name__)
 class KafkaPublisher:
     """See the module."""
 
-    def __init__(self, servers: str, client: str, *, wait_s_max: float) -> None:
+    def __init__(self, servers: str, client: str, security: Mapping[str, Any], *, wait_s_max: float) -> None:
         self._servers = servers
         self._client = client
+        self._security = security
         self._wait_ms_max = int(wait_s_max * 1000)
         self._room: WaitingRoom[Found] = WaitingRoom(wait_s_max=wait_s_max)
         self._producer: AIOKafkaProducer | None = None
@@ -111,7 +112,7 @@ class KafkaPublisher:
             metadata_max_age_ms=60_000,
             connections_max_idle_ms=540_000,
             transactional_id=None,
-            security_protocol="PLAINTEXT",
+            **self._security,
         )
         try:
             async with asyncio.timeout(self._wait_ms_max / 1000):

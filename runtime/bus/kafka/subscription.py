@@ -31,6 +31,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from faststream.kafka import KafkaBroker
 from faststream.kafka.message import FAKE_CONSUMER, KafkaMessage
 from faststream.middlewares import AckPolicy
+from faststream.security import BaseSecurity
 
 from runtime import log
 from runtime.bus.batches import cut
@@ -67,6 +68,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         batch_records_max: int,
         batch_bytes_max: int,
         linger_ms: int = 0,
+        security: BaseSecurity,
     ) -> None:
         self._topic = topic
         self._owner = owner
@@ -84,6 +86,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         self._broker = KafkaBroker(
             servers,
             client_id=client,
+            security=security,
             # We publish and create topics ourselves; the broker object only consumes.
             consumer_only=True,
             allow_auto_create_topics=False,
