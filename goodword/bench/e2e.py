@@ -27,9 +27,10 @@ import psycopg
 
 from contracts.events import parse_time_ms
 from contracts.ids import decision_id, transfer_id
+from goodword.bench.processes import cpu_s as cpu_s_of
 from goodword.bench.report import BenchRow
 from goodword.embedded.folder import StackFolder
-from goodword.embedded.ports import is_free
+from goodword.embedded.ports import ports_in_a_row
 from goodword.embedded.stack import Stack
 from goodword.target import Target
 from runtime.metrics import SERVICES
@@ -44,7 +45,6 @@ LOOKED_FOR_MAX: Final = 100
 """The oldest of those that are due: when the path is behind, looking for all would only slow it further."""
 DRAIN_S_MAX: Final = 60.0
 _CONNECTIONS: Final = 8
-_CLOCK_TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 _PROGRAMME: Final = """\
 schema: goodword/v1
@@ -78,7 +78,7 @@ async def run(*, kafka: str | None, events: int = EVENTS) -> list[BenchRow]:
         os.environ["GOODWORD_KAFKA"] = kafka
     try:
         folder.prepare()
-        stack = Stack(folder, base_port=_ports_in_a_row(), tell=lambda _: None)
+        stack = Stack(folder, base_port=ports_in_a_row(), tell=lambda _: None)
         try:
             await stack.start()
             return [await _measure(stack, events, "kafka" if kafka else "postgres")]
@@ -102,9 +102,9 @@ async def _measure(stack: Stack, events: int, bus: str) -> BenchRow:
     try:
         await _phase(stack.target, ledger, "warm", WARM_UP_EVENTS)
         pids = [stack.pids()[name] for name in SERVICES]
-        cpu_before, started_s = _cpu_s(pids), time.perf_counter()
+        cpu_before, started_s = cpu_s_of(pids), time.perf_counter()
         took_ms = await _phase(stack.target, ledger, "run", events)
-        elapsed_s, cpu_s = time.perf_counter() - started_s, _cpu_s(pids) - cpu_before
+        elapsed_s, cpu_s = time.perf_counter() - started_s, cpu_s_of(pids) - cpu_before
     finally:
         await ledger.close()
     cuts = statistics.quantiles(took_ms, n=100)
@@ -211,20 +211,3 @@ class _Ledger:
             took_ms += [(now_s - due_s.pop(row[0])) * 1000 for row in await cursor.fetchall()]
             await asyncio.sleep(LOOK_S)
         return took_ms
-
-
-def _cpu_s(pids: list[int]) -> float:
-    """CPU seconds of the processes so far, user and system (proc(5))."""
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / _CLOCK_TICKS
-
-
-def _ports_in_a_row() -> int:
-    """Below the range from which connections get theirs, or one of them would take a port before we do."""
-    for first in range(20_000 + os.getpid() % 1_000 * 5, 32_000, 5):
-        if all(is_free(port) for port in range(first, first + 5)):
-            return first
-    raise RuntimeError("no five free ports in a row")

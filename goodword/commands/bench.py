@@ -28,6 +28,7 @@ class Measured(StrEnum):
     LEDGER = "ledger"
     BUS = "bus"
     E2E = "e2e"
+    WHOLE = "whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,18 +42,24 @@ class Servers:
 
 def bench(
     paths: Annotated[
-        list[Measured] | None, typer.Argument(metavar="[PATH…]", help="Which paths. [default: all]")
+        list[Measured] | None, typer.Argument(metavar="[PATH…]", help="Which paths. [default: all but `whole`]")
     ] = None,
     kafka: Annotated[str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Also on this Kafka.")] = None,
     events: Annotated[
-        int | None, typer.Option("--events", min=1_000, help="Only e2e: how many events, at 1,000 a second.")
+        int | None, typer.Option("--events", min=1_000, help="Of e2e, at 1,000 a second; of whole, as fast as it goes.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure on temporary embedded servers. Takes some minutes; close what else is running."""
     # By itself SIGTERM would end us without stopping the temporary servers.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    wanted = paths or list(Measured)
+    if paths and Measured.WHOLE in paths:
+        if len(paths) > 1:
+            raise typer.BadParameter("`whole` is measured alone", param_hint="PATH")
+        with problems_shown():
+            _measure_whole(kafka, events, as_json=as_json)
+        return
+    wanted = paths or [path for path in Measured if path is not Measured.WHOLE]
     rows: list[BenchRow] = []
     with problems_shown():
         for path in wanted:
@@ -79,6 +86,30 @@ def bench(
                 for row in rows
             ],
         )
+
+
+def _measure_whole(kafka: str | None, events: int | None, *, as_json: bool) -> None:
+    from goodword.bench import whole
+
+    say("importing …", "dim")
+    result = asyncio.run(whole.run(kafka=kafka, events=events or whole.EVENTS))
+    if as_json:
+        emit_json(result)
+        return
+    say(f"{result.events:,} events in {result.seconds:.1f} s: {result.per_second:,.0f} a second; {result.said}")
+    print_table(
+        ("process", ">CPU ms per 1,000", ">MiB, first third", ">middle", ">last"),
+        [
+            (
+                row.process,
+                f"{row.cpu_ms_per_1000:.1f}",
+                f"{row.mib_first_third:.0f}",
+                f"{row.mib_second_third:.0f}",
+                f"{row.mib_last_third:.0f}",
+            )
+            for row in result.processes
+        ],
+    )
 
 
 def _measure(path: Measured, kafka: str | None, events: int | None) -> Iterator[BenchRow]:

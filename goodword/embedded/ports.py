@@ -6,6 +6,7 @@ Everything here is on 127.0.0.1. Who listens is read from /proc, so only process
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,19 @@ def is_free(port: int, host: str = LOCALHOST) -> bool:
         except OSError:
             return False
         return True
+
+
+def ports_in_a_row(count: int = 5) -> int:
+    """The first of so many free ports in a row, below the range from which connections get theirs, or one of them would
+    take a port before we do.
+
+    Raises:
+        RuntimeError: There are none.
+    """
+    for first in range(20_000 + os.getpid() % 1_000 * count, 32_000, count):
+        if all(is_free(port) for port in range(first, first + count)):
+            return first
+    raise RuntimeError(f"no {count} free ports in a row")
 
 
 def free_port() -> int:

@@ -79,6 +79,11 @@ class Stack:
         """The processes of the services and the sink, by name; 0 for one that does not run."""
         return {name: child.pid for name, child in self._supervisor.children.items()}
 
+    def process_ids(self) -> dict[str, int]:
+        """As `pids`, with the servers that we started; their own children are not named."""
+        servers = {"PostgreSQL": self._postgres, "Valkey": self._valkey}
+        return self.pids() | {name: pid for name, server in servers.items() if server and (pid := server.pid)}
+
     async def start(self) -> None:
         """Start everything; return when every service is ready.
 
