@@ -1,8 +1,8 @@
 """The whole: CRM-like events through `goodword events import --wait` on the embedded stack, as a user would do it.
 
 A temporary stack as `goodword up` starts it, the programme of examples/crm-pipeline, and the command itself in a
-process of its own. The clock runs from its start to its end, when everything has reached the ledger. Beside the speed it
-tells the CPU time and the memory of every process; memory is flat when the last third of the run needs what the
+process of its own. The clock runs from its start to its end, when everything has reached the ledger. Beside the speed
+it tells the CPU time and the memory of every process; memory is flat when the last third of the run needs what the
 middle third needed. Nothing faster to compare with is known, so there is no raw path.
 """
 
