@@ -183,7 +183,7 @@ REQUIRED_FIELDS: Final[dict[str, tuple[str, ...]]] = {
 """Event type to the fields of `data` that it cannot do without."""
 
 
-class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """An event as the fold sees it: context attributes plus typed data, from one record of the bus.
 
     Attributes:

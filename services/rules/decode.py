@@ -96,7 +96,7 @@ def _event(headers: Headers, data: EventData) -> Event:
         type_name = _TYPES[context["ce_type"]]
         source = _text(context["ce_source"])
         event_id = context["ce_id"].decode()
-        time_ms = _time_ms(context["ce_time"])
+        time_ms = parse_time_ms(context["ce_time"].decode())
         traceparent = context.get("ce_traceparent")
     except KeyError as error:
         raise _missing_or_unknown(context, error) from None
@@ -107,14 +107,9 @@ def _event(headers: Headers, data: EventData) -> Event:
     for field, value_of in _REQUIRED[type_name]:
         if value_of(data) is None:
             raise _Unreadable("missing-field", f"{type_name} needs {field}", f"data.{field}")
-    return Event(
-        type=type_name,
-        source=source,
-        id=event_id,
-        time_ms=time_ms,
-        data=data,
-        traceparent=traceparent.decode("ascii", "replace") if traceparent else "",
-    )
+    trace = traceparent.decode("ascii", "replace") if traceparent else ""
+    # By position, as everything here runs once for every event.
+    return Event(type_name, source, event_id, time_ms, data, trace)
 
 
 def _missing_or_unknown(context: dict[str, bytes], error: KeyError) -> _Unreadable:
@@ -126,11 +121,6 @@ def _missing_or_unknown(context: dict[str, bytes], error: KeyError) -> _Unreadab
 
 _text: Final = lru_cache(maxsize=4096)(bytes.decode)
 """Sources are few; one string for each saves the decoding and the memory."""
-
-
-@lru_cache(maxsize=16_384)
-def _time_ms(text: bytes) -> int:
-    return parse_time_ms(text.decode())
 
 
 def _required(type_name: str) -> tuple[tuple[str, Callable[[EventData], Any]], ...]:
