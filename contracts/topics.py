@@ -18,6 +18,7 @@ class Topic:
         name: As it stands on the bus.
         key: What the record key is.
         is_compacted: Whether only the newest record of a key is kept.
+        is_rebuilt_from: Whether states are rebuilt from it, so that nothing of it is ever dropped.
         written_by, read_by: Services.
     """
 
@@ -26,6 +27,7 @@ class Topic:
     written_by: tuple[str, ...]
     read_by: tuple[str, ...]
     is_compacted: bool = False
+    is_rebuilt_from: bool = False
 
     @property
     def dlq(self) -> str:
@@ -34,8 +36,9 @@ class Topic:
 
 
 CLICKS: Final = Topic("goodword.clicks", "link", ("tracking",), ())
-REFERRALS: Final = Topic("goodword.referrals", "partner", ("tracking", "rules"), ("rules",))
-PARTNERS: Final = Topic("goodword.partners", "partner", ("tracking",), ("notify",), is_compacted=True)
+REFERRALS: Final = Topic("goodword.referrals", "partner", ("tracking", "rules"), ("rules",), is_rebuilt_from=True)
+# Not by partner alone: a partner has a profile in each programme, and compaction would keep only the newest of them.
+PARTNERS: Final = Topic("goodword.partners", "programme:partner", ("tracking",), ("notify",), is_compacted=True)
 DECISIONS: Final = Topic("goodword.decisions", "partner", ("rules",), ("rewards", "notify"))
 LEDGER: Final = Topic("goodword.ledger", "partner", ("rewards",), ("notify",))
 

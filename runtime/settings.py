@@ -12,6 +12,7 @@ from typing import Annotated, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from runtime.bus.retention import Retention
 from runtime.bus.security import KafkaSecurity, Mechanism
 
 PARTITIONS_DEFAULT = 8
@@ -55,6 +56,14 @@ class Settings(BaseSettings):
     batch_records_max: Annotated[int, Field(ge=1, le=50_000)] = 2_000
     batch_bytes_max: Annotated[int, Field(ge=1_024, le=256 * 1024 * 1024)] = 8 * 1024 * 1024
 
+    log_retention_days: Annotated[float, Field(gt=0)] | None = None
+    """Records of the log in PostgreSQL that are older go, once every group has handled them; None keeps them. Never
+    those of `goodword.referrals`, which states are rebuilt from, nor dead letters. Kafka has settings of its own."""
+    log_partition_bytes_max: Annotated[int, Field(ge=1_048_576)] | None = None
+    """Of such a topic's partition, the oldest records beyond this go likewise; None keeps them."""
+    log_maintenance_every_s: Annotated[float, Field(gt=0)] = 3_600.0
+    """How often one of the processes drops them, and compacts `goodword.partners`."""
+
     retry_wait_ms_max: Annotated[int, Field(ge=1)] = 5_000
     retries_max: Annotated[int, Field(ge=0)] = 20
     """How often a batch is tried again before the service stops and pages."""
@@ -90,3 +99,7 @@ class Settings(BaseSettings):
             user=self.kafka_user,
             password=self.kafka_password.get_secret_value(),
         )
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(self.log_retention_days, self.log_partition_bytes_max, self.log_maintenance_every_s)

@@ -59,7 +59,10 @@ def _inlined(schema: Any, definitions: dict[str, Any]) -> Any:
 
 def _described(topic: Topic) -> str:
     readers = ", ".join(topic.read_by) or "nobody yet"
-    kept = "only the newest record of a key is kept" if topic.is_compacted else "kept for ever"
+    if topic.is_compacted:
+        kept = "only the newest record of a key is kept"
+    else:
+        kept = "kept for ever" if topic.is_rebuilt_from else "kept as long as retention says"
     return (
         f"Key: {topic.key}. Written by {', '.join(topic.written_by)}; read by {readers}; {kept}."
         f" Binary-mode CloudEvents: context attributes are `ce_*` headers. Dead letters: `{topic.dlq}`."

@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 from runtime.bus.port import Bus
+from runtime.bus.retention import Retention
 from runtime.bus.security import IN_THE_CLEAR, KafkaSecurity
 from runtime.settings import Settings
 
 
 def bus_of(settings: Settings, *, client: str) -> Bus:
     """The bus that the settings name, not started yet. `client` is the name of the service; see `open_bus`."""
-    return open_bus(kafka=settings.kafka, postgres=settings.postgres, client=client, security=settings.kafka_security)
+    return open_bus(
+        kafka=settings.kafka,
+        postgres=settings.postgres,
+        client=client,
+        security=settings.kafka_security,
+        retention=settings.retention,
+    )
 
 
-def open_bus(*, kafka: str | None, postgres: str, client: str, security: KafkaSecurity = IN_THE_CLEAR) -> Bus:
+def open_bus(
+    *,
+    kafka: str | None,
+    postgres: str,
+    client: str,
+    security: KafkaSecurity = IN_THE_CLEAR,
+    retention: Retention | None = None,
+) -> Bus:
     """A bus that is not started yet.
 
     Args:
@@ -20,6 +34,7 @@ def open_bus(*, kafka: str | None, postgres: str, client: str, security: KafkaSe
         postgres: URL of the database that keeps the log; unused with Kafka.
         client: The name of the service, for the server's own logs and views.
         security: How Kafka is spoken to; unused with the log.
+        retention: How the log is looked after by this process; None leaves that to the services. Unused with Kafka.
     """
     # Imported here, so that a process on one bus does not load the other's libraries (80 ms, 25 MB).
     if kafka:
@@ -28,4 +43,4 @@ def open_bus(*, kafka: str | None, postgres: str, client: str, security: KafkaSe
         return KafkaBus(kafka, client=client, security=security)
     from runtime.bus.postgres import PostgresBus
 
-    return PostgresBus(postgres, client=client)
+    return PostgresBus(postgres, client=client, retention=retention)

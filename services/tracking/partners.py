@@ -77,7 +77,7 @@ def registration_record(partner: Partner, *, recorded_at_ms: int, traceparent: s
 
 
 def snapshot_record(partner: Partner, *, time_ms: int, recorded_at_ms: int, traceparent: str) -> Record:
-    """The partner as it is now, for those who show names; compacted by partner."""
+    """The partner as it is now in a programme, for those who show names; compacted by both. No id has a colon."""
     data = EventData(programme=partner.programme, partner=partner.partner, profile=partner.profile)
     headers = event_headers(
         type=SNAPSHOT,
@@ -87,4 +87,4 @@ def snapshot_record(partner: Partner, *, time_ms: int, recorded_at_ms: int, trac
         recorded_at_ms=recorded_at_ms,
         traceparent=traceparent,
     )
-    return Record(partner.partner.encode(), encode_data(data), headers)
+    return Record(f"{partner.programme}:{partner.partner}".encode(), encode_data(data), headers)

@@ -15,13 +15,17 @@ from contracts.topics import Topic
 from runtime.bus.batches import by_partition, check_size, cut
 from runtime.bus.port import BusUnavailable, Owner, Received, Record
 from runtime.bus.postgres import frames, maintenance, schema
+from runtime.bus.postgres.keeper import LogKeeper
 from runtime.bus.postgres.link import Link, connect, reason
 from runtime.bus.postgres.listener import Listener
 from runtime.bus.postgres.publisher import BLOB_BYTES_MAX, Publisher
 from runtime.bus.postgres.session import fetch
 from runtime.bus.postgres.subscription import Place, PostgresSubscription
+from runtime.bus.retention import Retention
+from runtime.clock import Clock, SystemClock
 from runtime.database import OUTAGES
 
+SYSTEM_CLOCK: Final = SystemClock()
 PUBLISH_WAIT_S_MAX: Final = 5.0
 READ_BYTES_MAX: Final = 4 * 1024 * 1024
 RECORD_BYTES_BESIDES: Final = 100
@@ -35,16 +39,26 @@ class PostgresBus:
         url: The database; the log lives in its schema `bus`, which is made at the start.
         client: Who we are, for `pg_stat_activity`.
         publish_wait_s_max: How long a publish waits in an outage before it raises BusUnavailable.
+        retention: How the log is looked after beside normal work; None leaves that to others.
     """
 
     name = "postgres"
 
-    def __init__(self, url: str, *, client: str, publish_wait_s_max: float = PUBLISH_WAIT_S_MAX) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        client: str,
+        publish_wait_s_max: float = PUBLISH_WAIT_S_MAX,
+        retention: Retention | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self._url = url
         self._application = f"goodword-bus-{client}"
         self._admin = Link(url, f"{self._application}-admin")
         self._publisher = Publisher(url, self._application, wait_s_max=publish_wait_s_max)
         self._listener = Listener(url, self._application)
+        self._keeper = None if retention is None else LogKeeper(url, self._application, retention, clock)
         self._topics: dict[str, tuple[int, int]] = {}
 
     async def start(self) -> None:
@@ -53,8 +67,12 @@ class PostgresBus:
             await schema.install(connection)
         self._publisher.start()
         self._listener.start()
+        if self._keeper is not None:
+            self._keeper.start()
 
     async def close(self) -> None:
+        if self._keeper is not None:
+            await self._keeper.close()
         await self._publisher.close()
         await self._listener.close()
         await self._admin.close()

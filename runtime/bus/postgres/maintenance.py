@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from runtime.bus.port import Received, Record
 from runtime.bus.postgres import frames
 from runtime.database import Connection
@@ -10,6 +12,23 @@ _FETCH_ALL = (
     "SELECT first_offset, next_offset, record_count, recorded_at_ms, offsets, body FROM bus.blobs"
     " WHERE topic_id = %s AND partition = %s ORDER BY next_offset"
 )
+
+_TRIM: Final = """
+WITH sized AS (
+    SELECT partition, next_offset, recorded_at_ms,
+        sum(octet_length(body)) OVER (PARTITION BY partition ORDER BY next_offset DESC) AS bytes_from_here
+    FROM bus.blobs WHERE topic_id = %(topic_id)s
+)
+DELETE FROM bus.blobs b USING sized s
+WHERE b.topic_id = %(topic_id)s AND b.partition = s.partition AND b.next_offset = s.next_offset
+    AND (s.recorded_at_ms < %(older_than_ms)s::bigint OR s.bytes_from_here > %(bytes_max)s::bigint)
+    AND NOT EXISTS (
+        SELECT FROM bus.groups g
+        LEFT JOIN bus.offsets o ON o.group_id = g.group_id AND o.partition = b.partition
+        WHERE g.topic_id = b.topic_id AND coalesce(o.next_offset, 0) < b.next_offset
+    )
+"""
+"""A limit that is null drops nothing."""
 
 
 async def trim(
@@ -23,25 +42,15 @@ async def trim(
         older_than_ms: Drop what was recorded before this time, in milliseconds since 1970.
         bytes_max: Keep this many bytes of the newest blobs in each partition.
 
-    Offsets are never used again, and readers behind the cut go on at the oldest record that is left.
+    Offsets are never used again. What a consumer group has still to handle stays, however old: a lost decision would be
+    lost money. Readers outside any group that are behind the cut go on at the oldest record that is left.
     """
-    dropped = 0
-    if older_than_ms is not None:
-        cursor = await connection.execute(
-            "DELETE FROM bus.blobs WHERE topic_id = %s AND recorded_at_ms < %s", (topic_id, older_than_ms)
-        )
-        dropped += cursor.rowcount
-    if bytes_max is not None:
-        cursor = await connection.execute(
-            "WITH sized AS (SELECT partition, next_offset, sum(octet_length(body)) OVER"
-            " (PARTITION BY partition ORDER BY next_offset DESC) AS bytes_from_here"
-            " FROM bus.blobs WHERE topic_id = %(topic_id)s)"
-            " DELETE FROM bus.blobs b USING sized s WHERE b.topic_id = %(topic_id)s"
-            " AND b.partition = s.partition AND b.next_offset = s.next_offset AND s.bytes_from_here > %(bytes_max)s",
-            {"topic_id": topic_id, "bytes_max": bytes_max},
-        )
-        dropped += cursor.rowcount
-    return dropped
+    if older_than_ms is None and bytes_max is None:
+        return 0
+    cursor = await connection.execute(
+        _TRIM, {"topic_id": topic_id, "older_than_ms": older_than_ms, "bytes_max": bytes_max}
+    )
+    return cursor.rowcount
 
 
 async def compact(connection: Connection, topic_id: int, partition_count: int) -> int:

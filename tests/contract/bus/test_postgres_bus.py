@@ -8,12 +8,14 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from contracts.topics import Topic
+from contracts.topics import CLICKS, PARTNERS, REFERRALS, TOPICS, Topic
 from goodword.embedded.postgres import PostgresServer
 from runtime.bus.port import Batch, Bus, PartitionLost, Record
 from runtime.bus.postgres import PostgresBus
+from runtime.bus.retention import Retention
+from runtime.clock import SystemClock
 from tests.contract.bus.cases import BusCases, eventually_available, opened
-from tests.contract.bus.owners import Recorder, eventually
+from tests.contract.bus.owners import DEADLINE_S, Recorder, eventually
 
 
 class PostgresWorld:
@@ -31,6 +33,11 @@ class PostgresWorld:
 
     async def start(self) -> None:
         await asyncio.to_thread(self._server.start)
+
+
+class TwoDaysAhead:
+    def now_ms(self) -> int:
+        return SystemClock().now_ms() + 2 * 24 * 3_600_000
 
 
 @pytest.fixture
@@ -79,6 +86,55 @@ class TestPostgresBus(BusCases):
         assert await log.trim(topic, older_than_ms=found[-1].recorded_at_ms + 1) == 3
         await log.publish(topic, [Record(b"k", b"new", partition=0)])
         assert (await log.end_offsets(topic))[0] == 11
+
+    async def test_retention_keeps_what_a_group_has_still_to_handle(self, log: PostgresBus, topic: str) -> None:
+        for n in range(4):
+            await log.publish(topic, [Record(b"k", b"%d" % n, partition=0)])
+
+        async def stop_before_the_third(batch: Batch) -> None:
+            if batch.records[0].offset >= 2:
+                raise PartitionLost("later")
+
+        subscription = await self._subscribed(log, topic, Recorder(before=stop_before_the_third), batch_records_max=1)
+
+        async def two_are_handled() -> bool:
+            return await log.committed(topic, f"g-{topic}") == {0: 2}
+
+        async with asyncio.timeout(DEADLINE_S):
+            while not await two_are_handled():  # noqa: ASYNC110 - a server's table, nothing that could set an event
+                await asyncio.sleep(0.02)
+        await subscription.close()
+        assert await log.trim(topic, bytes_max=0) == 2
+        found = [one async for part in log.read(topic, 0, start=0, end=4, batch_records_max=5) for one in part]
+        assert [one.offset for one in found] == [2, 3]
+
+    async def test_one_of_many_processes_looks_after_the_log_and_spares_what_states_are_rebuilt_from(
+        self, world: PostgresWorld, postgres_server: PostgresServer
+    ) -> None:
+        url = postgres_server.ensure_database("bus_kept")
+        keeping = Retention(days_max=1.0, every_s=0.1)
+        buses = [PostgresBus(url, client=f"keeper-{n}", retention=keeping, clock=TwoDaysAhead()) for n in range(3)]
+        for bus in buses:
+            await bus.start()
+        await buses[0].ensure_topics(TOPICS, 1)
+        for topic in (CLICKS, REFERRALS, PARTNERS):
+            for n in range(3):
+                await buses[0].publish(topic.name, [Record(b"k", b"%d" % n)])
+
+        async def left(topic: Topic) -> list[bytes]:
+            read = buses[0].read(topic.name, 0, start=0, end=3, batch_records_max=5)
+            return [one.value async for part in read for one in part]
+
+        async with asyncio.timeout(DEADLINE_S):
+            while await left(CLICKS) or len(await left(PARTNERS)) > 1:  # noqa: ASYNC110 - a server's tables
+                await asyncio.sleep(0.02)
+        assert await left(PARTNERS) == [b"2"]
+        assert await left(REFERRALS) == [b"0", b"1", b"2"]
+        with psycopg.connect(url) as connection:
+            held = connection.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE locktype = 'advisory'").fetchone()
+        assert held == (1,)
+        for bus in buses:
+            await bus.close()
 
     async def test_many_small_publishes_share_transactions(self, log: PostgresBus, world: PostgresWorld) -> None:
         topic = Topic("t.small", "partner", (), ())

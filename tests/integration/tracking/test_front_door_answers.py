@@ -191,7 +191,7 @@ async def test_a_partner_is_registered_before_its_first_event(door: TrackingProc
     assert updated.profile is not None
     assert (updated.profile.status, updated.profile.name) == ("active", "New Comer"), "the merged profile travels"
     assert decode_data(records[1].value).attribution == "named"
-    snapshots = [record for record in await read_topic(door.postgres, PARTNERS) if record.key == b"newcomer"]
+    snapshots = [record for record in await read_topic(door.postgres, PARTNERS) if record.key == b"crm:newcomer"]
     last = decode_data(snapshots[-1].value).profile
     assert last is not None
     assert last.email == "n@c.example"
