@@ -59,6 +59,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         available_at_ms: End of the hold; None without a hold.
         reason: Of a denial: the first reason in words, stable enough to test on.
         trace: Every condition judged, in file order.
+        decimals: Of the unit, where they are not what `contracts.money.assumed_decimals` says; `told_decimals` makes
+            it. None too in decisions older than this field.
     """
 
     id: str
@@ -89,6 +91,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     deal: str | None = None
     product: str | None = None
     trace: tuple[TraceLine, ...] = ()
+    decimals: int | None = None
 
 
 _encoder: Final = msgspec.json.Encoder()

@@ -23,6 +23,7 @@ class TransferPosted(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_d
         time_ms: When the event behind it happened.
         posted_at_ms: When the ledger committed to it.
         revision: The rule set's revision that decided it; 0 when no rule set did.
+        decimals: Of the unit, where they are not what `contracts.money.assumed_decimals` says.
     """
 
     id: str
@@ -46,6 +47,7 @@ class TransferPosted(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_d
     customer_name: str | None = None
     deal: str | None = None
     lead: str | None = None
+    decimals: int | None = None
 
 
 _encoder: Final = msgspec.json.Encoder()

@@ -15,6 +15,9 @@ import msgspec
 PPM: Final = 1_000_000
 """All of it: every ratio in the system is in millionths."""
 
+UNIT_DECIMALS_MAX: Final = 6
+"""Of a unit of a programme's own."""
+
 AMOUNT_MINOR_MAX: Final = 2**63 - 1
 """The largest amount, so that it fits a signed 64-bit column."""
 
@@ -70,6 +73,16 @@ def is_unit(text: str) -> bool:
     return _UNIT.fullmatch(text) is not None and len(text) <= 64
 
 
+def assumed_decimals(unit: str) -> int:
+    """What whoever is told no decimals takes: those of the ISO table, 0 for a unit of a programme's own."""
+    return CURRENCY_DECIMALS.get(unit, 0)
+
+
+def told_decimals(unit: str, decimals: int) -> int | None:
+    """What a decision or fact says of a unit's scale: None where the reader assumes it anyway."""
+    return None if decimals == assumed_decimals(unit) else decimals
+
+
 def round_half_even(numerator: int, denominator: int) -> int:
     """`numerator / denominator` to the nearest integer, ties to even (ISO 80000-1, B.3), exactly.
 
@@ -94,6 +107,6 @@ def format_minor(amount_minor: int, decimals: int) -> str:
 
 
 def format_money(money: Money, decimals: int | None = None) -> str:
-    """`Money(105400, "USD")` as `1054.00 USD`. Decimals default to the ISO table, then 0."""
-    scale = CURRENCY_DECIMALS.get(money.unit, 0) if decimals is None else decimals
+    """`Money(105400, "USD")` as `1054.00 USD`. Decimals of None are `assumed_decimals`."""
+    scale = assumed_decimals(money.unit) if decimals is None else decimals
     return f"{format_minor(money.amount_minor, scale)} {money.unit}"

@@ -17,6 +17,7 @@ from contracts.errors import Problem
 from contracts.events import EventData, decode_data, decode_data_list
 from contracts.facts import decode_transfer, decode_transfer_list
 from contracts.ids import is_id
+from contracts.money import UNIT_DECIMALS_MAX
 from runtime.bus.port import Received
 from services.notify.messages import DecisionView, Mail, mail_of_decision, mail_of_transfer
 from services.notify.store import AddressEntry
@@ -87,6 +88,8 @@ def _fault(mail: Mail) -> str:
         return "programme"
     if not is_id(mail.partner):
         return "partner"
+    if not 0 <= (mail.details.decimals or 0) <= UNIT_DECIMALS_MAX:
+        return "decimals"
     return "" if abs(mail.time_ms) <= TIME_MS_MAX else "time_ms"
 
 

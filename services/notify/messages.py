@@ -51,6 +51,7 @@ class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
     rule: str | None = None
     amount_minor: int | None = None
     unit: str | None = None
+    decimals: int | None = None
     tier: str | None = None
 
 
@@ -116,6 +117,7 @@ def mail_of_transfer(fact: TransferPosted) -> Mail | None:
             rule=one_line(fact.rule),
             amount_minor=fact.amount_minor,
             unit=fact.unit,
+            decimals=fact.decimals,
         ),
     )
 

@@ -105,7 +105,7 @@ class Writer:
         details = content.details
         amount = None
         if details.amount_minor is not None and details.unit is not None:
-            amount = format_money(Money(details.amount_minor, details.unit))
+            amount = format_money(Money(details.amount_minor, details.unit), details.decimals)
         name = one_line(content.name or "")
         strings = self._strings[language]
         return {

@@ -35,6 +35,7 @@ class DecisionHead(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     customer_name: str | None = None
     lead: str | None = None
     deal: str | None = None
+    decimals: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from typing import Final
 from contracts.errors import Problem
 from contracts.facts import TransferPosted
 from contracts.ids import is_id
-from contracts.money import AMOUNT_MINOR_MAX, is_unit
+from contracts.money import AMOUNT_MINOR_MAX, UNIT_DECIMALS_MAX, is_unit
 from services.rewards import chart
 from services.rewards.decode import DecisionHead, is_decision_id
 
@@ -96,6 +96,7 @@ def _transfer(decision: DecisionHead, amount_minor: int, traceparent: str, poste
         customer_name=decision.customer_name,
         deal=decision.deal,
         lead=decision.lead,
+        decimals=decision.decimals,
     )
 
 
@@ -109,6 +110,7 @@ def _is_sound(decision: DecisionHead, amount_minor: int) -> bool:
         is_decision_id(decision.id)
         and decision.available_at_ms is None
         and 0 < amount_minor <= AMOUNT_MINOR_MAX
+        and 0 <= (decision.decimals or 0) <= UNIT_DECIMALS_MAX
         and TIME_MS_MIN <= decision.time_ms <= TIME_MS_MAX
         and len(own) <= TEXT_LENGTH_MAX
         and "\0" not in own
@@ -154,6 +156,8 @@ def _fault(decision: DecisionHead) -> Problem | None:
         return _problem("amount-out-of-range", f"{decision.amount_minor} is not 1 … {AMOUNT_MINOR_MAX}", "amount_minor")
     if decision.unit is None or not is_unit(decision.unit):
         return _problem("unit-malformed", f"{decision.unit!r} does not name a unit", "unit")
+    if not 0 <= (decision.decimals or 0) <= UNIT_DECIMALS_MAX:
+        return _problem("decimals-out-of-range", f"{decision.decimals} is not 0 … {UNIT_DECIMALS_MAX}", "decimals")
     if not TIME_MS_MIN <= decision.time_ms <= TIME_MS_MAX:
         return _problem("time-out-of-range", f"{decision.time_ms} ms is not in the years 1 to 9999", "time_ms")
     if not 0 <= decision.revision <= REVISION_MAX:

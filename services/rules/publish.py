@@ -41,6 +41,7 @@ from runtime.tracing import new_traceparent
 from services.rules.language import digest_of, read_rule_set
 from services.rules.standing import newest_decided_ms
 from services.rules.store import StateStore
+from services.rules.units import refuse_other_decimals
 
 State = Literal["publishing", "active", "superseded"]
 AUTHOR_LENGTH_MAX: Final = 200
@@ -91,7 +92,7 @@ async def publish_rule_set(
 
     Raises:
         RuleSetErrors: The file has errors; all of them.
-        PermanentError: `reaches-back`; nothing was stored.
+        PermanentError: `reaches-back` or `unit-decimals-differ`; nothing was stored.
         TransientError: A server is away; publish again, it goes on where it stopped.
     """
     rule_set = read_rule_set(text, path=path)
@@ -103,7 +104,12 @@ async def publish_rule_set(
             return _published(active[0], is_new=False)
         if rule_set.effective_from_ms is not None:
             await _refuse_reaching_back(rule_set.programme, rule_set.effective_from_ms, bus, store)
-        await _store(connection, _draft(rule_set, text, path, author, clock.now_ms()))
+        draft = _draft(rule_set, text, path, author, clock.now_ms())
+        async with connection.transaction():
+            # Against another programme that declares the same unit at this moment.
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('rules/publish units', 0))")
+            refuse_other_decimals(rule_set, await _fetch(connection, None))
+            await _store(connection, draft)
         (revision,) = await _finish_publishing(connection, rule_set.programme, bus, clock)
         return _published(revision, is_new=True)
 

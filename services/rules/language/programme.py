@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from contracts.ids import is_id
-from contracts.money import CURRENCY_DECIMALS, is_currency, is_unit
+from contracts.money import CURRENCY_DECIMALS, UNIT_DECIMALS_MAX, is_currency, is_unit
 from contracts.ruleset import Duration, Unit
 from services.rules.language.checks import (
     bad_name,
@@ -23,7 +23,6 @@ from services.rules.language.scope import Scope
 from services.rules.language.source import Node
 from services.rules.language.values import known_timezones, read_duration, read_start_ms
 
-UNIT_DECIMALS_MAX: Final = 6
 UNIT_KEYS: Final = ("decimals", "expires_after")
 
 

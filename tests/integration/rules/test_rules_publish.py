@@ -156,3 +156,42 @@ async def test_a_file_that_no_record_can_hold_is_refused_before_it_is_stored(pub
         )
     assert refusal.value.problem.code == "record-too-large"
     assert await list_revisions(publish.url) == []
+
+
+UNITS = """\
+schema: goodword/v1
+programme: {programme}
+currency: USD
+timezone: UTC
+units:
+  CREDIT: {{decimals: {decimals}}}
+rewards:
+  - id: won
+    on: deal.won
+    give: {amount} CREDIT
+"""
+
+
+async def test_a_unit_has_one_scale_over_all_programmes_and_revisions(
+    schema_url: str, bus: Bus, store: StateStore
+) -> None:
+    async def publish(programme: str, decimals: int, amount: int = 5) -> Published:
+        text = UNITS.format(programme=programme, decimals=decimals, amount=amount)
+        return await publish_rule_set(
+            text, "credit.yaml", postgres=schema_url, bus=bus, store=store, clock=FixedClock(), author="ana"
+        )
+
+    await publish("saas", 2)
+    for programme in ("retail", "saas"):
+        with pytest.raises(PermanentError) as error:
+            await publish(programme, 0)
+        problem = error.value.problem
+        assert (problem.code, problem.where) == ("unit-decimals-differ", "units.CREDIT.decimals")
+        assert "saas, revision 1" in problem.message
+    assert (await publish("retail", 2)).revision == 1
+    assert (await publish("saas", 2, amount=6)).revision == 2
+    assert [(one.programme, one.state) for one in await list_revisions(schema_url)] == [
+        ("retail", "active"),
+        ("saas", "superseded"),
+        ("saas", "active"),
+    ]

@@ -103,3 +103,10 @@ def test_our_view_of_a_decision_is_a_part_of_the_contract() -> None:
     contract = {field.name: field.type for field in msgspec.structs.fields(Decision)}
     view = {field.name: field.type for field in msgspec.structs.fields(DecisionView)}
     assert view.items() <= contract.items()
+
+
+@pytest.mark.parametrize("decimals", [None, 2])
+def test_the_mail_of_a_transfer_knows_the_scale_that_the_fact_tells(decimals: int | None) -> None:
+    mail = mail_of_transfer(msgspec.structs.replace(FACT, unit="CREDIT", decimals=decimals))
+    assert mail is not None
+    assert mail.details.decimals == decimals

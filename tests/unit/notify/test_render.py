@@ -122,3 +122,21 @@ def test_a_mail_that_cannot_be_written_says_which() -> None:
     content = msgspec.structs.replace(content_of("tier-reached", Details(tier="gold"), "Moses"), trace="no\ntrace")
     with pytest.raises(RenderError, match="tier-reached could not be written in en"):
         WRITER.write(content)
+
+
+@pytest.mark.parametrize(
+    ("unit", "decimals", "shown"),
+    [
+        ("CREDIT", 2, "12.50 CREDIT"),
+        ("CREDIT", None, "1250 CREDIT"),
+        ("USD", None, "12.50 USD"),
+        ("JPY", None, "1250 JPY"),
+    ],
+)
+def test_an_amount_is_shown_at_its_units_scale_and_at_the_usual_one_where_none_was_told(
+    unit: str, decimals: int | None, shown: str
+) -> None:
+    details = Details(rule="credit", amount_minor=1250, unit=unit, decimals=decimals)
+    text = WRITER.write(content_of("reward-granted", details, None)).get_body(("plain",))
+    assert text is not None
+    assert shown in text.get_content()

@@ -41,6 +41,8 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("amount-out-of-range", {"amount_minor": 2**63}),
     ("unit-malformed", {"unit": None}),
     ("unit-malformed", {"unit": "usd"}),
+    ("decimals-out-of-range", {"decimals": -1}),
+    ("decimals-out-of-range", {"decimals": 7}),
     ("time-out-of-range", {"time_ms": TIME_MS_MIN - 1, "id": decided(1).id}),
     ("time-out-of-range", {"time_ms": TIME_MS_MAX + 1, "id": decided(1).id}),
     ("revision-out-of-range", {"revision": -1}),
@@ -112,3 +114,9 @@ def test_a_duplicate_is_planned_again_under_the_same_id() -> None:
 def test_the_fast_transfer_id_is_that_of_the_contract() -> None:
     ids = [decided(number, time_ms=number * 10**9 - 5).id for number in range(200)]
     assert [granted_transfer_id(id) for id in ids] == [transfer_id(id, "granted") for id in ids]
+
+
+def test_a_transfer_says_of_its_unit_what_the_decision_said() -> None:
+    decisions = [decided(1, unit="CREDIT", decimals=2), decided(2)]
+    plan = plan_transfers([head(one) for one in decisions], ["", ""], posted_at_ms=POSTED_AT_MS)
+    assert [transfer.decimals for transfer in plan.transfers] == [2, None]
