@@ -100,26 +100,13 @@ def list_rules(
     as_json: JsonOption = False,
 ) -> None:
     """The revisions of all programmes, and which is in force."""
-    from contracts.events import format_time, time_ms_of
     from goodword.target import find_target
     from services.rules.publish import list_revisions
 
     with problems_shown():
         wanted = _programme_of(programme)
         revisions = asyncio.run(list_revisions(find_target(data).postgres, wanted))
-    rows = [
-        {
-            "programme": revision.programme,
-            "revision": revision.revision,
-            "state": revision.state,
-            "digest": revision.digest,
-            "effective_from": format_time(time_ms_of(revision.effective_from_at)),
-            "published_at": format_time(time_ms_of(revision.published_at)),
-            "author": revision.author,
-            "path": revision.path,
-        }
-        for revision in revisions
-    ]
+    rows = [revision.as_json() for revision in revisions]
     if as_json:
         emit_json(rows)
         return

@@ -7,7 +7,6 @@ GET /v1/mails/counts                     how many there are by outcome
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 from pydantic import SecretStr
 from starlette.requests import Request
@@ -15,11 +14,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from contracts.errors import Problem
-from runtime.database import OUTAGES
-from runtime.http import bearer_key, json_response, problem_response, same_secret
+from runtime.http import json_response, problem_response
+from runtime.operator import operator_only
 from services.notify import reads
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def routes(*, postgres: str, admin_key: SecretStr | None) -> list[BaseRoute]:
@@ -37,21 +34,5 @@ def routes(*, postgres: str, admin_key: SecretStr | None) -> list[BaseRoute]:
     async def count_mails(request: Request) -> Response:
         return json_response(await asyncio.to_thread(reads.counts, postgres))
 
-    def guard(endpoint: Endpoint) -> Endpoint:
-        async def guarded(request: Request) -> Response:
-            if admin_key is None or not same_secret(bearer_key(request), admin_key.get_secret_value()):
-                problem = Problem(
-                    code="key-refused",
-                    message="this needs the operator's key",
-                    help="send it as Authorization: Bearer …; the service takes it from GOODWORD_ADMIN_KEY",
-                )
-                return problem_response(problem, 401, {"WWW-Authenticate": "Bearer"})
-            try:
-                return await endpoint(request)
-            except OUTAGES as error:
-                problem = Problem(code="unavailable", message=f"PostgreSQL is away: {error}", help="send it again")
-                return problem_response(problem, 503, {"Retry-After": "5"})
-
-        return guarded
-
+    guard = operator_only(admin_key)
     return [Route("/v1/mails", guard(list_mails)), Route("/v1/mails/counts", guard(count_mails))]

@@ -9,7 +9,7 @@ GET /v1/explain/{reference}             a transfer, a decision or an event; 404 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, Final
 
 from pydantic import SecretStr
@@ -17,17 +17,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from contracts.errors import PermanentError, Problem
-from runtime.database import OUTAGES
-from runtime.http import bearer_key, json_response, problem_response, same_secret
+from contracts.errors import Problem
+from runtime.http import json_response, problem_response
+from runtime.operator import operator_only
 from services.rewards.reads import balances, explain, statement, trial_balance
 
 READS_MAX: Final = 4
 """Questions answered at once; further ones wait."""
-RETRY_AFTER_S: Final = "5"
 PAGE_DEFAULT: Final = 100
-
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def routes(*, postgres: str, admin_key: SecretStr | None) -> list[BaseRoute]:
@@ -76,7 +73,7 @@ def routes(*, postgres: str, admin_key: SecretStr | None) -> list[BaseRoute]:
             return problem_response(problem, 404)
         return json_response(explanation)
 
-    guard = _guard(admin_key)
+    guard = operator_only(admin_key)
     return [
         Route("/v1/balances", guard(get_balances), methods=["GET"]),
         Route("/v1/trial-balance", guard(get_trial_balance), methods=["GET"]),
@@ -84,28 +81,3 @@ def routes(*, postgres: str, admin_key: SecretStr | None) -> list[BaseRoute]:
         Route("/v1/statements/{account:path}", guard(get_statement), methods=["GET"]),
         Route("/v1/explain/{reference:path}", guard(get_explanation), methods=["GET"]),
     ]
-
-
-def _guard(admin_key: SecretStr | None) -> Callable[[Endpoint], Endpoint]:
-    """Ask for the operator's key; a mistake of the caller is 422, an outage 503."""
-
-    def wrap(endpoint: Endpoint) -> Endpoint:
-        async def guarded(request: Request) -> Response:
-            if admin_key is None or not same_secret(bearer_key(request), admin_key.get_secret_value()):
-                problem = Problem(
-                    code="key-refused",
-                    message="this needs the operator's key",
-                    help="send it as Authorization: Bearer …; the service takes it from GOODWORD_ADMIN_KEY",
-                )
-                return problem_response(problem, 401, {"WWW-Authenticate": "Bearer"})
-            try:
-                return await endpoint(request)
-            except PermanentError as error:
-                return problem_response(error.problem, 422)
-            except OUTAGES as error:
-                problem = Problem(code="unavailable", message=f"PostgreSQL is away: {error}", help="ask again")
-                return problem_response(problem, 503, {"Retry-After": RETRY_AFTER_S})
-
-        return guarded
-
-    return wrap

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
-from typing import Final
+from typing import ClassVar, Final
 
 import psycopg
 from psycopg.adapt import Dumper
@@ -23,39 +23,6 @@ _HEADER: Final = struct.Struct(">iiIii")
 _NULL: Final = b"\xff\xff\xff\xff"
 
 
-class Packed(bytes):
-    """The bytes of one array; the subclass says of what."""
-
-    __slots__ = ()
-    element_oid = 0
-    array_oid = 0
-
-
-class UuidArray(Packed):
-    __slots__ = ()
-    element_oid, array_oid = 2950, 2951
-
-
-class BigintArray(Packed):
-    __slots__ = ()
-    element_oid, array_oid = 20, 1016
-
-
-class IntegerArray(Packed):
-    __slots__ = ()
-    element_oid, array_oid = 23, 1007
-
-
-class TextArray(Packed):
-    __slots__ = ()
-    element_oid, array_oid = 25, 1009
-
-
-class TimestamptzArray(Packed):
-    __slots__ = ()
-    element_oid, array_oid = 1184, 1185
-
-
 class _PackedDumper(Dumper):
     format = Format.BINARY
 
@@ -63,11 +30,31 @@ class _PackedDumper(Dumper):
         return obj
 
 
-for _array in (UuidArray, BigintArray, IntegerArray, TextArray, TimestamptzArray):
-    # For all connections: these classes are nobody else's.
-    psycopg.adapters.register_dumper(
-        _array, type(f"{_array.__name__}Dumper", (_PackedDumper,), {"oid": _array.array_oid})
-    )
+class Packed(bytes):
+    """The bytes of one array; the subclass says of what, and psycopg is told by its being made."""
+
+    __slots__ = ()
+    element_oid: ClassVar[int]
+
+    def __init_subclass__(cls, *, element_oid: int, array_oid: int) -> None:
+        cls.element_oid = element_oid
+        # For all connections: these classes are nobody else's.
+        psycopg.adapters.register_dumper(cls, type(f"{cls.__name__}Dumper", (_PackedDumper,), {"oid": array_oid}))
+
+
+class UuidArray(Packed, element_oid=2950, array_oid=2951): ...
+
+
+class BigintArray(Packed, element_oid=20, array_oid=1016): ...
+
+
+class IntegerArray(Packed, element_oid=23, array_oid=1007): ...
+
+
+class TextArray(Packed, element_oid=25, array_oid=1009): ...
+
+
+class TimestamptzArray(Packed, element_oid=1184, array_oid=1185): ...
 
 
 class _Texts(dict[str | None, bytes]):

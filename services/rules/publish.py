@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 import psycopg
@@ -70,6 +70,19 @@ class Revision:
     published_at: datetime
     author: str
     state: State
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs, without the text."""
+        return {
+            "programme": self.programme,
+            "revision": self.revision,
+            "state": self.state,
+            "digest": self.digest,
+            "effective_from": format_time(time_ms_of(self.effective_from_at)),
+            "published_at": format_time(time_ms_of(self.published_at)),
+            "author": self.author,
+            "path": self.path,
+        }
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
