@@ -4,6 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= .goodword
 ARGS ?=
+# Tests wait more than they compute: one worker more than there are processors, and no more than are useful.
+WORKERS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -lt 5 ] && echo $$((n + 1)) || echo 6)
+PYTEST := $(BIN)/python -m pytest
+SIDE_BY_SIDE := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -39,16 +43,16 @@ doctor: setup ## what this machine lacks, and the command that fixes it
 	@$(BIN)/goodword doctor --data $(DATA)
 
 test: setup ## all tests that this machine can run; the others skip and say what they miss
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(SIDE_BY_SIDE) $(ARGS)
 
-test-fast: setup ## unit and property tests only, seconds
-	$(BIN)/python -m pytest -q tests/unit tests/property $(ARGS)
+test-fast: setup ## unit and property tests only, in a minute
+	$(PYTEST) $(SIDE_BY_SIDE) -q tests/unit tests/property $(ARGS)
 
 test-kafka: setup ## the tests on a real Apache Kafka (Docker, or Java and Maven)
-	$(BIN)/python -m pytest -m kafka $(ARGS)
+	$(PYTEST) -m kafka $(ARGS)
 
 test-compose: setup ## the CRM import through docker-compose.yml
-	$(BIN)/python -m pytest -m docker tests/e2e $(ARGS)
+	$(PYTEST) -m docker tests/e2e $(ARGS)
 
 check: lint types tidy ## exactly what pre-commit and CI run: format, lint, types, import contracts, house rules
 
@@ -65,10 +69,10 @@ types: setup ## mypy, strict
 	$(BIN)/mypy
 
 tidy: setup
-	$(BIN)/python -m pytest -q tests/unit/test_tidy.py tests/unit/test_generated_docs.py
+	$(PYTEST) -q tests/unit/test_tidy.py tests/unit/test_generated_docs.py
 
 sim: setup ## faults at random moments; SEED=… plays one again
-	GOODWORD_SEED=$(or $(SEED),0) $(BIN)/python -m pytest -s tests/simulation tests/integration/faults $(ARGS)
+	GOODWORD_SEED=$(or $(SEED),0) $(PYTEST) -s tests/simulation tests/integration/faults $(ARGS)
 
 bench: setup ## measure the figures of docs/performance.md (ARGS="ledger --json")
 	@$(BIN)/goodword bench $(ARGS)

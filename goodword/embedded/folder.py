@@ -12,6 +12,7 @@ version is refused with the reason before anything is started.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -75,14 +76,7 @@ class StackFolder:
             probe.write_bytes(b"x" * 4096)
             probe.unlink()
         except OSError as error:
-            raise ServerFailed(
-                Problem(
-                    code="disk-full" if error.errno == 28 else "folder-not-writable",
-                    message=f"the data folder cannot be used: {error.strerror}",
-                    where=str(self.path),
-                    help="choose another folder with --data, or give this user the right to write there",
-                )
-            ) from error
+            raise unusable(self.path, error) from error
         self._take_lock()
         free = shutil.disk_usage(self.path).free
         if free < FREE_BYTES_MIN:
@@ -124,11 +118,18 @@ class StackFolder:
             ) from error
 
     def write(self, state: StackState) -> None:
-        """Replace `stack.json` in one step, so that a reader never sees half of it."""
+        """Replace `stack.json` in one step, so that a reader never sees half of it.
+
+        Raises:
+            ServerFailed: `disk-full` or `folder-not-writable`.
+        """
         from runtime.metrics import package_version
 
         state.version = package_version()
-        _write_private(self.path / "stack.json", msgspec.json.format(msgspec.json.encode(state)))
+        try:
+            _write_private(self.path / "stack.json", msgspec.json.format(msgspec.json.encode(state)))
+        except OSError as error:
+            raise unusable(self.path, error) from error
 
     def admin_key(self) -> str:
         """The operator's key; made at first use."""
@@ -190,6 +191,20 @@ def disk_full(path: Path, free_bytes: int) -> ServerFailed:
             message=f"the disk is full: only {free_bytes // 2**20} MiB are free, {FREE_BYTES_MIN // 2**20} are needed",
             where=str(path),
             help="free some space or choose another folder with --data",
+        )
+    )
+
+
+def unusable(path: Path, error: OSError) -> ServerFailed:
+    """What to tell when the folder could not be written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return disk_full(path, shutil.disk_usage(path).free)
+    return ServerFailed(
+        Problem(
+            code="folder-not-writable",
+            message=f"the data folder cannot be used: {error.strerror}",
+            where=str(path),
+            help="choose another folder with --data, or give this user the right to write there",
         )
     )
 

@@ -6,13 +6,17 @@ Everything here is on 127.0.0.1. Who listens is read from /proc, so only process
 from __future__ import annotations
 
 import contextlib
-import os
+import secrets
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 LOCALHOST: Final = "127.0.0.1"
+PORTS_CHOSEN: Final = range(20_000, 32_000)
+"""Where free ports are looked for: below those that systems give to outgoing connections. A server whose port is one
+of these may find, when it was killed and starts again, that a client has it: one that calls a port nobody listens on
+can even be given that very port and be connected to itself."""
 _LISTEN: Final = "0A"
 
 
@@ -39,20 +43,25 @@ def is_free(port: int, host: str = LOCALHOST) -> bool:
 
 
 def ports_in_a_row(count: int = 5) -> int:
-    """The first of so many free ports in a row, below the range from which connections get theirs, or one of them would
-    take a port before we do.
+    """The first of so many free ports in a row.
 
     Raises:
         RuntimeError: There are none.
     """
-    for first in range(20_000 + os.getpid() % 1_000 * count, 32_000, count):
+    firsts = list(range(PORTS_CHOSEN.start, PORTS_CHOSEN.stop - count, count))
+    begin = secrets.randbelow(len(firsts))
+    for first in firsts[begin:] + firsts[:begin]:
         if all(is_free(port) for port in range(first, first + count)):
             return first
     raise RuntimeError(f"no {count} free ports in a row")
 
 
 def free_port() -> int:
-    """A port that nobody has now; somebody else may take it before we do."""
+    """A port that nobody has now; somebody else may take it before we do, so two callers get different ones."""
+    for _ in range(len(PORTS_CHOSEN)):
+        port = secrets.choice(PORTS_CHOSEN)
+        if is_free(port):
+            return port
     with socket.socket() as probe:
         probe.bind((LOCALHOST, 0))
         return int(probe.getsockname()[1])

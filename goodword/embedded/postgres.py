@@ -16,7 +16,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import time
@@ -29,7 +28,7 @@ from psycopg import sql
 from contracts.errors import Problem
 from goodword.embedded.failure import ServerFailed
 from goodword.embedded.logs import rotate
-from goodword.embedded.ports import is_free
+from goodword.embedded.ports import free_port, is_free
 from goodword.embedded.postmaster import backends_on, children_of, is_alive, live_postmaster, postmaster_line
 
 SUPERUSER: Final = "postgres"
@@ -129,8 +128,8 @@ class PostgresServer:
         binaries = _binaries()
         if not (self.data_dir / "PG_VERSION").exists():
             _initialise(self.data_dir, binaries)
+        self._end_orphans()  # One that was just forked may even hold the port.
         self._port = self._choose_port()
-        self._end_orphans()
         # A killed postmaster leaves this file; our check above knows that nobody lives behind it, while
         # PostgreSQL's own check is fooled by any process that got the same pid after a reboot of a container.
         (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
@@ -211,9 +210,7 @@ class PostgresServer:
             return self._port
         if remembered.exists() and is_free(int(remembered.read_text())):
             return int(remembered.read_text())
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            return int(probe.getsockname()[1])
+        return free_port()
 
     def _wait_ready(self) -> None:
         deadline = time.monotonic() + START_S_MAX

@@ -95,6 +95,7 @@ class Stack:
         if previous is not None:
             await asyncio.to_thread(end_leftovers, previous, self.folder.path, self._tell)
         self._check_ports()
+        self._supervisor.watch_disk()
         await asyncio.gather(self._start_postgres(), self._start_valkey())
         self._write_state()
         await self._start_sink(previous)
@@ -127,7 +128,11 @@ class Stack:
                 await asyncio.to_thread(server.stop)
         self._state.children = {}
         self._state.pid = 0
-        self._write_state()
+        try:
+            self._write_state()
+        except ServerFailed as error:
+            # The next start finds out by itself that nobody runs here.
+            self._tell(f"not noted that everything stopped: {error.problem.message}")
 
     async def _kill_when(self, hurry: asyncio.Event) -> None:
         await hurry.wait()

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from contracts.errors import GoodwordError, Problem
 from goodword.embedded.child import Child, ChildSpec, describe_exit
 from goodword.embedded.deaths import DEATHS_MAX, DEATHS_WINDOW_S, Deaths
+from goodword.embedded.disk import DiskWatch
 from goodword.embedded.failure import ServerFailed
 from goodword.embedded.logs import last_lines, shorten
 
@@ -75,6 +76,10 @@ class Supervisor:
     def add_server(self, name: str, server: Server) -> None:
         """Keep a server running that was started already."""
         self._watch(self._keep_server(name, server))
+
+    def watch_disk(self) -> None:
+        """Say so when the disk is full."""
+        self._watch(DiskWatch(self._data_dir, tell=self._tell).run())
 
     async def wait(self) -> None:
         """Returns never; raises GaveUp or ServerFailed."""

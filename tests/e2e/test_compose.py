@@ -22,6 +22,8 @@ from tests.support.stack import free_ports
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "crm-pipeline"
 PROJECT = f"goodwordtest{os.getpid()}"
+IMAGE = f"goodword:test-{os.getpid()}"
+"""Its own: on a machine with other work on it, `goodword:local` may be somebody else's."""
 UP_S_MAX = 240.0
 SERVERS = ("kafka", "postgres", "valkey", "mailsink", "tracking", "rules", "rewards", "notify")
 PORTS = ("KAFKA", "POSTGRES", "REDIS", "MAIL", "TRACKING", "RULES", "REWARDS", "NOTIFY", "PROMETHEUS")
@@ -50,7 +52,9 @@ class Compose:
         self.ports = {name: base + place for place, name in enumerate(PORTS)}
         ports = {f"GOODWORD_{name}_PORT": str(port) for name, port in self.ports.items()}
         self._command = [*compose_command(), "-p", PROJECT, "-f", str(ROOT / "docker-compose.yml")]
-        self._environment = os.environ | ports | {"DOCKER_BUILDKIT": "0", "COMPOSE_DOCKER_CLI_BUILD": "0"}
+        self._environment = (
+            os.environ | ports | {"GOODWORD_IMAGE": IMAGE, "DOCKER_BUILDKIT": "0", "COMPOSE_DOCKER_CLI_BUILD": "0"}
+        )
 
     def run(self, *arguments: str, check: bool = True) -> str:
         done = subprocess.run(
@@ -74,7 +78,7 @@ class Compose:
     def up(self) -> None:
         """Build, start, and wait until every server is healthy."""
         # Plain builds on some machines need the host's network to reach package registries.
-        image = ["docker", "build", "-q", "--network", "host", "-f", "deploy/Dockerfile", "-t", "goodword:local", "."]
+        image = ["docker", "build", "-q", "--network", "host", "-f", "deploy/Dockerfile", "-t", IMAGE, "."]
         built = subprocess.run(image, capture_output=True, text=True, check=False, env=self._environment, cwd=ROOT)
         assert built.returncode == 0, f"the image was not built:\n{built.stdout[-2000:]}\n{built.stderr[-2000:]}"
         self.run("up", "-d", "--no-build")
@@ -121,6 +125,7 @@ def compose() -> Iterator[Compose]:
         yield running
     finally:
         running.run("down", "--volumes", "--timeout", "20", check=False)
+        subprocess.run(["docker", "rmi", IMAGE], capture_output=True, check=False)
 
 
 def test_the_crm_import_through_containers_equals_the_oracle(compose: Compose) -> None:

@@ -16,6 +16,8 @@ import time
 from abc import ABC, abstractmethod
 from pathlib import Path
 
+from goodword.embedded.ports import free_port
+
 KAFKA_VERSION = "4.1.0"
 IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 START_S_MAX = 90.0
@@ -45,7 +47,7 @@ class KafkaServer(ABC):
     """One broker. Blocking: from a coroutine, call it through `asyncio.to_thread`."""
 
     def __init__(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.servers = f"127.0.0.1:{self.port}"
 
     @abstractmethod
@@ -73,7 +75,11 @@ class KafkaServer(ABC):
             except OSError:
                 pass
             time.sleep(0.1)
-        raise KafkaUnavailable(f"Kafka did not answer on {self.servers} within {START_S_MAX:g} s")
+        raise KafkaUnavailable(f"Kafka did not answer on {self.servers} within {START_S_MAX:g} s\n{self._last_words()}")
+
+    @abstractmethod
+    def _last_words(self) -> str:
+        """The end of its log."""
 
 
 class DockerKafka(KafkaServer):
@@ -110,6 +116,11 @@ class DockerKafka(KafkaServer):
         if self._is_made:
             self._container.stop(force=True)
 
+    def _last_words(self) -> str:
+        container = self._container.get_wrapped_container()
+        container.reload()
+        return f"{container.status}\n{container.logs(tail=20).decode(errors='replace')}"
+
 
 class MavenKafka(KafkaServer):
     def __init__(self) -> None:
@@ -124,7 +135,7 @@ class MavenKafka(KafkaServer):
         self._java("kafka.tools.StorageTool", *format_command).wait()
 
     def _settings(self) -> dict[str, str]:
-        controller_port = _free_port()
+        controller_port = free_port()
         return {
             **SETTINGS,
             "controller.quorum.voters": f"1@localhost:{controller_port}",
@@ -150,6 +161,9 @@ class MavenKafka(KafkaServer):
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _last_words(self) -> str:
+        return (self._folder / "kafka.log").read_text(errors="replace")[-3_000:]
+
     def _java(self, *arguments: str) -> subprocess.Popen[bytes]:
         with (self._folder / "kafka.log").open("ab") as log:
             return subprocess.Popen(
@@ -170,7 +184,7 @@ class SecuredKafka(MavenKafka):
     USER, PASSWORD = "goodword", "tell-nobody"
 
     def __init__(self) -> None:
-        self.secured_servers = f"localhost:{_free_port()}"
+        self.secured_servers = f"localhost:{free_port()}"
         super().__init__()
 
     def _settings(self) -> dict[str, str]:
@@ -280,9 +294,3 @@ def _jars() -> Path:
     if done.returncode != 0:
         raise KafkaUnavailable(f"Maven could not fetch Kafka: {done.stdout.decode(errors='replace')[-500:]}")
     return folder
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

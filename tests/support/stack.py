@@ -3,46 +3,49 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 import redis
 
 from goodword.embedded.folder import StackFolder, StackState
+from goodword.embedded.ports import is_free
 
 START_S_MAX = 120.0
 COMMAND_S_MAX = 300.0
 SERVICES = ("tracking", "rules", "rewards", "notify")
 
 
+_leases: list[IO[bytes]] = []
+"""Locks on the ports that this process was given; the system lets go of them when it ends."""
+
+
 def free_ports(count: int) -> int:
-    """The first of several free ports in a row."""
-    for base in range(20_000 + os.getpid() % 5_000, 60_000, count + 3):
-        taken = False
-        for port in range(base, base + count):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    taken = True
-                    break
-                try:
-                    probe.close()
-                    with socket.socket() as listener:
-                        listener.bind(("127.0.0.1", port))
-                except OSError:
-                    taken = True
-                    break
-        if not taken:
+    """The first of several free ports in a row, which no other test process is given before this one ends."""
+    folder = Path(tempfile.gettempdir()) / "goodword-test-ports"
+    folder.mkdir(mode=0o777, exist_ok=True)
+    for base in range(12_000, 20_000, 10):
+        lease = (folder / str(base)).open("wb")
+        try:
+            fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lease.close()
+            continue
+        if all(is_free(port) for port in range(base, base + count)):
+            _leases.append(lease)
             return base
-    raise RuntimeError("no free ports in a row")
+        lease.close()
+    raise RuntimeError(f"no {count} free ports in a row")
 
 
 class UpStack:

@@ -48,9 +48,7 @@ class PonderingRelay:
         return "250 2.0.0 ok"
 
 
-async def test_a_killed_sender_sends_no_mail_twice_and_lists_what_it_does_not_know(notify_url: str) -> None:
-    seed = random.SystemRandom().randrange(1_000_000)
-    print(f"seed {seed}")
+async def test_a_killed_sender_sends_no_mail_twice_and_lists_what_it_does_not_know(notify_url: str, seed: int) -> None:
     rng = random.Random(seed)
     relay = PonderingRelay(rng)
     async with smtp_server(relay, host="127.0.0.1", port=0) as port, database_of(notify_url) as database:

@@ -9,7 +9,6 @@ deliver again.
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import subprocess
@@ -66,10 +65,8 @@ def granted_ids(decisions: list[Decision]) -> set[str]:
 
 @pytest.mark.timeout(240)
 async def test_whatever_is_killed_whenever_the_ledger_ends_equal_to_the_cent(
-    postgres_server: PostgresServer, ledger_url: str
+    postgres_server: PostgresServer, ledger_url: str, seed: int
 ) -> None:
-    seed = int(os.environ.get("SEED", random.SystemRandom().randrange(10**6)))
-    print(f"SEED={seed}")
     draw = random.Random(seed)
     decisions = stream(seed)
     for round_number in range(3):

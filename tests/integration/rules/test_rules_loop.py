@@ -95,9 +95,7 @@ async def test_events_are_decided_and_a_clean_stop_leaves_nothing_in_hand(
 
 
 @pytest.mark.usefixtures("published")
-async def test_kill_9_at_random_moments_changes_nothing(start: Start, bus: Bus, store: StateStore) -> None:
-    seed = random.randrange(10_000)
-    print(f"seed {seed}")
+async def test_kill_9_at_random_moments_changes_nothing(start: Start, bus: Bus, store: StateStore, seed: int) -> None:
     rng = random.Random(seed)
     sent = 0
     for _ in range(3):
