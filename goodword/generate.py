@@ -17,8 +17,14 @@ from contracts.decisions import Decision
 from contracts.events import BROADCAST_TYPES, EVENT_TYPES, REQUIRED_FIELDS, StrictData
 from contracts.facts import TransferPosted
 from contracts.topics import TOPICS
+from goodword.settings_table import HEAD, rows
 from runtime.metrics import CATALOGUE
+from runtime.settings import Settings
+from services.notify.settings import NotifySettings
+from services.rewards.settings import RewardsSettings
 from services.rules.language.docs import checks_table, operators_table, paths_table
+from services.rules.settings import RulesSettings
+from services.tracking.settings import TrackingSettings
 
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -58,6 +64,11 @@ def _schema(kind: type) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "metrics": metrics,
+    "settings-shared": lambda: _table(HEAD, rows(Settings)),
+    "settings-tracking": lambda: _table(HEAD, rows(TrackingSettings)),
+    "settings-rules": lambda: _table(HEAD, rows(RulesSettings)),
+    "settings-rewards": lambda: _table(HEAD, rows(RewardsSettings)),
+    "settings-notify": lambda: _table(HEAD, rows(NotifySettings)),
     "topics": topics,
     "event-types": event_types,
     "event-data-schema": lambda: _schema(StrictData),

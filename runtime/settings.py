@@ -38,23 +38,29 @@ class Settings(BaseSettings):
     kafka_sasl: Mechanism | None = None
     """`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; None means that we do not say who we are."""
     kafka_user: str = ""
+    """Who we are to Kafka."""
     kafka_password: SecretStr = SecretStr("")
-    """Who we are to Kafka. PLAIN without TLS sends the password in the clear."""
+    """Its password; PLAIN without TLS sends it in the clear."""
     postgres: str = "postgresql://goodword@127.0.0.1:5432/goodword"
+    """URL as libpq reads it; TLS by `?sslmode=verify-full&sslrootcert=FILE`, several hosts by commas."""
     redis: str = "redis://127.0.0.1:6379/0"
+    """`redis://[user:password@]host:port/number` of Redis or Valkey; `rediss://` for TLS."""
     smtp: str = "smtp://127.0.0.1:1025"
     """`smtp://[user:password@]host:port`; `smtps://` for TLS from the start, `?starttls=1` for an upgrade."""
     admin_key: SecretStr | None = None
     """The operator's bearer key; it may do everything."""
 
     host: str = "127.0.0.1"
+    """The address that this service's HTTP listens on; 0.0.0.0 in a container."""
     port: Annotated[int, Field(ge=0, le=65535)] = 0
-    """Where this service's HTTP listens; 0 means its own default port."""
+    """Its port; 0 means the service's own: tracking 8710, rules 8711, rewards 8712, notify 8713."""
 
     partitions: Annotated[int, Field(ge=1, le=1024)] = PARTITIONS_DEFAULT
     """Partitions of a topic when it is created; cannot be changed later without a rebuild."""
     batch_records_max: Annotated[int, Field(ge=1, le=50_000)] = 2_000
+    """Records of one batch, and so of one partition, in hand."""
     batch_bytes_max: Annotated[int, Field(ge=1_024, le=256 * 1024 * 1024)] = 8 * 1024 * 1024
+    """Bytes of one batch; a single larger record is a batch of its own."""
 
     log_retention_days: Annotated[float, Field(gt=0)] | None = None
     """Records of the log in PostgreSQL that are older go, once every group has handled them; None keeps them. Never
@@ -65,6 +71,7 @@ class Settings(BaseSettings):
     """How often one of the processes drops them, and compacts `goodword.partners`."""
 
     retry_wait_ms_max: Annotated[int, Field(ge=1)] = 5_000
+    """The longest pause between two tries of a batch; pauses double from 50 ms up to it."""
     retries_max: Annotated[int, Field(ge=0)] = 20
     """How often a batch is tried again before the service stops and pages."""
     dlq_share_max_ppm: Annotated[int, Field(ge=0, le=1_000_000)] = 100_000
@@ -76,7 +83,9 @@ class Settings(BaseSettings):
     """How often gauges that must be asked for are renewed: lag, outbox, cache."""
 
     log_level: str = "INFO"
+    """DEBUG, INFO, WARNING or ERROR."""
     log_json: bool = True
+    """One JSON object a line; false for eyes."""
 
     @model_validator(mode="after")
     def _kafka_settings_belong_together(self) -> Self:

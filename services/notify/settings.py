@@ -39,8 +39,9 @@ class NotifySettings(Settings):
     `unknown`, so a short limit here makes unknown mails out of slow ones."""
 
     notify_retry_wait_s_min: Annotated[float, Field(gt=0)] = 5.0
+    """How long a mail waits that the relay put off for the first time; twice as long each time after."""
     notify_retry_wait_s_max: Annotated[float, Field(gt=0)] = 900.0
-    """A mail that the relay put off waits twice as long each time, between these two."""
+    """The longest such wait."""
     notify_relay_wait_s_max: Annotated[float, Field(gt=0)] = 30.0
     """While the relay is away, it is tried again at most this long after the last time."""
     notify_give_up_hours: Annotated[float, Field(gt=0)] = 120.0

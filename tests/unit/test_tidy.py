@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from goodword.settings_table import rows
 from runtime.metrics import CATALOGUE
+from runtime.settings import Settings
+from services.notify.settings import NotifySettings
+from services.rewards.settings import RewardsSettings
+from services.rules.settings import RulesSettings
+from services.tracking.settings import TrackingSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("contracts", "runtime", "services", "goodword")
@@ -27,6 +33,7 @@ PURE = (
     "services/notify/outcomes.py",
 )
 LINES_MAX = 400
+SETTINGS = (Settings, TrackingSettings, RulesSettings, RewardsSettings, NotifySettings)
 
 BANNED_EVERYWHERE = {
     r"\b(TODO|FIXME|XXX|HACK)\b": "finish it, or open an issue",
@@ -112,6 +119,18 @@ def test_operations_lists_every_metric_and_alerts_name_only_real_ones() -> None:
         | {f"{name}_{suffix}" for name in names for suffix in ("bucket", "sum", "count")}
     )
     assert mentioned - known == set()
+
+
+def test_operations_tells_what_to_do_about_every_alert_and_no_other() -> None:
+    operations = (ROOT / "docs/operations.md").read_text()
+    section = operations.partition("## Alerts")[2].partition("\n## ")[0]
+    alerts = re.findall(r"- alert: (\w+)", (ROOT / "deploy/prometheus/alerts.yml").read_text())
+    assert sorted(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == sorted(alerts)
+
+
+@pytest.mark.parametrize("kind", SETTINGS, ids=lambda kind: kind.__name__)
+def test_every_setting_says_what_it_means(kind: type[Settings]) -> None:
+    assert [variable for variable, _, _, meaning in rows(kind) if not meaning] == []
 
 
 def test_the_workplace_is_not_named() -> None:
