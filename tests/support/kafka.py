@@ -20,7 +20,7 @@ from goodword.embedded.ports import free_port
 
 KAFKA_VERSION = "4.1.0"
 IMAGE = f"apache/kafka:{KAFKA_VERSION}"
-START_S_MAX = 90.0
+START_S_MAX = 180.0
 CLUSTER_ID = "5L6g3nShT-eMCtK--X86sw"
 
 SETTINGS = {

@@ -13,8 +13,9 @@ from contracts.topics import Topic
 from runtime.bus.kafka import KafkaBus
 from runtime.bus.kafka.subscription import KafkaSubscription
 from runtime.bus.port import Batch, Bus, PartitionLost, Record
-from tests.contract.bus.cases import PARTITIONS, BusCases, opened
+from tests.contract.bus.cases import BusCases
 from tests.contract.bus.owners import Recorder, eventually
+from tests.contract.bus.world import PARTITIONS, opened
 from tests.support.kafka import KafkaServer
 
 pytestmark = pytest.mark.kafka

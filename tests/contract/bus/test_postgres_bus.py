@@ -14,8 +14,9 @@ from runtime.bus.port import Batch, Bus, PartitionLost, Record
 from runtime.bus.postgres import PostgresBus
 from runtime.bus.retention import Retention
 from runtime.clock import SystemClock
-from tests.contract.bus.cases import BusCases, eventually_available, opened
+from tests.contract.bus.cases import BusCases
 from tests.contract.bus.owners import DEADLINE_S, Recorder, eventually
+from tests.contract.bus.world import eventually_available, opened
 
 
 class PostgresWorld:

@@ -36,6 +36,7 @@ class Chaos:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="chaos")
         self.killed: list[str] = []
+        self._error: Exception | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -43,9 +44,21 @@ class Chaos:
 
     def __exit__(self, *error: object) -> None:
         self._stop.set()
-        self._thread.join(120)
+        self._thread.join(240)
+        if self._error is not None:
+            raise self._error
+
+    def is_missing_somebody(self) -> bool:
+        """Whether it still has to kill someone for the first time."""
+        return self._thread.is_alive() and set(self.killed) < set(self._victims)
 
     def _run(self) -> None:
+        try:
+            self._kill_in_rounds()
+        except Exception as error:  # noqa: BLE001 - raised again where the test waits
+            self._error = error
+
+    def _kill_in_rounds(self) -> None:
         rounds = (self._rng.sample(sorted(self._victims), len(self._victims)) for _ in itertools.count())
         for name in itertools.chain.from_iterable(rounds):
             if self._stop.wait(self._rng.uniform(*PAUSE_S)):
@@ -87,9 +100,9 @@ def test_a_run_in_which_everything_is_killed_ends_equal_to_the_cent(
 
         victims["broker"] = kill_broker
     with Chaos(random.Random(seed), victims) as chaos:
-        stack.run("events", "import", str(first_pass))
-        stack.run("events", "import", str(second_pass))
-        while set(victims) - set(chaos.killed):
+        import_patiently(stack, first_pass)
+        import_patiently(stack, second_pass)
+        while chaos.is_missing_somebody():
             threading.Event().wait(0.2)
     print(f"killed: {chaos.killed}")
     stack.wait_ready()
@@ -139,7 +152,7 @@ def test_after_everything_lost_power_at_once_nothing_is_missing(
         cut = threading.Timer(random.Random(seed).uniform(1, 3), stack.kill_all)
         with ThreadPoolExecutor(1) as others:
             cut.start()
-            importing = others.submit(stack.run, "events", "import", str(first_pass))
+            importing = others.submit(import_patiently, stack, first_pass)
             cut.join()
             stack.start()
             importing.result()
@@ -147,6 +160,12 @@ def test_after_everything_lost_power_at_once_nothing_is_missing(
         assert_equal(Outcome.of(stack), undisturbed)
     finally:
         stack.stop()
+
+
+def import_patiently(stack: UpStack, events: Path) -> None:
+    """As the command says when its patience ends, on a slow machine: the same again, nothing is lost."""
+    if stack.run("events", "import", str(events), check=False).returncode != 0:
+        stack.run("events", "import", str(events))
 
 
 def assert_equal(outcome: Outcome, undisturbed: Outcome) -> None:
