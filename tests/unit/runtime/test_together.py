@@ -16,11 +16,13 @@ class Recorder:
         self.runs: list[list[int]] = []
         self.at_once = 0
         self.at_once_max = 0
+        self.began = asyncio.Event()
         self.go = asyncio.Event()
         self.go.set()
 
     async def run(self, items: list[int]) -> list[int]:
         self.runs.append(items)
+        self.began.set()
         self.at_once += 1
         self.at_once_max = max(self.at_once_max, self.at_once)
         try:
@@ -44,8 +46,7 @@ async def test_calls_that_come_during_a_run_wait_for_the_next_one() -> None:
     recorder.go.clear()
     together = Together(recorder.run, name="test")
     first = asyncio.create_task(together.call(1))
-    while not recorder.runs:
-        await asyncio.sleep(0)
+    await recorder.began.wait()
     rest = [asyncio.create_task(together.call(n)) for n in (2, 3)]
     await asyncio.sleep(0)
     recorder.go.set()
@@ -96,8 +97,7 @@ async def test_a_call_cancelled_while_it_waits_is_not_run() -> None:
     recorder.go.clear()
     together = Together(recorder.run, name="test")
     first = asyncio.create_task(together.call(1))
-    while not recorder.runs:
-        await asyncio.sleep(0)
+    await recorder.began.wait()
     second = asyncio.create_task(together.call(2))
     await asyncio.sleep(0)
     second.cancel()
