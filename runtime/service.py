@@ -13,7 +13,7 @@ import gc
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import uvicorn
 from starlette.applications import Starlette
@@ -22,9 +22,13 @@ from starlette.routing import BaseRoute
 
 from contracts.errors import PermanentError
 from runtime import log
+from runtime.bus.open import bus_of
+from runtime.bus.port import Bus
+from runtime.clock import Clock, SystemClock
 from runtime.http import Check, health_routes, http_problem, internal_problem
 from runtime.metrics import Metrics
 from runtime.outages import is_outage, reason_of, refusal_of
+from runtime.settings import Settings
 
 GC_THRESHOLDS: Final = (50_000, 50, 50)
 """In place of Python's own (700, 10, 10); see `_settle_garbage`."""
@@ -78,6 +82,22 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+S_contra = TypeVar("S_contra", bound=Settings, contravariant=True)
+
+
+class Build(Protocol[S_contra]):
+    """A service's composition root: its parts, wired and not started; the bus is not started either."""
+
+    def __call__(self, settings: S_contra, *, clock: Clock, bus: Bus) -> App: ...
+
+
+async def run_service(name: str, settings: S_contra, build: Build[S_contra]) -> int:
+    """The whole process of a service: serve until a signal. Returns the exit code."""
+    log.configure(name, level=settings.log_level, as_json=settings.log_json)
+    app = build(settings, clock=SystemClock(), bus=bus_of(settings, client=name))
+    return await serve(app, host=settings.host, port=settings.http_port)
 
 
 async def serve(app: App, *, host: str, port: int) -> int:

@@ -7,7 +7,7 @@ from a file: `GOODWORD_SECRETS_DIR` names a folder whose files are called like t
 from __future__ import annotations
 
 import os
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="GOODWORD_", extra="ignore", frozen=True, secrets_dir=os.environ.get("GOODWORD_SECRETS_DIR")
     )
+
+    port_default: ClassVar[int] = 0
+    """The service's own port."""
 
     kafka: str | None = None
     """Bootstrap servers of Apache Kafka; None means the log in PostgreSQL."""
@@ -96,6 +99,10 @@ class Settings(BaseSettings):
         if not self.kafka_tls and (self.kafka_tls_ca or self.kafka_tls_certificate):
             raise ValueError("GOODWORD_KAFKA_TLS_CA and GOODWORD_KAFKA_TLS_CERTIFICATE need GOODWORD_KAFKA_TLS=true")
         return self
+
+    @property
+    def http_port(self) -> int:
+        return self.port or self.port_default
 
     @property
     def kafka_security(self) -> KafkaSecurity:

@@ -25,7 +25,7 @@ def serve(name: Annotated[ServiceName, typer.Argument(help="Which service.")]) -
     import uvloop
     from pydantic import ValidationError
 
-    from contracts.errors import Problem
+    from contracts.errors import PermanentError, Problem
     from goodword.terminal import EXIT_USAGE, fail
 
     module = importlib.import_module(f"services.{name.value}.app")
@@ -36,4 +36,6 @@ def serve(name: Annotated[ServiceName, typer.Argument(help="Which service.")]) -
         first = error.errors()[0]
         setting = "_".join(("GOODWORD", *(str(part).upper() for part in first["loc"])))
         fail(Problem(code="bad-setting", message=first["msg"], where=setting, help="docs/operations.md"), EXIT_USAGE)
+    except PermanentError as error:
+        fail(error.problem)
     raise typer.Exit(exit_code)

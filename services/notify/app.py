@@ -11,18 +11,16 @@ mails wait, and a service that is restarted or taken out of rotation for it woul
 from __future__ import annotations
 
 from contracts.topics import DECISIONS, LEDGER, PARTNERS, Topic
-from runtime import log, service
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
 from runtime.bus.lag import LagWatch
 from runtime.bus.observe import BusObserver
-from runtime.bus.open import bus_of
 from runtime.bus.port import Bus, Owner
-from runtime.clock import Clock, SystemClock
+from runtime.clock import Clock
 from runtime.database import Database
 from runtime.foundation import Foundation
 from runtime.metrics import Metrics
-from runtime.service import App
+from runtime.service import App, run_service
 from services.notify import api
 from services.notify.decode import mails_of_decisions, mails_of_ledger
 from services.notify.handlers import FactsOwner, PartnersOwner, Read
@@ -94,9 +92,5 @@ def build_app(settings: NotifySettings, *, clock: Clock, bus: Bus) -> App:
 
 
 async def run() -> int:
-    """The process `goodword serve notify`: settings from the environment, serve until a signal. The exit code."""
-    settings = NotifySettings()
-    log.configure(NAME, level=settings.log_level, as_json=settings.log_json)
-    bus = bus_of(settings, client=NAME)
-    app = build_app(settings, clock=SystemClock(), bus=bus)
-    return await service.serve(app, host=settings.host, port=settings.http_port)
+    """The whole process: settings from the environment, serve until a signal. Returns the exit code."""
+    return await run_service(NAME, NotifySettings(), build_app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, field_validator
 
@@ -17,6 +17,8 @@ GROUP_PARTNERS: Final = "notify-partners"
 
 class NotifySettings(Settings):
     """Where the servers are, who the mails come from, and how fast and how long we try."""
+
+    port_default: ClassVar[int] = PORT_DEFAULT
 
     notify_from: str = "Goodword <goodword@localhost>"
     """The From header; its address is also the envelope's sender, its domain ends our Message-IDs."""
@@ -59,7 +61,3 @@ class NotifySettings(Settings):
     def _is_a_mailbox(cls, text: str) -> str:
         parse_mailbox(text)
         return text
-
-    @property
-    def http_port(self) -> int:
-        return self.port or PORT_DEFAULT

@@ -8,17 +8,15 @@ Consumers stop before the writer that they wait for, and the relay publishes wha
 from __future__ import annotations
 
 from contracts.topics import DECISIONS
-from runtime import log
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
 from runtime.bus.lag import LagWatch
-from runtime.bus.open import bus_of
 from runtime.bus.port import Bus
-from runtime.clock import Clock, SystemClock
+from runtime.clock import Clock
 from runtime.database import Database
 from runtime.foundation import Foundation
 from runtime.metrics import Metrics
-from runtime.service import App, serve
+from runtime.service import App, run_service
 from services.rewards import api
 from services.rewards.archive import ArchiveOwner
 from services.rewards.handlers import PostingOwner
@@ -31,11 +29,7 @@ from services.rewards.writer import Writer
 
 async def run() -> int:
     """The whole process: settings from the environment, serve until a signal. Returns the exit code."""
-    settings = RewardsSettings()
-    log.configure(NAME, level=settings.log_level, as_json=settings.log_json)
-    bus = bus_of(settings, client=NAME)
-    app = build_app(settings, clock=SystemClock(), bus=bus)
-    return await serve(app, host=settings.host, port=settings.http_port)
+    return await run_service(NAME, RewardsSettings(), build_app)
 
 
 def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:

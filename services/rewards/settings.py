@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
@@ -20,6 +20,8 @@ GROUP_ARCHIVE: Final = "rewards-archive"
 class RewardsSettings(Settings):
     """Where the servers are, and how much the ledger does at once."""
 
+    port_default: ClassVar[int] = PORT_DEFAULT
+
     rewards_writers_max: Annotated[int, Field(ge=1, le=16)] = 2
     """Postings of one process that are in the database at the same time."""
     rewards_posting_transfers_max: Annotated[int, Field(ge=1, le=20_000)] = 4_000
@@ -34,7 +36,3 @@ class RewardsSettings(Settings):
     """How often the trial balance is drawn."""
     rewards_audit_every_s: Annotated[float, Field(gt=0)] = 3_600.0
     """How often balances are compared with the sum of all transfers, which reads the whole ledger."""
-
-    @property
-    def http_port(self) -> int:
-        return self.port or PORT_DEFAULT

@@ -11,13 +11,12 @@ from runtime import log
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
 from runtime.bus.lag import LagWatch
-from runtime.bus.open import bus_of
 from runtime.bus.port import Bus
-from runtime.clock import Clock, SystemClock
+from runtime.clock import Clock
 from runtime.database import Database
 from runtime.foundation import Foundation
 from runtime.metrics import Metrics
-from runtime.service import App, serve
+from runtime.service import App, run_service
 from services.rules import api
 from services.rules.handlers import RulesOwner
 from services.rules.observe import Housekeeping, RulesObserver
@@ -30,11 +29,7 @@ logger = log.get(__name__)
 
 async def run() -> int:
     """The whole process: settings from the environment, serve until a signal. Returns the exit code."""
-    settings = RulesSettings()
-    log.configure(NAME, level=settings.log_level, as_json=settings.log_json)
-    bus = bus_of(settings, client=NAME)
-    app = build_app(settings, clock=SystemClock(), bus=bus)
-    return await serve(app, host=settings.host, port=settings.http_port)
+    return await run_service(NAME, RulesSettings(), build_app)
 
 
 def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:

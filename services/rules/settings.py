@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
@@ -17,13 +17,11 @@ GROUP: Final = "rules"
 class RulesSettings(Settings):
     """Where the servers are, and how much the rules service may hold in memory."""
 
+    port_default: ClassVar[int] = PORT_DEFAULT
+
     rules_cache_bytes_max: Annotated[int, Field(ge=1024 * 1024)] = 256 * 1024 * 1024
     """Partner states kept in this process, all partitions together; beyond it, the least recently used are dropped."""
     rules_rule_labels_max: Annotated[int, Field(ge=1)] = 500
     """Distinct (programme, rule) labels of `decisions_total`; any further rule is counted as `other`."""
     rules_gc_busy_s_max: Annotated[float, Field(gt=0)] = 60.0
     """Garbage is collected when the service is idle, and at the latest after this long under load."""
-
-    @property
-    def http_port(self) -> int:
-        return self.port or PORT_DEFAULT

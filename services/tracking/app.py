@@ -9,14 +9,12 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from runtime import log
-from runtime.bus.open import bus_of
 from runtime.bus.port import Bus
-from runtime.clock import Clock, SystemClock
+from runtime.clock import Clock
 from runtime.database import Database
 from runtime.foundation import Foundation
 from runtime.metrics import Metrics
-from runtime.service import App, serve
+from runtime.service import App, run_service
 from services.tracking import api
 from services.tracking.authenticate import Authenticator
 from services.tracking.dedupe import SeenIds
@@ -30,11 +28,7 @@ NAME: Final = "tracking"
 
 async def run() -> int:
     """The whole process: settings from the environment, serve until a signal. Returns the exit code."""
-    settings = TrackingSettings()
-    log.configure(NAME, level=settings.log_level, as_json=settings.log_json)
-    bus = bus_of(settings, client=NAME)
-    app = build_app(settings, clock=SystemClock(), bus=bus)
-    return await serve(app, host=settings.host, port=settings.http_port)
+    return await run_service(NAME, TrackingSettings(), build_app)
 
 
 def build_app(settings: TrackingSettings, *, clock: Clock, bus: Bus) -> App:

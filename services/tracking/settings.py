@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, SecretStr
 
@@ -15,6 +15,8 @@ DAY_S: Final = 24 * 3600
 
 class TrackingSettings(Settings):
     """Where the servers are, and how much the front door takes, keeps and remembers."""
+
+    port_default: ClassVar[int] = PORT_DEFAULT
 
     tracking_body_bytes_max: Annotated[int, Field(ge=1024)] = 5 * 1024 * 1024
     """The largest request body; larger ones are answered 413."""
@@ -51,7 +53,3 @@ class TrackingSettings(Settings):
     """Whether the click cookie is for HTTPS only; set it wherever links are served over HTTPS."""
     tracking_clicks_waiting_max: Annotated[int, Field(ge=1)] = 10_000
     """Clicks kept in memory while the log is away; beyond it they are counted as lost. The redirect works anyway."""
-
-    @property
-    def http_port(self) -> int:
-        return self.port or PORT_DEFAULT
