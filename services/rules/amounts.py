@@ -7,97 +7,89 @@ never a guess (docs/rules.md#amounts).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import msgspec
-
 from contracts.decisions import TraceLine
-from contracts.events import Amount
 from contracts.money import AMOUNT_MINOR_MAX, CURRENCY_DECIMALS, PPM, Money, format_minor, round_half_even
 from contracts.ruleset import Given, Lookup, PercentOf, Reward
 from services.rules.judge import number_text
-from services.rules.slots import Slots
 
 PART: Final = "amount"
 _PPM_PER_PERCENT: Final = PPM // 100
 
 
-class Granted(msgspec.Struct, frozen=True, gc=False):
-    """What a reward comes to, before anybody is named; `reason` is set when it comes to nothing."""
-
-    reason: str
-    amount_minor: int | None = None
-    unit: str | None = None
-    base_minor: int | None = None
-    base_unit: str | None = None
-    percent_ppm: int | None = None
-    clamped_minor: int = 0
-    trace: tuple[TraceLine, ...] = ()
+Granted = tuple[str, tuple[TraceLine, ...], int | None, str | None, int | None, str | None, int | None, int]
+"""What a reward comes to, before anybody is named: why it comes to nothing (else empty), trace, minor units, unit, base
+in minor units, its unit, percentage in ppm, and what a ceiling took off. Without an amount, nothing was taken off."""
 
 
 class AmountRule:
-    """The amount of one reward, ready to be worked out."""
+    """The amount of one reward, ready to be worked out.
 
-    def __init__(self, reward: Reward, slot_of: Mapping[str, int], decimals: Mapping[str, int]) -> None:
+    Attributes:
+        by: The path that a lookup looks at; None without one.
+        bases: The paths that percentages are taken of, in the order in which `work_out` wants their values.
+        is_fixed: Whether it is one amount, with no ceiling and nothing to show in a trace.
+    """
+
+    def __init__(self, reward: Reward, decimals: Mapping[str, int]) -> None:
         self._decimals = decimals
         self._at_most = reward.at_most
         self._given: Given | None = None
-        self._choices: dict[str, tuple[Given, TraceLine]] | None = None
+        self._choices: dict[str, tuple[Given, TraceLine]] = {}
+        self.by: str | None = None
+        self.bases = base_paths(reward)
         give = reward.give
         if isinstance(give, Lookup):
-            self._by = f"by {give.by}"
-            self._by_path = give.by
-            self._by_slot = slot_of[give.by]
+            self.by = give.by
             self._choices = {
-                value: (given, TraceLine(self._by, value, "met", PART)) for value, given in reversed(give.values)
+                value: (given, TraceLine(f"by {give.by}", value, "met", PART)) for value, given in reversed(give.values)
             }
             self._otherwise = give.otherwise
         else:
             self._given = give
-        self._base_slots = {path: slot_of[path] for path in base_paths(reward)}
+        self.is_fixed = isinstance(give, Money) and self._at_most is None
+        self._whole = self._limited(give.amount_minor, give.unit) if self.is_fixed and isinstance(give, Money) else None
 
-    def work_out(self, x: Slots, share_ppm: int) -> Granted:
+    def work_out(self, share_ppm: int, by: Any, bases: Sequence[Any]) -> Granted:
+        """The amount for this share; `by` and `bases` are what the event shows at the paths of those names."""
+        if share_ppm == PPM and self._whole is not None:
+            return self._whole
         given = self._given
         trace: tuple[TraceLine, ...] = ()
         if given is None:
-            given, trace, reason = self._look_up(x)
+            given, trace, reason = self._look_up(by)
             if given is None:
-                return Granted(reason, trace=trace)
+                return _denied(reason, trace)
         if isinstance(given, Money):
-            minor = given.amount_minor
-            if share_ppm != PPM:
-                minor = round_half_even(minor * share_ppm, PPM)
-            return self._limited(minor, given.unit, None, None, None, trace)
-        base = x[self._base_slots[given.of]]
+            return self._limited(shared(given.amount_minor, share_ppm), given.unit, trace=trace)
+        base = bases[self.bases.index(given.of)]
         if base is None:
             return self._nothing(f"{given.of} is missing", given.of, f"{given.of} is missing", trace)
-        base_minor = base.minor
-        if share_ppm != PPM:
-            base_minor = round_half_even(base_minor * share_ppm, PPM)
+        base_minor = shared(base.minor, share_ppm)
         minor = round_half_even(base_minor * given.percent_ppm, PPM)
         return self._limited(minor, base.currency, base_minor, base.currency, given.percent_ppm, trace)
 
-    def _look_up(self, x: Slots) -> tuple[Given | None, tuple[TraceLine, ...], str]:
-        assert self._choices is not None
-        value = x[self._by_slot]
+    def _look_up(self, value: Any) -> tuple[Given | None, tuple[TraceLine, ...], str]:
         chosen = self._choices.get(value)
         if chosen is not None:
             return chosen[0], (chosen[1],), ""
-        saw = f"{self._by_path} is missing" if value is None else str(value)
+        saw = f"{self.by} is missing" if value is None else str(value)
+        line = f"by {self.by}"
         if self._otherwise is not None:
-            return self._otherwise, (TraceLine(self._by, saw, "not met", PART),), ""
-        reason = saw if value is None else f"nothing is given for {self._by_path} {saw}"
-        return None, (TraceLine(self._by, saw, "unknown" if value is None else "not met", PART),), f"{PART}: {reason}"
+            return self._otherwise, (TraceLine(line, saw, "not met", PART),), ""
+        reason = saw if value is None else f"nothing is given for {self.by} {saw}"
+        return None, (TraceLine(line, saw, "unknown" if value is None else "not met", PART),), f"{PART}: {reason}"
 
     def _limited(
         self,
         minor: int,
         unit: str,
-        base_minor: int | None,
-        base_unit: str | None,
-        percent_ppm: int | None,
-        trace: tuple[TraceLine, ...],
+        base_minor: int | None = None,
+        base_unit: str | None = None,
+        percent_ppm: int | None = None,
+        trace: tuple[TraceLine, ...] = (),
     ) -> Granted:
         clamped_minor = 0
         at_most = self._at_most
@@ -111,15 +103,15 @@ class AmountRule:
                 text = f"at_most {self._money(at_most.amount_minor, unit)}"
                 trace = (*trace, TraceLine(text, self._money(minor, unit), "not met", PART))
                 minor = at_most.amount_minor
-        reason = ""
-        if minor <= 0:
-            reason = "the amount is zero" if minor == 0 else "the amount is negative"
-        elif minor > AMOUNT_MINOR_MAX:
+        if 0 < minor <= AMOUNT_MINOR_MAX:
+            return "", trace, minor, unit, base_minor, base_unit, percent_ppm, clamped_minor
+        reason = "the amount is zero" if minor == 0 else "the amount is negative"
+        if minor > 0:
             reason = "the amount is too large"
-        return Granted(reason, minor, unit, base_minor, base_unit, percent_ppm, clamped_minor, trace)
+        return reason, trace, None, None, base_minor, base_unit, percent_ppm, 0
 
     def _nothing(self, reason: str, condition: str, saw: str, trace: tuple[TraceLine, ...]) -> Granted:
-        return Granted(f"{PART}: {reason}", trace=(*trace, TraceLine(condition, saw, "unknown", PART)))
+        return _denied(f"{PART}: {reason}", (*trace, TraceLine(condition, saw, "unknown", PART)))
 
     def _money(self, minor: int, unit: str) -> str:
         return f"{format_minor(minor, self._decimals.get(unit, CURRENCY_DECIMALS.get(unit, 0)))} {unit}"
@@ -137,11 +129,13 @@ def base_paths(reward: Reward) -> list[str]:
     return sorted({given.of for given in givens if isinstance(given, PercentOf)})
 
 
-def shared(value: Any, share_ppm: int) -> Any:
-    """The share of an amount; other values are not shared."""
-    if share_ppm == PPM or not isinstance(value, Amount):
-        return value
-    return Amount(round_half_even(value.minor * share_ppm, PPM), value.currency)
+def shared(minor: int, share_ppm: int) -> int:
+    """The share of an amount in minor units, rounded half-even."""
+    return minor if share_ppm == PPM else round_half_even(minor * share_ppm, PPM)
+
+
+def _denied(reason: str, trace: tuple[TraceLine, ...]) -> Granted:
+    return reason, trace, None, None, None, None, None, 0
 
 
 def percent_text(percent_ppm: int) -> str:

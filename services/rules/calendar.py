@@ -35,23 +35,23 @@ _LAST_MS: Final = (date.max.toordinal() - _EPOCH_ORDINAL - 2) * DAY_MS
 class Zone:
     """The local days of one timezone."""
 
-    __slots__ = ("_blocks", "_quarters", "_zone")
+    __slots__ = ("_quarters", "_zone", "blocks")
 
     def __init__(self, name: str) -> None:
         self._zone = ZoneInfo(name)
-        self._blocks: dict[int, int] = {}
+        self.blocks: dict[int, int] = {}
         self._quarters: dict[int, int] = {}
 
     def day_of(self, time_ms: int) -> int:
         """The local day, since 1970-01-01, that the instant falls on."""
-        day = self._blocks.get(time_ms // BLOCK_MS)
-        return self._learn(time_ms) if day is None else day
+        day = self.blocks.get(time_ms // BLOCK_MS)
+        return self.learn(time_ms) if day is None else day
 
-    def _learn(self, time_ms: int) -> int:
+    def learn(self, time_ms: int) -> int:
         day = self._quarters.get(time_ms // QUARTER_MS)
         if day is not None:
             return day
-        for span_ms, known in ((BLOCK_MS, self._blocks), (QUARTER_MS, self._quarters)):
+        for span_ms, known in ((BLOCK_MS, self.blocks), (QUARTER_MS, self._quarters)):
             first_ms = time_ms - time_ms % span_ms
             first, last = self._local(first_ms), self._local(first_ms + span_ms - 1)
             # With one offset at both ends no clock was set in between, so the day at both ends is the day throughout.

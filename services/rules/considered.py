@@ -9,61 +9,38 @@ rules explain` shows them by judging again).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-from contracts.ruleset import AllOf, Comparison, Condition, Reward
-from services.rules.amounts import AmountRule
-from services.rules.conditions import Judge
-from services.rules.decide import rule_json
-from services.rules.slots import Slots
+from contracts.ruleset import AllOf, Comparison, Condition
 
 DENIALS_PER_EVENT_MAX: Final = 16
 SELECTIONS_MAX: Final = 4096
 """Selections remembered per event type."""
+Rule = TypeVar("Rule")
 
 
-class RewardRule:
-    """One reward, compiled."""
+class Considered(Generic[Rule]):
+    """The rewards of one event type, in file order, and which of them a combination of texts leaves.
 
-    __slots__ = ("amount", "id", "json", "on", "to", "when")
+    Attributes:
+        tests: Path, bits of the rewards that each text allows, bits of those that do not ask for the path. The bits of
+            all paths ANDed make the mask that `choose` wants. Empty when all rewards are considered always.
+        chosen: Masks that were asked for before, with what was chosen.
+    """
 
-    def __init__(self, reward: Reward, when: Judge | None, amount: AmountRule) -> None:
-        self.id = reward.id
-        self.json = rule_json(reward.id)
-        self.on = reward.on
-        self.to = reward.to
-        self.when = when
-        self.amount = amount
-
-
-class Considered:
-    """The rewards of one event type, in file order."""
-
-    def __init__(
-        self, rules: Sequence[RewardRule], conditions: Sequence[Condition | None], slot_of: dict[str, int]
-    ) -> None:
+    def __init__(self, rules: Sequence[Rule], conditions: Sequence[Condition | None]) -> None:
         self.rules = tuple(rules)
-        self._masks: list[tuple[int, dict[str, int], int]] = []
-        self._chosen: dict[int, tuple[RewardRule, ...]] = {}
+        self.tests: list[tuple[str, dict[str, int], int]] = []
+        self.chosen: dict[int, tuple[Rule, ...]] = {}
         if len(rules) > DENIALS_PER_EVENT_MAX:
             tests = [dict(_text_tests(condition)) for condition in conditions]
-            for path in sorted({path for each in tests for path in each}):
-                self._masks.append((slot_of[path], *_masks(path, tests)))
+            self.tests = [(path, *_masks(path, tests)) for path in sorted({path for each in tests for path in each})]
 
-    def select(self, x: Slots) -> tuple[RewardRule, ...]:
-        """The rewards that could match what the slots show."""
-        if not self._masks:
-            return self.rules
-        mask = -1
-        for slot, by_value, others in self._masks:
-            value = x[slot]
-            # A number that a sender put into an attribute is compared as text with a text.
-            mask &= by_value.get(str(value) if value.__class__ is int else value, others)
-        chosen = self._chosen.get(mask)
-        if chosen is None:
-            if len(self._chosen) >= SELECTIONS_MAX:
-                self._chosen.clear()
-            chosen = self._chosen[mask] = tuple(self.rules[bit] for bit in _bits(mask))
+    def choose(self, mask: int) -> tuple[Rule, ...]:
+        """The rewards that could match."""
+        if len(self.chosen) >= SELECTIONS_MAX:
+            self.chosen.clear()
+        chosen = self.chosen[mask] = tuple(self.rules[bit] for bit in _bits(mask & (1 << len(self.rules)) - 1))
         return chosen
 
 

@@ -17,7 +17,7 @@ from contracts.events import Event
 from contracts.money import PPM
 from services.rules.state import PartnerState
 
-_encode: Final = msgspec.json.Encoder().encode
+encode_text: Final = msgspec.json.Encoder().encode
 VARIANTS: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 # msgspec leaves a default out only when it is the very object, and decisions must have the same bytes every time.
 _ALL: Final[int] = dict(
@@ -26,130 +26,135 @@ _ALL: Final[int] = dict(
 SOURCES_MAX: Final = 1024
 _STAMP_MS_MAX: Final = 2**48 - 1
 
+Case = tuple[
+    Any,
+    str,
+    str,
+    int,
+    str,
+    str,
+    bytes,
+    str,
+    str,
+    str,
+    int,
+    int,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+    str | None,
+]
+"""What all decisions of one event share, in the order of `CASE`."""
+CASE: Final = (
+    "begun, stamp, programme, revision, partner, beneficiary, as_json, event_type, event_source, event_id, time_ms, "
+    "share, customer, customer_name, lead_id, deal_id, product"
+)
+"""`begun` is what their ids begin to be hashed with, copied and never updated; `stamp` is what the ids begin with."""
 
-Shared = tuple[str, str, str, str, str, int, int, str | None, str | None, str | None, str | None, str | None]
-"""Programme, partner; the event's type, source, id, time and share; customer, customer's name, lead, deal, product."""
+
+def case_of(state: PartnerState, event: Event, revision: int, begun: Any) -> Case:
+    """The case of an event; `revision` is the number in force, 0 before the first."""
+    data = event.data
+    customer, deal, lead = data.customer, data.deal, data.lead
+    time_ms = event.time_ms
+    # Up to the UUID's version; what does not fit into its 48 bits is clipped as in `contracts.ids`.
+    stamp_ms = time_ms if 0 <= time_ms <= _STAMP_MS_MAX else min(max(time_ms, 0), _STAMP_MS_MAX)
+    return (
+        begun,
+        f"{stamp_ms >> 16:08x}-{stamp_ms & 0xFFFF:04x}-8",
+        data.programme,
+        revision,
+        state.partner,
+        state.beneficiary,
+        state.beneficiary_json,
+        event.type,
+        event.source,
+        event.id,
+        time_ms,
+        _ALL if data.share_ppm == PPM else data.share_ppm,
+        None if customer is None else customer.id,
+        None if customer is None else customer.name,
+        None if lead is None else lead.id,
+        None if deal is None else deal.id,
+        None if deal is None else deal.product,
+    )
 
 
-class Case:
-    """One event on the bench: collects its decisions, in order, and makes those that carry no amount.
+def decide(
+    case: Case,
+    rule: str,
+    reason: str,
+    trace: tuple[TraceLine, ...],
+    tier: str | None,
+    *,
+    tier_to: str | None = None,
+    beneficiary: str | None = None,
+    as_json: bytes = b"",
+) -> Decision:
+    """What carries no amount: granted when there is no reason against it; to the partner unless said otherwise.
 
-    Attributes:
-        hash: What the ids of all decisions of the event begin to be hashed with; copied, never updated.
-        revision: In force; 0 before the first.
+    `as_json` is `beneficiary_json` of a beneficiary.
     """
-
-    __slots__ = ("_event", "_shared", "_state", "decisions", "hash", "revision")
-
-    def __init__(self, state: PartnerState, event: Event, revision: int, hash: Any) -> None:
-        self._state = state
-        self._event = event
-        self._shared: tuple[str, Shared] | None = None
-        self.revision = revision
-        self.hash = hash
-        self.decisions: list[Decision] = []
-
-    def rule_on(self, rule: str, reason: str, trace: tuple[TraceLine, ...] = (), tier: str | None = None) -> None:
-        """Grant the partner something that is not an amount, or deny it for a reason."""
-        self._decide(rule, reason, trace, tier, None)
-
-    def deny_event(self, reason: str) -> None:
-        """Deny the event as a whole: it is decided, and changes nothing."""
-        self._decide(RULE_EVENT, reason, (), None, None)
-
-    def change_tier(self, tier: str | None, tier_to: str, trace: tuple[TraceLine, ...]) -> None:
-        self._decide(RULE_TIER, "", trace, tier, tier_to)
-
-    def shared(self) -> tuple[str, Shared]:
-        """What all decisions of the event share: the beginning of their ids, and fields; most events give none."""
-        shared = self._shared
-        if shared is None:
-            event = self._event
-            data = event.data
-            customer, deal, lead = data.customer, data.deal, data.lead
-            shared = self._shared = (
-                id_stamp(event.time_ms),
-                (
-                    data.programme,
-                    self._state.partner,
-                    event.type,
-                    event.source,
-                    event.id,
-                    event.time_ms,
-                    _ALL if data.share_ppm == PPM else data.share_ppm,
-                    None if customer is None else customer.id,
-                    None if customer is None else customer.name,
-                    None if lead is None else lead.id,
-                    None if deal is None else deal.id,
-                    None if deal is None else deal.product,
-                ),
-            )
-        return shared
-
-    def _decide(
-        self, rule: str, reason: str, trace: tuple[TraceLine, ...], tier: str | None, tier_to: str | None
-    ) -> None:
-        """Grant when there is no reason against it, else deny."""
-        stamp, shared = self.shared()
-        programme, partner, event_type, source, event_id, time_ms, share, customer, name, lead, deal, product = shared
-        state = self._state
-        digest = self.hash.copy()
-        digest.update(rule_json(rule) + state.beneficiary_json)
-        hexed = digest.hexdigest()
-        self.decisions.append(
-            Decision(
-                f"{stamp}{hexed[:3]}-{VARIANTS[hexed[3]]}{hexed[4:7]}-{hexed[7:19]}",
-                not reason,
-                programme,
-                self.revision,
-                rule,
-                partner,
-                state.beneficiary,
-                event_type,
-                source,
-                event_id,
-                time_ms,
-                None,
-                None,
-                None,
-                None,
-                None,
-                share,
-                tier,
-                tier_to,
-                0,
-                None,
-                reason,
-                customer,
-                name,
-                lead,
-                deal,
-                product,
-                trace,
-            )
-        )
+    (
+        begun, stamp, programme, revision, partner, to_partner, partner_json, event_type, source, event_id, time_ms,
+        share, customer, name, lead, deal, product,
+    ) = case  # fmt: skip
+    digest = begun.copy()
+    digest.update(rule_json(rule) + (as_json or partner_json))
+    hexed = digest.hexdigest()
+    return Decision(
+        f"{stamp}{hexed[:3]}-{VARIANTS[hexed[3]]}{hexed[4:7]}-{hexed[7:19]}",
+        not reason,
+        programme,
+        revision,
+        rule,
+        partner,
+        beneficiary or to_partner,
+        event_type,
+        source,
+        event_id,
+        time_ms,
+        None,
+        None,
+        None,
+        None,
+        None,
+        share,
+        tier,
+        tier_to,
+        0,
+        None,
+        reason,
+        customer,
+        name,
+        lead,
+        deal,
+        product,
+        trace,
+    )
 
 
-def event_digest(event: Event) -> Any:
-    """SHA-256 over the part of the JSON array that all decisions of an event share; also what an event is known by."""
-    digest = _begun(event.data.programme, event.source).copy()
-    digest.update(_encode(event.id))
-    return digest
+def deny_event(case: Case, reason: str) -> Decision:
+    """The event as a whole is denied: it is decided, and changes nothing."""
+    return decide(case, RULE_EVENT, reason, (), None)
+
+
+def change_tier(case: Case, tier: str | None, tier_to: str, trace: tuple[TraceLine, ...]) -> Decision:
+    return decide(case, RULE_TIER, "", trace, tier, tier_to=tier_to)
 
 
 @lru_cache(maxsize=SOURCES_MAX)
-def _begun(programme: str, source: str) -> Any:
-    """The hash up to the event's id, for sources are few; never updated, only copied."""
-    return sha256(_encode((programme, source))[:-1] + b",")
+def hash_begun(programme: str, source: str) -> Any:
+    """The hash up to the event's id, for sources are few; never updated, only copied.
+
+    With the event's id it is SHA-256 over the part of the JSON array that all decisions of an event share, and also
+    what an event is known by.
+    """
+    return sha256(encode_text((programme, source))[:-1] + b",")
 
 
 @lru_cache(maxsize=SOURCES_MAX)
 def rule_json(rule: str) -> bytes:
     """A rule's place in the JSON array that decision ids are hashed from."""
-    return b"," + _encode(rule) + b","
-
-
-def id_stamp(time_ms: int) -> str:
-    """What all ids of one millisecond begin with, up to the UUID's version."""
-    stamp = f"{min(max(time_ms, 0), _STAMP_MS_MAX):012x}"
-    return f"{stamp[:8]}-{stamp[8:]}-8"
+    return b"," + encode_text(rule) + b","

@@ -27,6 +27,7 @@ from services.rules.state import (
     LEAD_DISQUALIFIED,
     LEAD_QUALIFIED,
     LEAD_REGISTERED,
+    NEVER,
     DealState,
     LeadState,
     PartnerState,
@@ -42,16 +43,15 @@ _NEW_STATUS: Final = {
 }
 
 
-def is_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
-    """Whether this very event was taken before; if not, it is remembered by its hash.
+def remember(state: PartnerState, time_ms: int, hashed: bytes, *, is_history: bool) -> bool | None:
+    """Whether an event of that time is news to the memory of days; if so, it is remembered by its hash.
 
-    Raises:
-        PermanentError: Too late to tell; nothing was changed.
+    None for an event from before the memory. `is_history` is for events that do not move the memory on.
     """
-    day = event.time_ms // DAY_MS
+    day = time_ms // DAY_MS
     horizon = state.horizon_day
     if horizon is not None and day < horizon - MEMORY_DAYS:
-        return _is_late_repeat(state, event, hashed)
+        return None
     bucket = state.seen.get(day)
     if bucket is None:
         state.seen[day] = {hashed: None}
@@ -61,16 +61,16 @@ def is_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
         else:
             days.append(day)
     elif hashed in bucket:
-        return True
+        return False
     else:
         bucket[hashed] = None
     state.changed_days.add(day)
-    _keep_for_good(state, event, hashed)
-    if (horizon is None or day > horizon) and not event.type.startswith("partner."):
-        state.horizon_day = day
-        if state.seen_days[0] < day - MEMORY_DAYS:
-            _forget_before(state, day - MEMORY_DAYS)
-    return False
+    if is_history or (horizon is not None and day <= horizon):
+        return True
+    state.horizon_day = day
+    if state.seen_days[0] < day - MEMORY_DAYS:
+        _forget_before(state, day - MEMORY_DAYS)
+    return True
 
 
 def _forget_before(state: PartnerState, oldest: int) -> None:
@@ -83,16 +83,32 @@ def _forget_before(state: PartnerState, oldest: int) -> None:
         state.dropped_days.add(gone)
 
 
-def _is_late_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
-    """Beyond the memory: what an event belongs to knows its events for good."""
+def keep(state: PartnerState, event: Event, hashed: bytes, *, is_late: bool) -> bool:
+    """Remember the event for good with its deal, its lead or the profile; other events have only the memory of days.
+
+    Returns whether it is news; only one from before the memory (`is_late`) is asked.
+
+    Raises:
+        PermanentError: Too late to tell; nothing was changed.
+    """
     data = event.data
     if data.deal is not None:
-        known = deal_of(state, data.deal.id).ids
+        deal = deal_of(state, data.deal.id)
+        if is_late and holds(deal.ids, hashed):
+            return False
+        deal.ids += hashed
+        state.changed_deals.add(data.deal.id)
     elif data.lead is not None:
-        known = lead_of(state, data.lead.id).ids
+        lead = lead_of(state, data.lead.id)
+        if is_late and holds(lead.ids, hashed):
+            return False
+        lead.ids += hashed
+        state.changed_leads.add(data.lead.id)
     elif event.type.startswith("partner."):
-        known = state.profile_ids
-    else:
+        if is_late and holds(state.profile_ids, hashed):
+            return False
+        state.profile_ids += hashed
+    elif is_late:
         raise PermanentError(
             Problem(
                 code="too-late-to-tell",
@@ -102,25 +118,12 @@ def _is_late_repeat(state: PartnerState, event: Event, hashed: bytes) -> bool:
                 help="check whether it was counted, and send it again as a correction with a time of its own",
             )
         )
-    if any(known[start : start + EVENT_HASH_BYTES] == hashed for start in range(0, len(known), EVENT_HASH_BYTES)):
-        return True
-    _keep_for_good(state, event, hashed)
-    return False
+    return True
 
 
-def _keep_for_good(state: PartnerState, event: Event, hashed: bytes) -> None:
-    """Remember the event with its deal, its lead or the profile; other events have only the memory of days."""
-    data = event.data
-    if data.deal is not None:
-        deal = deal_of(state, data.deal.id)
-        deal.ids += hashed
-        state.changed_deals.add(data.deal.id)
-    elif data.lead is not None:
-        lead = lead_of(state, data.lead.id)
-        lead.ids += hashed
-        state.changed_leads.add(data.lead.id)
-    elif event.type.startswith("partner."):
-        state.profile_ids += hashed
+def holds(known: bytes, hashed: bytes) -> bool:
+    """Whether the hash is one of those that stand here one after the other."""
+    return any(known[start : start + EVENT_HASH_BYTES] == hashed for start in range(0, len(known), EVENT_HASH_BYTES))
 
 
 def take_partner_facts(state: PartnerState, event: Event) -> None:
@@ -138,7 +141,7 @@ def take_partner_facts(state: PartnerState, event: Event) -> None:
     state.profile = msgspec.structs.replace(old, **changes)
     state.facts = {}
     state.gate = None
-    state.settled = None
+    state.settled_by = NEVER
 
 
 def partner_facts(state: PartnerState) -> dict[str, object]:

@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple
 from contracts.decisions import TraceLine, Verdict
 from contracts.events import Amount, format_time
 from contracts.money import CURRENCY_DECIMALS, PPM, Money, format_minor, round_half_even
-from contracts.ruleset import Comparison, Day, Moment, Number, Scalar
+from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Day, Moment, Not, Number, Scalar
 from services.rules.calendar import Zone, date_of, day_of_date
 
 MEMO_MAX: Final = 4096
@@ -33,12 +33,10 @@ _ORDER: Final[dict[str, Callable[[int, int], bool]]] = {"==": eq, "!=": ne, "<":
 _VERDICTS: Final[dict[bool | None, Verdict]] = {True: "met", False: "not met", None: "unknown"}
 
 
-class Judgement(NamedTuple):
-    """What a comparison made of a value: the verdict (None is unknown), its trace line, and why it is not met."""
+Judgement = tuple[bool | None, TraceLine, str]
+"""What a comparison made of a value: the verdict (None is unknown), its trace line, and why it is not met, else empty.
 
-    verdict: bool | None
-    line: TraceLine
-    reason: str
+A plain tuple, because generated code takes it apart for every comparison."""
 
 
 class Kind(NamedTuple):
@@ -96,8 +94,8 @@ class Leaf(dict[Any, Judgement]):
             saw = f"{saw}, {why}"
         line = TraceLine(comparison.text, saw, _VERDICTS[verdict], self.part)
         if verdict:
-            return Judgement(verdict, line, "")
-        return Judgement(verdict, line, self.reason_not_met if verdict is False else f"{self.reason_not_met}: {saw}")
+            return verdict, line, ""
+        return verdict, line, self.reason_not_met if verdict is False else f"{self.reason_not_met}: {saw}"
 
     @property
     def has_many_values(self) -> bool:
@@ -256,3 +254,20 @@ def _exact_number(text: str) -> Fraction | None:
 
 def day_text(epoch_day: int) -> str:
     return date_of(epoch_day).isoformat()
+
+
+def words(condition: Condition) -> str:
+    """The condition on one line, for reasons."""
+    match condition:
+        case Comparison():
+            return condition.text
+        case Not():
+            return f"not ({words(condition.condition)})"
+        case AllOf():
+            return " and ".join(_bracketed(each) for each in condition.conditions)
+        case AnyOf():
+            return " or ".join(_bracketed(each) for each in condition.conditions)
+
+
+def _bracketed(condition: Condition) -> str:
+    return f"({words(condition)})" if isinstance(condition, AllOf | AnyOf) else words(condition)

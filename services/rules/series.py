@@ -10,10 +10,13 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import MutableSequence
+from hashlib import blake2b
 from itertools import accumulate
 from typing import Any, Final, Literal
 
 import msgspec
+
+from contracts.ruleset import Metric
 
 STALE_READS_MAX: Final = 2
 """Reads past a late value that are summed directly before the running sums are made anew."""
@@ -21,6 +24,7 @@ STALE_READS_MAX: Final = 2
 SUM: Final = 0
 MEAN: Final = 1
 DISTINCT: Final = 2
+_SERIES_ID_BYTES: Final = 8
 Kind = Literal["sum", "count", "distinct", "mean"]
 
 
@@ -149,6 +153,18 @@ class DistinctSeries(msgspec.Struct, gc=False):
 
 
 Series = SumSeries | MeanSeries | DistinctSeries
+
+
+def series_id(metric: Metric) -> int:
+    """What tells one series from another: a 64-bit hash of what it takes. Frozen: states are stored under it.
+
+    Metrics that take the same values share one series and differ only in their windows; one that comes back in a later
+    revision, or under another name, finds its history.
+    """
+    kind = "sum" if metric.kind == "count" else metric.kind
+    taken = [kind, metric.of, sorted(metric.on), metric.minus, metric.per_customer, metric.unit]
+    digest = blake2b(msgspec.json.encode(taken), digest_size=_SERIES_ID_BYTES).digest()
+    return int.from_bytes(digest, "big", signed=True)
 
 
 def new_series(kind: Kind) -> Series:

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
+from contracts.decisions import TraceLine
 from contracts.events import PartnerProfile
 from services.rules.series import Series, SumSeries, decode_series
 
@@ -26,6 +27,9 @@ EVENT_HASH_BYTES: Final = 8
 LEAD_REGISTERED: Final = 1
 LEAD_QUALIFIED: Final = 2
 LEAD_DISQUALIFIED: Final = 4
+
+NEVER: Final = -1
+"""In place of a revision's number."""
 
 DEAL_OPENED: Final = 1
 DEAL_WON: Final = 2
@@ -84,9 +88,10 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
         changed_deals, changed_leads, changed_customers, changed_days: Children to be written.
         dropped_days: Buckets to be deleted.
         has_negative: Whether any total of any day may be below zero, so that leaving a window behind may raise a sum.
-        facts, gate: What conditions see of the profile, and how `eligible.partner` judged it under which revision.
-        settled: When the tier was last looked at in vain: (revision number, clock day); None when anything may have
-            changed.
+        facts, gate: What conditions see of the profile, and how `eligible.partner` judged it: revision number,
+            why it is not met, trace.
+        settled_by, settled_day: When the tier was last looked at in vain, under which revision and on which clock
+            day; NEVER when anything may have changed.
     """
 
     programme: str
@@ -107,11 +112,12 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     changed_customers: set[str] = set()
     changed_days: set[int] = set()
     dropped_days: set[int] = set()
-    settled: tuple[int, int] | None = None
+    settled_by: int = NEVER
+    settled_day: int = 0
     beneficiary: str = ""
     beneficiary_json: bytes = b""
     facts: dict[str, Any] = {}
-    gate: tuple[int, Any] | None = None
+    gate: tuple[int, str, tuple[TraceLine, ...]] | None = None
     has_negative: bool = False
 
     def __post_init__(self) -> None:

@@ -1,0 +1,98 @@
+"""Metrics take the event (docs/rules.md#order, step 6): each series once, on the event's own day, with the share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from contracts.events import Amount
+from contracts.money import PPM
+from contracts.ruleset import Metric
+from services.rules.amounts import shared
+from services.rules.generate.reads import Reads
+from services.rules.judge import Kind, describe
+from services.rules.series import Kind as SeriesKind
+from services.rules.series import new_series, series_id
+from services.rules.state import CustomerState, PartnerState
+
+_DATA = Kind("data")
+
+
+class Taker:
+    """One event type that adds to one series; `minus` takes off."""
+
+    def __init__(self, metric: Metric, *, is_minus: bool) -> None:
+        self.metric = metric
+        self.series = series_id(metric)
+        self._is_minus = is_minus
+
+    def write(self, reads: Reads) -> None:
+        """An event without the value, or in another currency without a rate, is not taken."""
+        metric, source = self.metric, reads.source
+        if metric.kind == "count" or metric.of is None:
+            self._write_add(reads, "1", may_be_negative=False)
+            return
+        value = reads.value(metric.of)
+        if metric.kind == "distinct":
+            with source.block(f"if {value} is not None:"):
+                as_text = f"{value} if {value}.__class__ is str else {source.constant(_as_text)}({value})"
+                source.add(f"n = {as_text}")
+                self._write_add(reads, "n", may_be_negative=False)
+            return
+        sign = "-" if self._is_minus else ""
+        if reads.vocabulary.kind(metric.of).name == "amount":
+            amount, unit = source.constant(Amount), source.constant(metric.unit)
+            with source.block(f"if {value}.__class__ is {amount} and {value}.currency == {unit}:"):
+                source.add(
+                    f"n = {sign}({value}.minor if data.share_ppm == {PPM} else "
+                    f"{source.constant(shared)}({value}.minor, data.share_ppm))"
+                )
+                self._write_add(reads, "n", may_be_negative=True)
+            return
+        with source.block(f"if {value}.__class__ is int:"):
+            source.add(f"n = {sign}{value}")
+            self._write_add(reads, "n", may_be_negative=True)
+
+    def _write_add(self, reads: Reads, taken: str, *, may_be_negative: bool) -> None:
+        metric, source = self.metric, reads.source
+        id, kind = source.constant(self.series), source.constant(metric.kind)
+        if may_be_negative:
+            source.add(f"if {taken} < 0: state.has_negative = True")
+        if metric.per_customer:
+            customer, take = reads.value("customer.id"), source.constant(take_for_customer)
+            source.add(f"if {customer} is not None: {take}(state, {customer}, {id}, {kind}, day, {taken})")
+            return
+        series = reads.series(metric.id)
+        source.add(
+            f"if {series} is None: {series} = state.series[{id}] = {source.constant(new_series)}({kind})",
+            f"{series}.add(day, {taken})",
+        )
+
+
+def take_for_customer(
+    state: PartnerState, customer_id: str, series: int, kind: SeriesKind, day: int, taken: Any
+) -> None:
+    """Add to a metric `per: customer`."""
+    customer = state.customers.get(customer_id)
+    if customer is None:
+        customer = state.customers[customer_id] = CustomerState()
+    state.changed_customers.add(customer_id)
+    known = customer.series.get(series)
+    if known is None:
+        known = customer.series[series] = new_series(kind)
+    known.add(day, taken)
+
+
+def takers_of(event_type: str, metrics: Iterable[Metric]) -> tuple[Taker, ...]:
+    """What an event of that type adds to, each series once."""
+    takers: dict[int, Taker] = {}
+    for metric in metrics:
+        if event_type in metric.on:
+            takers.setdefault(series_id(metric), Taker(metric, is_minus=False))
+        elif event_type == metric.minus and metric.of is not None:
+            takers.setdefault(series_id(metric), Taker(metric, is_minus=True))
+    return tuple(takers.values())
+
+
+def _as_text(value: Any) -> str:
+    return describe(value, _DATA, {})
