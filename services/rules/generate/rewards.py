@@ -71,9 +71,9 @@ class RewardRule:
         source.add(f"digest = begun.copy(); digest.update({json} + {who_json}); h = digest.hexdigest()")
         return (
             f"{source.constant(Decision)}(f'{{stamp}}{{h[:3]}}-{{{variants}[h[3]]}}{{h[4:7]}}-{{h[7:19]}}', "
-            f"not reason, programme, revision, {source.constant(reward.id)}, partner, {who}, event_type, event_source, "
-            "event_id, time_ms, minor, unit, base, base_unit, percent, share, tier, None, clamped, None, reason, customer, "
-            "customer_name, lead_id, deal_id, product, trace)"
+            f"not reason, programme, revision, {source.constant(reward.id)}, partner, {who}, event_type, "
+            "event_source, event_id, time_ms, minor, unit, base, base_unit, percent, share, tier, None, clamped, None, "
+            "reason, customer, customer_name, lead_id, deal_id, product, trace)"
         )
 
     def _write_verdict(self, source: Source, judged: Judged | None, arguments: str) -> None:
