@@ -15,7 +15,7 @@ import redis
 from goodword.embedded.postgres import PostgresServer
 from goodword.embedded.valkey import ValkeyServer
 from tests.support import shares
-from tests.support.kafka import KafkaServer, KafkaUnavailable, make_kafka
+from tests.support.kafka import KafkaServer, kafka_or_skip, make_kafka
 from tests.support.postgres import fresh_database
 
 SEED_VARIABLE = "GOODWORD_SEED"
@@ -104,9 +104,5 @@ def valkey_url(valkey_server: ValkeyServer) -> str:
 @pytest.fixture(scope="session")
 def kafka_server() -> Iterator[KafkaServer]:
     """The session's Kafka, or a skip with the reason. A test that kills it starts it again before it ends."""
-    try:
-        server = make_kafka()
-    except KafkaUnavailable as unavailable:
-        pytest.skip(str(unavailable))
-    yield server
-    server.close()
+    with kafka_or_skip(make_kafka) as server:
+        yield server

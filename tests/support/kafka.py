@@ -6,6 +6,7 @@ forces one of `docker`, `maven`, `off`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -14,7 +15,11 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
+
+import pytest
 
 from goodword.embedded.ports import free_port
 
@@ -218,6 +223,22 @@ class SecuredKafka(MavenKafka):
             for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
             for option in ("--add-scram", f"{mechanism}=[name={self.USER},password={self.PASSWORD}]")
         ]
+
+
+Kafka = TypeVar("Kafka", bound=KafkaServer)
+
+
+@contextlib.contextmanager
+def kafka_or_skip(make: Callable[[], Kafka]) -> Iterator[Kafka]:
+    """A broker until the end of the block, or a skip with the reason why there is none here."""
+    try:
+        server = make()
+    except KafkaUnavailable as unavailable:
+        pytest.skip(str(unavailable))
+    try:
+        yield server
+    finally:
+        server.close()
 
 
 def make_secured_kafka() -> SecuredKafka:

@@ -14,19 +14,15 @@ from runtime.bus.port import BusUnavailable, Record
 from runtime.outages import refusal_of
 from runtime.settings import Settings
 from tests.contract.bus.owners import Recorder, eventually
-from tests.support.kafka import KafkaUnavailable, SecuredKafka, make_secured_kafka
+from tests.support.kafka import SecuredKafka, kafka_or_skip, make_secured_kafka
 
 pytestmark = [pytest.mark.kafka]
 
 
 @pytest.fixture(scope="module")
 def secured() -> Iterator[SecuredKafka]:
-    try:
-        server = make_secured_kafka()
-    except KafkaUnavailable as unavailable:
-        pytest.skip(str(unavailable))
-    yield server
-    server.close()
+    with kafka_or_skip(make_secured_kafka) as server:
+        yield server
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from tests.integration.faults.outcome import Outcome
 from tests.support import crm
-from tests.support.kafka import KafkaServer, KafkaUnavailable, make_kafka
+from tests.support.kafka import KafkaServer, kafka_or_skip, make_kafka
 from tests.support.once import once_per_run
 from tests.support.stack import UpStack
 
@@ -106,12 +106,8 @@ def prepare(stack: UpStack, profiles: Path) -> None:
 @pytest.fixture
 def kafka() -> Iterator[KafkaServer]:
     """A broker of the test's own: its log goes with the database of one run."""
-    try:
-        server = make_kafka()
-    except KafkaUnavailable as why:
-        pytest.skip(str(why))
-    yield server
-    server.close()
+    with kafka_or_skip(make_kafka) as server:
+        yield server
 
 
 def profile(partner: str, time: str) -> dict[str, Any]:

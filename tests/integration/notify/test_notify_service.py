@@ -31,6 +31,7 @@ from services.notify import reads
 from services.notify.app import build_app
 from services.notify.messages import DAY_MS
 from tests.integration.notify.support import PROGRAMME, TRACE, scripted_relay, settings_for, until
+from tests.support.components import running_components
 
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
 NOW_MS = SystemClock().now_ms()
@@ -124,15 +125,8 @@ async def running_notify(url: str, smtp_port: int) -> AsyncIterator[tuple[App, B
     settings = settings_for(url, smtp_port, partitions=2, admin_key="operator")
     bus = open_bus(kafka=None, postgres=url, client="notify")
     app = build_app(settings, clock=SystemClock(), bus=bus)
-    started = []
-    try:
-        for component in app.components:
-            started.append(component)
-            await component.start()
+    async with running_components(app):
         yield app, bus
-    finally:
-        for component in reversed(started):
-            await component.stop()
 
 
 async def until_read(bus: Bus) -> None:

@@ -21,6 +21,7 @@ from runtime.service import App
 from services.rewards.app import build_app
 from services.rewards.reads import balances
 from services.rewards.settings import GROUP, GROUP_ARCHIVE, RewardsSettings
+from tests.support.components import running_components
 from tests.support.decisions import SOURCE, decided, denied
 from tests.support.ledger import expected_balances, found_balances
 
@@ -37,15 +38,8 @@ async def running(url: str, **settings: object) -> AsyncIterator[tuple[App, Bus]
         postgres=url, kafka=None, partitions=3, admin_key=SecretStr("operator"), gauges_every_s=0.05, **settings
     )
     app = build_app(made, clock=SystemClock(), bus=bus)
-    started = []
-    try:
-        for component in app.components:
-            started.append(component)
-            await component.start()
+    async with running_components(app):
         yield app, bus
-    finally:
-        for component in reversed(started):
-            await component.stop()
 
 
 def record(decision: Decision, traceparent: str = "") -> Record:
