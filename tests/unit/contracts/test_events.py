@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -28,7 +30,9 @@ from contracts.events import (
 
 @given(st.integers(-62_135_596_800_000, 253_402_300_799_999))
 def test_a_time_survives_the_way_over_the_bus(time_ms: int) -> None:
-    assert parse_time_ms(format_time(time_ms)) == time_ms
+    text = format_time(time_ms)
+    assert parse_time_ms(text) == time_ms
+    assert datetime.fromisoformat(text).isoformat(timespec="milliseconds").replace("+00:00", "Z") == text
 
 
 def test_a_time_without_offset_is_refused() -> None:
