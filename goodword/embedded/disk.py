@@ -1,7 +1,8 @@
 """Tells people when the disk under a data folder is full, and when there is room again.
 
 A full disk ends nothing by itself: PostgreSQL refuses what it cannot write, the front door answers 503, the services
-try again, and all goes on once there is room. What they cannot do is say so to whoever sits before the terminal.
+try again, what dies is not given up, and all goes on once there is room. What they cannot do is say so to whoever
+sits before the terminal.
 """
 
 from __future__ import annotations
@@ -30,12 +31,16 @@ class DiskWatch:
         self._free_bytes = free_bytes or (lambda: shutil.disk_usage(path).free)
         self._was_full = False
 
+    def is_full(self) -> bool:
+        """Now."""
+        return self._free_bytes() < FREE_BYTES_MIN
+
     def look(self) -> None:
-        free = self._free_bytes()
-        is_full = free < FREE_BYTES_MIN
+        """Tell what has changed since the last look."""
+        is_full = self.is_full()
         if is_full and not self._was_full:
             self._tell(
-                f"the disk is full ({free // 2**20} MiB are free at {self._path}): "
+                f"the disk is full (less than {FREE_BYTES_MIN // 2**20} MiB are free at {self._path}): "
                 "what comes in is refused and what is in waits until there is room"
             )
         elif self._was_full and not is_full:

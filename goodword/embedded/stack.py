@@ -58,7 +58,7 @@ class Stack:
         self._settings = Settings()
         self._given = {name for name in ("postgres", "redis", "smtp") if os.environ.get(f"GOODWORD_{name.upper()}")}
         self._state = StackState(format=FORMAT, pid=os.getpid(), kafka=self._settings.kafka)
-        self._supervisor = Supervisor(folder.path, tell=tell, changed=self._write_state)
+        self._supervisor = Supervisor(folder.path, tell=tell, changed=self._note_state)
         self._postgres: PostgresServer | None = None
         self._valkey: ValkeyServer | None = None
 
@@ -128,11 +128,7 @@ class Stack:
                 await asyncio.to_thread(server.stop)
         self._state.children = {}
         self._state.pid = 0
-        try:
-            self._write_state()
-        except ServerFailed as error:
-            # The next start finds out by itself that nobody runs here.
-            self._tell(f"not noted that everything stopped: {error.problem.message}")
+        self._note_state()
 
     async def _kill_when(self, hurry: asyncio.Event) -> None:
         await hurry.wait()
@@ -255,6 +251,13 @@ class Stack:
                     help="\n".join(["its last words:", *last_lines(log_file)]),
                 )
             )
+
+    def _note_state(self) -> None:
+        """Write it if that is possible: a disk that is full now must not end what runs, or stop half-way what ends."""
+        try:
+            self._write_state()
+        except ServerFailed as error:
+            self._tell(f"the state of the stack was not noted: {error.problem.message}")
 
     def _write_state(self) -> None:
         self._state.children = self.pids()

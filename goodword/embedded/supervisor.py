@@ -8,7 +8,6 @@ killed from outside does not count towards that, nor does a server that had serv
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -59,7 +58,7 @@ class Supervisor:
 
     def __init__(self, data_dir: Path, *, tell: Callable[[str], None], changed: Callable[[], None]) -> None:
         self.children: dict[str, Child] = {}
-        self._data_dir = data_dir
+        self._disk = DiskWatch(data_dir, tell=tell)
         self._tell = tell
         self._changed = changed
         self._watches: set[asyncio.Task[None]] = set()
@@ -79,7 +78,7 @@ class Supervisor:
 
     def watch_disk(self) -> None:
         """Say so when the disk is full."""
-        self._watch(DiskWatch(self._data_dir, tell=self._tell).run())
+        self._watch(self._disk.run())
 
     async def wait(self) -> None:
         """Returns never; raises GaveUp or ServerFailed."""
@@ -111,7 +110,7 @@ class Supervisor:
                 return
             how = describe_exit(returncode)
             now_s = time.monotonic()
-            child.deaths.add(now_s, counts=child.is_own_fault(returncode))
+            child.deaths.add(now_s, counts=child.is_own_fault(returncode) and not self._disk.is_full())
             if child.deaths.too_many(now_s):
                 raise self._gave_up(child.spec.name, how, child.spec.log_file)
             wait_s = child.deaths.wait_s(now_s)
@@ -124,36 +123,41 @@ class Supervisor:
 
     async def _keep_server(self, name: str, server: Server) -> None:
         deaths = Deaths()
-        serving_since_s: float | None = time.monotonic()
+        is_fault_of_its_own = False
+        serving_since_s = time.monotonic()
+        told = ""
         while True:
             await asyncio.sleep(_CHECK_S)
             if server.is_running:
                 continue
             now_s = time.monotonic()
-            deaths.add(now_s, counts=serving_since_s is None or now_s - serving_since_s < SERVED_S_MIN)
+            if not told:
+                is_fault_of_its_own = now_s - serving_since_s < SERVED_S_MIN and not self._disk.is_full()
+                self._tell(f"{name} died; starting it again")
+            deaths.add(now_s, counts=is_fault_of_its_own)
             if deaths.too_many(now_s):
                 raise self._gave_up(name, "died", server.log_file)
-            self._tell(f"{name} died; starting it again")
             try:
                 await asyncio.to_thread(server.start)
             except ServerFailed as error:
-                serving_since_s = None
-                self._tell(f"{name} did not start: {error.problem.message}")
+                # A full disk is waited out, however long it takes; said once.
+                is_fault_of_its_own = error.problem.code != "disk-full"
+                if error.problem.code != told or is_fault_of_its_own:
+                    self._tell(f"{name} did not start: {error.problem.message}")
+                told = error.problem.code
                 await asyncio.sleep(deaths.wait_s(now_s))
                 continue
-            serving_since_s = time.monotonic()
+            serving_since_s, told = time.monotonic(), ""
             self._changed()
             self._tell(f"{name} is back")
 
     def _gave_up(self, name: str, how: str, log_file: Path) -> GaveUp:
-        free = shutil.disk_usage(self._data_dir).free
-        reason = "the disk is full" if free < 16 * 1024 * 1024 else "its log says why"
         return GaveUp(
             Problem(
                 code="dies-again-and-again",
                 message=f"{name} {how}, {DEATHS_MAX} times within {DEATHS_WINDOW_S:g} s: giving up",
                 where=str(log_file),
-                help=reason,
+                help="its log says why",
             ),
             last_lines(log_file),
         )

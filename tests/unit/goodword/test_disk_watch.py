@@ -14,7 +14,7 @@ def test_a_full_disk_is_told_once_and_so_is_its_end() -> None:
     for _ in range(5):
         watch.look()
     full, room = told
-    assert "the disk is full (31 MiB are free at /data)" in full
+    assert "the disk is full (less than 32 MiB are free at /data)" in full
     assert room == "there is room on the disk again"
 
 
