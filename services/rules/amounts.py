@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from contracts.decisions import TraceLine
 from contracts.money import AMOUNT_MINOR_MAX, CURRENCY_DECIMALS, PPM, Money, format_minor, round_half_even
-from contracts.ruleset import Given, Lookup, PercentOf, Reward
+from contracts.ruleset import Given, Lookup, PercentOf, Reward, givens_of
 from services.rules.judge import number_text
 
 PART: Final = "amount"
@@ -47,7 +47,7 @@ class AmountRule:
                 value: (given, TraceLine(f"by {give.by}", value, "met", PART)) for value, given in reversed(give.values)
             }
             self._otherwise = give.otherwise
-        else:
+        elif isinstance(give, Money | PercentOf):
             self._given = give
         self.is_fixed = isinstance(give, Money) and self._at_most is None
         self._whole = self._limited(give.amount_minor, give.unit) if self.is_fixed and isinstance(give, Money) else None
@@ -119,13 +119,7 @@ class AmountRule:
 
 def base_paths(reward: Reward) -> list[str]:
     """The paths that percentages of the reward are taken of."""
-    give = reward.give
-    if isinstance(give, Lookup):
-        givens = [given for _, given in give.values]
-        if give.otherwise is not None:
-            givens.append(give.otherwise)
-    else:
-        givens = [give]
+    givens = givens_of(reward.give)
     return sorted({given.of for given in givens if isinstance(given, PercentOf)})
 
 
