@@ -1,0 +1,25 @@
+"""`goodword rules …`: rule sets from file to force. One module per command; this one only lists them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import typer
+
+from goodword.commands.rules.lint import lint
+from goodword.commands.rules.listing import list_rules
+from goodword.commands.rules.publish import publish, publish_to
+
+__all__ = ["app", "publish_to"]
+
+app: Final = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _rules() -> None:
+    """Check, publish and list rule sets."""
+
+
+app.command("lint")(lint)
+app.command("publish")(publish)
+app.command("list")(list_rules)
