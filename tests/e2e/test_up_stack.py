@@ -67,7 +67,7 @@ def test_a_killed_service_is_started_again_and_status_tells_the_difference(stack
     before = stack.state.children["rules"]
     stack.kill("rules")
     until(lambda: stack.state.children["rules"] not in {0, before}, stack)
-    until(lambda: stack.run("status", check=False).returncode == 0, stack)
+    stack.wait_ready()
     assert stack.json("status")["serves"] is True
 
 
@@ -76,7 +76,7 @@ def test_killed_servers_are_started_again(stack: UpStack) -> None:
         before = stack.server_pid(name)
         stack.kill(name)
         until(lambda name=name, before=before: stack.server_pid(name) not in {0, before}, stack)
-        until(lambda: stack.run("status", check=False).returncode == 0, stack)
+        stack.wait_ready()
 
 
 def test_a_second_up_on_the_folder_or_its_ports_is_refused_with_the_reason(stack: UpStack, tmp_path: Path) -> None:

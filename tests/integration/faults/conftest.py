@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,9 @@ def crm_events(seed: int) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def profiles(tmp_path_factory: pytest.TempPathFactory, crm_events: list[dict[str, Any]]) -> Path:
-    """The profiles of a few partners."""
-    partners = sorted({event["data"]["partner"] for event in crm_events})
+    """The profiles of those partners that have the fewest events."""
+    busy = Counter(event["data"]["partner"] for event in crm_events)
+    partners = sorted(busy, key=lambda partner: (busy[partner], partner))
     lines = [profile(partner, crm_events[0]["time"]) for partner in partners[:ADDRESSES]]
     return write(tmp_path_factory.mktemp("events") / "profiles.ndjson", lines)
 

@@ -60,14 +60,14 @@ def mails(stack: UpStack) -> dict[str, int]:
 
 
 def wait_for_mails(stack: UpStack) -> None:
-    """Until notify has taken all facts and has nothing left to send."""
+    """Until notify has nothing left to send and has taken all facts, twice in a row."""
     deadline = time.monotonic() + MAILS_S_MAX
     calm = 0
-    while calm < 3:
-        counts = mails(stack)
-        status = stack.json("status")
-        behind = sum(group["lag"] for service in status["services"] for group in service["groups"])
-        calm = calm + 1 if not (counts["pending"] or counts["sending"] or behind) else 0
+    while calm < 2:
+        counts, behind = mails(stack), -1
+        if not counts["pending"] and not counts["sending"]:
+            behind = sum(group["lag"] for service in stack.json("status")["services"] for group in service["groups"])
+        calm = calm + 1 if behind == 0 else 0
         assert time.monotonic() < deadline, (
             f"mails do not end: {dict(counts)}, {behind} records behind\n{stack.words()}"
         )
