@@ -71,12 +71,20 @@ class Unit(msgspec.Struct, frozen=True):
 
 
 class RuleTest(msgspec.Struct, frozen=True, kw_only=True):
-    """A test that ships with the rules, kept as read: scalars are text."""
+    """A test that ships with the rules, kept as read: scalars are text.
+
+    Attributes:
+        given: Path or metric to value, in force before the first event.
+        expect: Exactly what is granted with an amount, in the order of decisions: rule and amount. What is granted
+            without one is the text `granted` (a raise, an inactivity, `qualified.lead`) or, for the rule `tier`, the
+            tier reached; it is compared only where the test names its rule.
+        because: A condition, or a reason, that must appear among the denials.
+    """
 
     name: str
     given: dict[str, str] = {}
     events: tuple[dict[str, str], ...] = ()
-    expect: tuple[tuple[str, Money], ...] = ()
+    expect: tuple[tuple[str, Money | str], ...] = ()
     because: str | None = None
     line: int = 0
 

@@ -162,6 +162,9 @@ def read_comparison(node: TextNode, scope: Scope, place: Place) -> Comparison | 
     if operator not in unknown_operator.OPERATORS:
         scope.add(node.part(operator_at, len(written)), unknown_operator.fault(operator))
         return None
+    if operator == "missing" and text[operator_found.end() :].split()[:1] == ["for"]:
+        scope.add(node.part(operator_at, len(text) - operator_at), unknown_operator.missing_for())
+        return None
     if type is None:
         return None
     if operator not in OPERATORS_OF[type]:

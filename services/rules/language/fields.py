@@ -10,7 +10,6 @@ from services.rules.language.checks import (
     bad_name,
     file_over_limit,
     missing_key,
-    not_carried_out_yet,
     unknown_key,
     wrong_shape,
 )
@@ -34,21 +33,22 @@ class Fields:
     Args:
         of: What the mapping is, for messages: `a reward`.
         known: The keys it may have.
-        later: Keys of the language that this version does not carry out.
+        parts: Those of them that are parts of the language of their own, which this version may not carry out.
     """
 
-    def __init__(self, node: MapNode, scope: Scope, of: str, known: Sequence[str], later: Sequence[str] = ()) -> None:
+    def __init__(self, node: MapNode, scope: Scope, of: str, known: Sequence[str], parts: Sequence[str] = ()) -> None:
         self._scope = scope
         self._of = of
         self.node = node
         self.keys: dict[str, TextNode] = {}
         self._values: dict[str, Node] = {}
         for key, value in node.entries:
-            if key.text in later:
-                scope.add(key.span, not_carried_out_yet.fault(key.text))
-            elif key.text not in known:
-                scope.add(key.span, unknown_key.fault(key.text, of, (*known, *later)))
-            elif isinstance(value, TextNode) and value.is_nothing:
+            if key.text not in known:
+                scope.add(key.span, unknown_key.fault(key.text, of, known))
+                continue
+            if key.text in parts:
+                scope.note_later(key.text, key.span)
+            if isinstance(value, TextNode) and value.is_nothing:
                 scope.add(key.span, missing_key.without_value(key.text))
                 self.keys[key.text] = key
             else:

@@ -12,7 +12,6 @@ from services.rules.language.checks import (
     broken_condition,
     broken_list,
     needs_quotes,
-    not_carried_out_yet,
     unknown_event_type,
     unknown_tier,
     wrong_type,
@@ -105,9 +104,8 @@ class Literals:
             return self._wrong(offset, text, wrong_unit.not_comparable(amount.unit, self._path, self._scope.currency))
         metric = self._scope.metrics.get(self._path)
         if metric is not None and metric.unit != amount.unit:
-            return self._wrong(
-                offset, text, not_carried_out_yet.fault(f"a metric in {metric.unit} against {amount.unit}")
-            )
+            what = f"a metric in {metric.unit} against {amount.unit}"
+            self._scope.note_later("rates", self._node.part(offset, len(text)), what)
         return amount
 
     def _read_number(self, text: str, offset: int) -> Scalar | Fault:

@@ -21,7 +21,7 @@ from services.rules.language.fields import NAME_LENGTH_MAX, Fields, expect_map
 from services.rules.language.located import Fault
 from services.rules.language.paths import RESERVED_NAMES, TYPE_WORDS, can_be_in, known_path
 from services.rules.language.scope import Scope
-from services.rules.language.source import Node, TextNode
+from services.rules.language.source import MapNode, Node, TextNode
 from services.rules.language.values import read_window
 
 METRICS_MAX: Final = 200
@@ -48,6 +48,11 @@ def read_metrics(node: Node, scope: Scope) -> tuple[Metric, ...]:
         metric = _read_metric(key, Fields(details, scope, "a metric", METRIC_KEYS), scope) if details else None
         scope.metrics[key.text] = metric or Metric(id=key.text, kind="count", of=None, on=())
     return tuple(scope.metrics.values())
+
+
+def read_counted(key: TextNode, node: MapNode, scope: Scope) -> Metric | None:
+    """What a contest counts: a metric without a window, per partner."""
+    return _read_metric(key, Fields(node, scope, "a contest's metric", (*KINDS, "on", "minus")), scope)
 
 
 def _read_metric(key: TextNode, fields: Fields, scope: Scope) -> Metric | None:

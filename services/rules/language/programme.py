@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, cast
 from zoneinfo import ZoneInfo
 
 from contracts.ids import is_id
 from contracts.money import CURRENCY_DECIMALS, UNIT_DECIMALS_MAX, is_currency, is_unit
-from contracts.ruleset import Duration, Unit
+from contracts.ruleset import TierReview, Unit
 from services.rules.language.checks import (
     bad_name,
-    not_carried_out_yet,
     unknown_currency,
     unknown_timezone,
     unreadable_value,
     wrong_schema,
 )
+from services.rules.language.durations import read_duration_of
 from services.rules.language.fields import Fields, expect_map
 from services.rules.language.located import Fault
 from services.rules.language.scope import Scope
 from services.rules.language.source import Node
-from services.rules.language.values import known_timezones, read_duration, read_start_ms
+from services.rules.language.values import known_timezones, read_start_ms
+from services.rules.language.words import did_you_mean
 
 UNIT_KEYS: Final = ("decimals", "expires_after")
+REVIEWS: Final = ("never", "monthly", "quarterly", "yearly")
+LOCKS: Final = ("lead",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,8 @@ class Head:
     programme: str
     timezone: str
     effective_from_ms: int | None
+    tier_review: TierReview
+    lock_terms: Literal["lead"] | None
     units: tuple[Unit, ...]
 
 
@@ -45,12 +50,13 @@ def read_head(fields: Fields, scope: Scope) -> Head:
         scope.add(programme.span, bad_name.fault(programme.text, "a programme", help))
     _read_currency(fields, scope)
     timezone = _read_timezone(fields, scope)
-    _refuse_reviews(fields, scope)
     units = fields.get("units")
     return Head(
         programme=programme.text if programme else "",
         timezone=timezone,
         effective_from_ms=_read_effective_from(fields, scope),
+        tier_review=_read_tier_review(fields, scope),
+        lock_terms=_read_lock_terms(fields, scope),
         units=_read_units(units, scope) if units is not None else (),
     )
 
@@ -76,15 +82,28 @@ def _read_timezone(fields: Fields, scope: Scope) -> str:
     return timezone.text
 
 
-def _refuse_reviews(fields: Fields, scope: Scope) -> None:
+def _read_tier_review(fields: Fields, scope: Scope) -> TierReview:
     review = fields.text("tier_review")
-    if review is None or review.text == "never":
-        return
-    if review.text in ("monthly", "quarterly", "yearly"):
-        scope.add(review.span, not_carried_out_yet.fault(f"tier_review: {review.text}"))
-    else:
-        help = "a tier can be lost never, monthly, quarterly or yearly"
+    if review is None:
+        return "never"
+    if review.text not in REVIEWS:
+        help = did_you_mean(review.text, REVIEWS, "a tier can be lost never, monthly, quarterly or yearly")
         scope.add(review.span, unreadable_value.fault(review.text, "a tier_review", help))
+        return "never"
+    if review.text != "never":
+        scope.note_later("tier_review", review.span, f"tier_review: {review.text}")
+    return cast("TierReview", review.text)
+
+
+def _read_lock_terms(fields: Fields, scope: Scope) -> Literal["lead"] | None:
+    lock = fields.text("lock_terms")
+    if lock is None:
+        return None
+    if lock.text not in LOCKS:
+        help = "lock_terms: lead keeps the rules of the day a lead was registered"
+        scope.add(lock.span, unreadable_value.fault(lock.text, "what terms can be locked by", help))
+        return None
+    return "lead"
 
 
 def _read_effective_from(fields: Fields, scope: Scope) -> int | None:
@@ -120,7 +139,7 @@ def _read_units(node: Node, scope: Scope) -> tuple[Unit, ...]:
 
 
 def _read_unit(id: str, fields: Fields, scope: Scope) -> Unit:
-    decimals, expires_after = 0, None
+    decimals = 0
     decimals_text = fields.text("decimals")
     if decimals_text is not None:
         if decimals_text.text.isascii() and decimals_text.text.isdigit() and len(decimals_text.text) == 1:
@@ -128,11 +147,4 @@ def _read_unit(id: str, fields: Fields, scope: Scope) -> Unit:
         if decimals > UNIT_DECIMALS_MAX or decimals_text.text != str(decimals):
             help = f"a unit has 0 to {UNIT_DECIMALS_MAX} decimals"
             scope.add(decimals_text.span, unreadable_value.fault(decimals_text.text, "a number of decimals", help))
-    expires_text = fields.text("expires_after")
-    if expires_text is not None:
-        duration = read_duration(expires_text.text)
-        if isinstance(duration, Duration):
-            expires_after = duration
-        else:
-            scope.add(expires_text.span, duration)
-    return Unit(id=id, decimals=decimals, expires_after=expires_after)
+    return Unit(id=id, decimals=decimals, expires_after=read_duration_of("expires_after", fields, scope))

@@ -7,13 +7,20 @@ are refused within limits that have names. Grammar and meaning: docs/rules.md.
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from collections.abc import Callable, Container
+from typing import Final, TypeVar
 
 from contracts.ruleset import Condition, RuleSet
+from services.rules.language.budgets import read_budgets
 from services.rules.language.checks import always_false, file_over_limit, unreadable_value
 from services.rules.language.conditions import Place, expect_conditions
 from services.rules.language.consistency import refuse_contradictions
+from services.rules.language.contests import read_contests
+from services.rules.language.expectations import refuse_idle_tests
 from services.rules.language.fields import Fields, expect_map
+from services.rules.language.groups import read_groups
+from services.rules.language.inactivity import read_inactivity
+from services.rules.language.later import LATER
 from services.rules.language.located import (
     PROBLEMS_MAX,
     LocatedProblem,
@@ -22,11 +29,14 @@ from services.rules.language.located import (
     TooManyProblemsError,
 )
 from services.rules.language.metrics import read_metrics
+from services.rules.language.milestones import read_milestones
 from services.rules.language.programme import read_head
+from services.rules.language.reachability import refuse_unreachable_rewards
 from services.rules.language.rewards import read_rewards
 from services.rules.language.rule_tests import read_tests
 from services.rules.language.scope import Scope
 from services.rules.language.source import MapNode, Node, parse_source
+from services.rules.language.terms import read_terms
 from services.rules.language.tiers import read_tiers
 
 SECTIONS: Final = (
@@ -35,6 +45,7 @@ SECTIONS: Final = (
     "currency",
     "timezone",
     "effective_from",
+    "lock_terms",
     "units",
     "eligible",
     "qualified",
@@ -42,31 +53,41 @@ SECTIONS: Final = (
     "tiers",
     "tier_review",
     "rewards",
+    "groups",
+    "milestones",
+    "inactivity",
+    "contests",
+    "budgets",
+    "terms",
     "tests",
 )
-LATER_SECTIONS: Final = ("milestones", "groups", "contests", "budgets", "terms", "lock_terms")
+_Part = TypeVar("_Part")
+
+PARTS: Final = ("lock_terms", "groups", "milestones", "inactivity", "contests", "budgets", "terms")
+"""Sections that are parts of the language of their own."""
 
 
-def read_rule_set(text: str, *, path: str) -> RuleSet:
+def read_rule_set(text: str, *, path: str, later: Container[str] = frozenset(LATER)) -> RuleSet:
     """The rule set that a file's text says.
 
     Args:
         text: The file's bytes as UTF-8, line ends untouched.
         path: The file's name, for messages only; nothing is opened.
+        later: The parts of the language that are refused; empty for those who only show or compare rule sets.
 
     Raises:
         RuleSetErrors: With every error of the file.
     """
-    rule_set, problems = _read(text, path)
+    rule_set, problems = _read(text, path, later)
     errors = [each for each in problems if each.severity == "error"]
     if errors or rule_set is None:
         raise RuleSetErrors(errors)
     return rule_set
 
 
-def lint_text(text: str, path: str) -> list[LocatedProblem]:
-    """All errors and warnings in file order; an empty list is a clean file."""
-    return _read(text, path)[1]
+def lint_text(text: str, path: str, *, later: Container[str] = frozenset(LATER)) -> list[LocatedProblem]:
+    """All errors and warnings in file order; an empty list is a clean file. `later` as in `read_rule_set`."""
+    return _read(text, path, later)[1]
 
 
 def digest_of(text: str) -> str:
@@ -77,10 +98,10 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _read(text: str, path: str) -> tuple[RuleSet | None, list[LocatedProblem]]:
+def _read(text: str, path: str, later: Container[str]) -> tuple[RuleSet | None, list[LocatedProblem]]:
     problems = Problems(path)
     try:
-        rule_set = _read_root(text, problems)
+        rule_set = _read_root(text, Scope(problems, later=later))
     except TooManyProblemsError:
         found = problems.in_file_order()[: PROBLEMS_MAX - 1]
         last = file_over_limit.too_many_problems(PROBLEMS_MAX)
@@ -89,25 +110,26 @@ def _read(text: str, path: str) -> tuple[RuleSet | None, list[LocatedProblem]]:
     return (None if problems.has_errors else rule_set), problems.in_file_order()
 
 
-def _read_root(text: str, problems: Problems) -> RuleSet | None:
-    root = parse_source(text, problems)
+def _read_root(text: str, scope: Scope) -> RuleSet | None:
+    root = parse_source(text, scope.problems)
     if root is None:
         return None
-    scope = Scope(problems)
     mapping = expect_map(root, scope, "a rule set", "begin the file with schema: goodword/v1")
     if mapping is None:
         return None
-    fields = Fields(mapping, scope, "a rule set", SECTIONS, LATER_SECTIONS)
+    fields = Fields(mapping, scope, "a rule set", SECTIONS, PARTS)
     head = read_head(fields, scope)
-    metrics_node, tiers_node, rewards_node = (fields.get(each) for each in ("metrics", "tiers", "rewards"))
-    metrics = read_metrics(metrics_node, scope) if metrics_node is not None else ()
-    tiers = read_tiers(tiers_node, scope) if tiers_node is not None else ()
+    metrics = _list("metrics", read_metrics, fields, scope)
+    tiers = _list("tiers", read_tiers, fields, scope)
     eligible = _section(fields, "eligible", ("partner", "customer"), scope)
     qualified = _section(fields, "qualified", ("lead", "deal", "crm"), scope)
-    rewards = read_rewards(rewards_node, scope) if rewards_node is not None else ()
-    tests_node = fields.get("tests")
-    reward_ids = tuple(each.id for each in rewards)
-    return RuleSet(
+    rewards = _list("rewards", read_rewards, fields, scope)
+    groups = _list("groups", read_groups, fields, scope)
+    milestones = _list("milestones", read_milestones, fields, scope)
+    inactivity = _list("inactivity", read_inactivity, fields, scope)
+    contests = _list("contests", read_contests, fields, scope)
+    budgets_node = fields.get("budgets")
+    rule_set = RuleSet(
         programme=head.programme,
         currency=scope.currency,
         timezone=head.timezone,
@@ -120,9 +142,29 @@ def _read_root(text: str, problems: Problems) -> RuleSet | None:
         crm_qualifies=_crm_qualifies(qualified, scope),
         metrics=metrics,
         tiers=tiers,
+        tier_review=head.tier_review,
         rewards=rewards,
-        tests=read_tests(tests_node, reward_ids, scope) if tests_node is not None else (),
+        groups=groups,
+        milestones=milestones,
+        inactivity=inactivity,
+        contests=contests,
+        budgets=read_budgets(budgets_node, milestones, contests, scope) if budgets_node is not None else (),
+        terms=_list("terms", read_terms, fields, scope),
+        lock_terms=head.lock_terms,
+        tests=_list("tests", read_tests, fields, scope),
     )
+    refuse_unreachable_rewards(rule_set, scope)
+    if not scope.problems.has_errors:  # Of rules that were not read nobody knows what they listen to.
+        refuse_idle_tests(rule_set, scope)
+    return rule_set
+
+
+def _list(
+    name: str, read: Callable[[Node, Scope], tuple[_Part, ...]], fields: Fields, scope: Scope
+) -> tuple[_Part, ...]:
+    """What a section says, each part in file order; nothing where the file does not have it."""
+    node = fields.get(name)
+    return read(node, scope) if node is not None else ()
 
 
 def _section(fields: Fields, name: str, known: tuple[str, ...], scope: Scope) -> Fields | None:

@@ -5,31 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, Literal, cast
 
-from contracts.decisions import RULE_EVENT, RULE_LEAD_QUALIFIED, RULE_TIER
-from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Lookup, Not, Reward
+from contracts.ruleset import AllOf, AnyOf, Brackets, Comparison, Condition, Duration, Give, Lookup, Not, Reward
 from services.rules.language.checks import (
     always_false,
-    bad_name,
+    clawback_without_deal,
     customer_reward_on_partner_metric,
-    duplicate_id,
     duplicate_key,
     duplicate_rule,
     unreadable_value,
 )
 from services.rules.language.conditions import Place, expect_conditions
 from services.rules.language.consistency import refuse_contradictions, span_of
+from services.rules.language.durations import read_duration_of
 from services.rules.language.event_types import read_event_types
-from services.rules.language.fields import Fields, check_name, expect_list, expect_map, limited
+from services.rules.language.fields import Fields, expect_list, expect_map, limited
 from services.rules.language.gives import Giving, read_at_most, read_give
+from services.rules.language.limits import read_limits
+from services.rules.language.rule_names import take_name
 from services.rules.language.scope import Scope
 from services.rules.language.source import Node, TextNode
 
 REWARDS_MAX: Final = 2_000
-REWARD_KEYS: Final = ("id", "on", "to", "when", "give", "at_most")
-LATER_KEYS: Final = ("limit", "for", "hold", "clawback", "lock_terms", "raise")
-RESERVED_IDS: Final = frozenset({RULE_EVENT, RULE_TIER, RULE_LEAD_QUALIFIED})
+PARTS: Final = ("limit", "for", "hold", "clawback")
+REWARD_KEYS: Final = ("id", "on", "to", "when", "give", "at_most", *PARTS)
 TO: Final = ("partner", "member", "customer")
-_NOTHING_READ: Final = Lookup(by="", values=())
+NOTHING_READ: Final = Lookup(by="", values=())
 """Stands in for a `give` whose fault was noted; a file with it never loads."""
 
 
@@ -42,32 +42,20 @@ def read_rewards(node: Node, scope: Scope) -> tuple[Reward, ...]:
         mapping = expect_map(item, scope, "a reward", "write it as: - id: welcome")
         if mapping is None:
             continue
-        fields = Fields(mapping, scope, "a reward", REWARD_KEYS, LATER_KEYS)
+        fields = Fields(mapping, scope, "a reward", REWARD_KEYS, PARTS)
         id = fields.require_text("id")
         problems_before = scope.problems.count
         reward = _read_reward(id, fields, scope)
-        if id is None or not _is_free(id, rewards, scope):
+        if id is None or not take_name(id, "reward", scope):
             continue
-        rewards[id.text] = reward
+        rewards[id.text] = scope.rewards[id.text] = reward
         if scope.problems.count > problems_before:
             continue  # What was not read cannot be compared.
-        meaning = (reward.on, reward.to, reward.give, reward.at_most, _meaning(reward.when))
+        meaning = (reward.on, reward.to, reward.give, reward.at_most, reward.lasts, _meaning(reward.when))
         same = meanings.setdefault(meaning, reward)
         if same is not reward:
             scope.add(id.span, duplicate_rule.fault(id.text, same.id, same.line))
     return tuple(rewards.values())
-
-
-def _is_free(id: TextNode, rewards: dict[str, Reward], scope: Scope) -> bool:
-    if id.text in RESERVED_IDS:
-        scope.add(id.span, bad_name.taken(id.text, "a reward"))
-        return False
-    if not check_name(id, scope, "a reward"):
-        return False
-    if id.text in rewards:
-        scope.add(id.span, duplicate_id.fault(id.text, "reward", rewards[id.text].line))
-        return False
-    return True
 
 
 def _read_reward(id: TextNode | None, fields: Fields, scope: Scope) -> Reward:
@@ -78,23 +66,28 @@ def _read_reward(id: TextNode | None, fields: Fields, scope: Scope) -> Reward:
     when = expect_conditions(when_node, scope, Place("when", on=on)) if when_node is not None else None
     refuse_contradictions(when, scope)
     _refuse_other_events(when, on, scope)
-    if to == "customer":
-        _warn_of_partner_metrics(when, scope)
     give_node = fields.require("give", "say what it gives: give: 50 USD")
     giving = read_give(give_node, on, scope) if give_node is not None else Giving(None)
+    if to == "customer":
+        _warn_of_partner_metrics(when, giving.give, fields, scope)
     at_most = giving.at_most
     at_most_node = fields.text("at_most")
     if at_most_node is not None:
         if at_most is not None:
             scope.add(fields.keys["at_most"].span, duplicate_key.fault("at_most", fields.keys["give"].span.line))
         at_most = read_at_most(at_most_node, giving.give, scope)
+    limit_node = fields.get("limit")
     return Reward(
         id=id.text if id else "",
         on=on,
-        give=giving.give if giving.give is not None else _NOTHING_READ,
+        give=giving.give if giving.give is not None else NOTHING_READ,
         to=to,
         when=when,
         at_most=at_most,
+        limits=read_limits(limit_node, giving.give, scope) if limit_node is not None else (),
+        lasts=read_duration_of("for", fields, scope),
+        hold=read_duration_of("hold", fields, scope),
+        clawback=_read_clawback(on, fields, scope),
         line=id.span.line if id else fields.node.span.line,
     )
 
@@ -109,6 +102,12 @@ def _read_to(fields: Fields, scope: Scope) -> Literal["partner", "member", "cust
     return cast("Literal['partner', 'member', 'customer']", node.text)
 
 
+def _read_clawback(on: tuple[str, ...], fields: Fields, scope: Scope) -> Duration | None:
+    if "clawback" in fields.keys and on and not any(each.startswith("deal.") for each in on):
+        scope.add(fields.keys["clawback"].span, clawback_without_deal.fault())
+    return read_duration_of("clawback", fields, scope)
+
+
 def _refuse_other_events(when: Condition | None, on: tuple[str, ...], scope: Scope) -> None:
     """Note an `event.type` that the reward never sees. `lead.qualified` happens at events of other types."""
     if not on or "lead.qualified" in on or not isinstance(when, AllOf):
@@ -121,11 +120,14 @@ def _refuse_other_events(when: Condition | None, on: tuple[str, ...], scope: Sco
                 scope.add(span_of(each), always_false.event_type(each.text))
 
 
-def _warn_of_partner_metrics(when: Condition | None, scope: Scope) -> None:
-    for each in _comparisons(when):
-        metric = scope.metrics.get(each.path)
+def _warn_of_partner_metrics(when: Condition | None, give: Give | None, fields: Fields, scope: Scope) -> None:
+    places = [(each.path, span_of(each)) for each in _comparisons(when)]
+    if isinstance(give, Brackets):
+        places.append((give.by, fields.keys["give"].span))
+    for path, span in places:
+        metric = scope.metrics.get(path)
         if metric is not None and not metric.per_customer:
-            scope.add(span_of(each), customer_reward_on_partner_metric.fault(each.path))
+            scope.add(span, customer_reward_on_partner_metric.fault(path))
 
 
 def _comparisons(condition: Condition | None) -> Iterator[Comparison]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from contracts.decisions import RULE_LEAD_QUALIFIED, RULE_TIER
 from contracts.money import Money
 from contracts.ruleset import RuleTest
 from services.rules.language.checks import (
@@ -26,9 +27,12 @@ TESTS_MAX: Final = 2_000
 TEST_KEYS: Final = ("name", "given", "events", "expect", "because")
 CONTEXT_KEYS: Final = ("type", "time", "source", "id")
 """What a test's event says besides paths."""
+WITHOUT_AMOUNT: Final = (RULE_TIER, RULE_LEAD_QUALIFIED)
+"""What can be expected besides rules of the file: `tier: gold`, `qualified.lead: granted`."""
+GRANTED: Final = "granted"
 
 
-def read_tests(node: Node, reward_ids: tuple[str, ...], scope: Scope) -> tuple[RuleTest, ...]:
+def read_tests(node: Node, scope: Scope) -> tuple[RuleTest, ...]:
     items = expect_list(node, scope, '"tests"', "write each after a dash: - name: …")
     tests: dict[str, RuleTest] = {}
     for item in limited(items, scope, "tests", TESTS_MAX):
@@ -37,16 +41,17 @@ def read_tests(node: Node, reward_ids: tuple[str, ...], scope: Scope) -> tuple[R
             continue
         fields = Fields(mapping, scope, "a test", TEST_KEYS)
         name = fields.require_text("name")
-        test = _read_test(name, fields, reward_ids, scope)
+        test = _read_test(name, fields, scope)
         if name is None:
             continue
         if name.text in tests:
             scope.add(name.span, duplicate_id.fault(name.text, "test", tests[name.text].line))
         tests.setdefault(name.text, test)
+        scope.tests.setdefault(name.text, name.span)
     return tuple(tests.values())
 
 
-def _read_test(name: TextNode | None, fields: Fields, reward_ids: tuple[str, ...], scope: Scope) -> RuleTest:
+def _read_test(name: TextNode | None, fields: Fields, scope: Scope) -> RuleTest:
     given = fields.get("given")
     events = fields.require("events")
     expect = fields.require("expect", "add expect: [] if nothing is granted")
@@ -55,7 +60,7 @@ def _read_test(name: TextNode | None, fields: Fields, reward_ids: tuple[str, ...
         name=name.text if name else "",
         given=_read_facts(given, "given", (), scope) if given is not None else {},
         events=_read_events(events, scope) if events is not None else (),
-        expect=_read_expected(expect, reward_ids, scope) if expect is not None else (),
+        expect=_read_expected(expect, scope) if expect is not None else (),
         because=because.text if because else None,
         line=name.span.line if name else fields.node.span.line,
     )
@@ -121,7 +126,7 @@ def _check_fact(path: str, node: TextNode, scope: Scope) -> None:
         Literals(scope, node, path, type).read("==", node.text, 0)
 
 
-def _read_expected(node: Node, reward_ids: tuple[str, ...], scope: Scope) -> tuple[tuple[str, Money], ...]:
+def _read_expected(node: Node, scope: Scope) -> tuple[tuple[str, Money | str], ...]:
     items = expect_list(node, scope, '"expect"', "write each after a dash: - commission: 75.00 USD")
     expected = []
     for item in items.items if items else ():
@@ -132,12 +137,25 @@ def _read_expected(node: Node, reward_ids: tuple[str, ...], scope: Scope) -> tup
             )
             continue
         key, value = item.entries[0]
-        if key.text not in reward_ids:
-            scope.add(key.span, unknown_reward.fault(key.text, reward_ids))
+        if key.text not in scope.rules and key.text not in WITHOUT_AMOUNT:
+            scope.add(key.span, unknown_reward.fault(key.text, list(scope.rules)))
         text = expect_text(value, scope, "an amount")
-        amount = read_amount(text.text, scope.decimals_of) if text is not None else None
-        if isinstance(amount, Fault):
-            scope.add(value.span, amount)
-        elif amount is not None:
-            expected.append((key.text, amount))
+        outcome = _read_outcome(key.text, text, scope) if text is not None else None
+        if outcome is not None:
+            expected.append((key.text, outcome))
     return tuple(expected)
+
+
+def _read_outcome(rule: str, node: TextNode, scope: Scope) -> Money | str | None:
+    """What a rule is expected to give: an amount, a tier, or that it grants what has no amount."""
+    if rule == RULE_TIER:
+        if node.text not in scope.tiers:
+            scope.add(node.span, unknown_tier.fault(node.text, scope.tiers))
+        return node.text
+    if node.text == GRANTED:
+        return GRANTED
+    amount = read_amount(node.text, scope.decimals_of)
+    if isinstance(amount, Fault):
+        scope.add(node.span, amount)
+        return None
+    return amount

@@ -5,11 +5,13 @@ Sections are read in an order in which each finds here what it needs; problems a
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from contracts.ruleset import Metric
-from services.rules.language.checks import unknown_path
+from contracts.ruleset import Metric, Reward
+from services.rules.language.checks import not_carried_out_yet, unknown_path
+from services.rules.language.later import LATER
 from services.rules.language.located import Fault, Problems, Span
 from services.rules.language.paths import CATALOGUE, SECTIONS, PathType, fields_of, known_path
 from services.rules.language.words import nearest
@@ -24,6 +26,10 @@ class Scope:
         decimals_of: The programme's own units and their decimals.
         metrics: Name to metric.
         tiers: The ids in file order; empty when the programme has none.
+        rewards: Id to reward, in file order; for what refers to them.
+        rules: Id of everything that makes decisions to what it is (`reward`, `milestone`) and where.
+        tests: Name of a test to where it stands.
+        later: The parts of the language that are refused.
     """
 
     problems: Problems
@@ -32,9 +38,18 @@ class Scope:
     decimals_of: dict[str, int] = field(default_factory=dict)
     metrics: dict[str, Metric] = field(default_factory=dict)
     tiers: tuple[str, ...] = ()
+    rewards: dict[str, Reward] = field(default_factory=dict)
+    rules: dict[str, tuple[str, Span]] = field(default_factory=dict)
+    tests: dict[str, Span] = field(default_factory=dict)
+    later: Container[str] = frozenset(LATER)
 
     def add(self, span: Span, fault: Fault) -> None:
         self.problems.add(span, fault)
+
+    def note_later(self, part: str, span: Span, written: str = "") -> None:
+        """Refuse a part of the language, named as it is written there, if this version does not carry it out."""
+        if part in self.later:
+            self.add(span, not_carried_out_yet.fault(written or part))
 
     def type_of(self, path: str) -> PathType | None:
         """The type of a path or metric; None when there is no such thing."""

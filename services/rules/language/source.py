@@ -18,6 +18,7 @@ from services.rules.language.checks import (
     broken_yaml,
     duplicate_key,
     file_over_limit,
+    hidden_character,
     key_not_text,
     several_documents,
     yaml_tag,
@@ -33,6 +34,9 @@ SCALAR_LENGTH_MAX: Final = 4_096
 
 LINE_BREAK: Final = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What YAML 1.1 takes for the end of a line, so that our excerpts count as the parser does."""
+
+HIDDEN: Final = re.compile("[\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069]|(?!^)\ufeff")
+"""What makes a line look like another one than it is; joiners (U+200C, U+200D) stay: some scripts need them."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -98,6 +102,10 @@ def parse_source(text: str, problems: Problems) -> Node | None:
         return None
     if encoded_length > FILE_BYTES_MAX:
         problems.add(start, file_over_limit.too_large(encoded_length, FILE_BYTES_MAX))
+        return None
+    hidden = HIDDEN.search(text)
+    if hidden is not None:
+        problems.add(_span_at(text, hidden.start()), hidden_character.fault(hidden.group()))
         return None
     try:
         root = _TreeBuilder(LINE_BREAK.split(text), problems).build(yaml.parse(text, Loader=_Loader))

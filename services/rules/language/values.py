@@ -89,10 +89,10 @@ def read_amount(text: str, decimals_of: Mapping[str, int]) -> Money | Fault:
     return Money(minor, unit)
 
 
-def read_given_amount(text: str, decimals_of: Mapping[str, int]) -> Money | Fault:
+def read_given_amount(text: str, decimals_of: Mapping[str, int], *, may_be_zero: bool = False) -> Money | Fault:
     """An amount that is given or is a ceiling: above zero."""
     amount = read_amount(text, decimals_of)
-    if isinstance(amount, Money) and amount.amount_minor <= 0:
+    if isinstance(amount, Money) and amount.amount_minor < (0 if may_be_zero else 1):
         return amount_out_of_range.not_positive(text)
     return amount
 

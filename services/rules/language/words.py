@@ -46,6 +46,11 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:
     return f"did you mean {guess}?" if guess else otherwise
 
 
+def with_article(noun: str) -> str:
+    """`a reward`, `an event`."""
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+
+
 def listed(words: Iterable[str], last: str = "and") -> str:
     """`a, b and c`."""
     items = list(words)

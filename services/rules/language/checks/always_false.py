@@ -2,8 +2,9 @@
 
 ## What it does
 
-Compares the conditions of one list on the same path: ranges that do not meet, two different values, `exists` beside
-`missing`, an `event.type` the reward is not on.
+Compares the conditions of one list on the same path: ranges that do not meet, different values, beginnings that
+differ, `exists` beside `missing`, a count below 0, an `event.type` the reward is not on. What stands under `any:` is
+compared with what must hold around it, and `not:` is understood.
 
 ## Why that is bad
 
@@ -25,7 +26,7 @@ Mend the bound, or write `any:` if one of them is enough.
 from __future__ import annotations
 
 from services.rules.language.located import Fault
-from services.rules.language.words import quoted
+from services.rules.language.words import listed, quoted
 
 CODE = "always-false"
 
@@ -36,6 +37,15 @@ def fault(condition: str, other: str) -> Fault:
         f"{quoted(condition)} cannot hold together with {quoted(other)}",
         "mend one of them, or put both under any: if one is enough",
     )
+
+
+def alone(condition: str) -> Fault:
+    return Fault(CODE, f"{quoted(condition)} never holds: a count is never below 0", "mend the number")
+
+
+def together(condition: str, others: list[str]) -> Fault:
+    known = listed([quoted(each) for each in others])
+    return Fault(CODE, f"{quoted(condition)} cannot hold together with {known}", "mend one of them")
 
 
 def event_type(condition: str) -> Fault:

@@ -2,7 +2,7 @@
 
 ## What it does
 
-Warns when `to: customer` stands beside a condition on a metric that is counted per partner.
+Warns when `to: customer` stands beside a condition on a metric that is counted per partner, or brackets by one.
 
 ## Why that is bad
 

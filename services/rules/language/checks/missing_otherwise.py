@@ -2,7 +2,8 @@
 
 ## What it does
 
-Asks for `otherwise` in every lookup, except one by tier that has all tiers.
+Asks for `otherwise` in every lookup, except one by tier that has all tiers, rows that take everything, and brackets
+that begin at 0.
 
 ## Why that is bad
 
@@ -28,3 +29,7 @@ CODE = "missing-otherwise"
 
 def fault(by: str) -> Fault:
     return Fault(CODE, f"{by} can have other values than these", "say what they get: otherwise: …")
+
+
+def below(bound: str) -> Fault:
+    return Fault(CODE, f"the lookup says nothing below {bound}", "begin the brackets at 0, or add otherwise: …")

@@ -2,9 +2,7 @@
 
 ## What it does
 
-Refuses `limit`, `for`, `hold`, `clawback`, `milestones`, `groups`, `contests`, `budgets`, `terms`, `lock_terms`, a
-`tier_review` other than `never`, a lookup by several paths, by brackets or marginal, `raise`, and metrics
-against amounts of another currency, which need exchange rates.
+Refuses what docs/rules.md#not-yet lists. It is read and checked all the same, so that its slips are told too.
 
 ## Why that is bad
 
@@ -13,7 +11,8 @@ A limit that is passed over pays too much, a hold that is passed over pays too e
 ## Example
 
 ```yaml
-limit: 50_000 USD per quarter
+milestones:
+  - {id: first-100k, metric: sales, at: 100_000 USD, give: 1_000 USD}
 ```
 
 ## Instead

@@ -43,3 +43,8 @@ def fault(operator: str) -> Fault:
     meant = _MEANT.get(operator.lower())
     help = f"did you mean {meant}?" if meant else did_you_mean(operator, OPERATORS, f"there are {'  '.join(OPERATORS)}")
     return Fault(CODE, f"there is no operator {quoted(operator)}", help)
+
+
+def missing_for() -> Fault:
+    help = "write it under inactivity: - {id: quiet, when: wins missing for 90 days}"
+    return Fault(CODE, "missing for a time is no condition", help)

@@ -2,7 +2,7 @@
 
 ## What it does
 
-Checks the unit of literals against their path, and of `at_most` against what is given.
+Checks the unit of literals against their path, and of `at_most`, limits and budgets against what is given.
 
 ## Why that is bad
 
@@ -44,5 +44,13 @@ def not_comparable(unit: str, path: str, currency: str) -> Fault:
     )
 
 
-def ceiling(unit: str, given: str) -> Fault:
-    return Fault(CODE, f"at_most is in {unit}, what is given is {given}", "write both in the same unit")
+def ceiling(what: str, unit: str, given: str) -> Fault:
+    return Fault(CODE, f"{what} is in {unit}, what is given is {given}", "write both in the same unit")
+
+
+def mark(unit: str, metric: str, metric_unit: str) -> Fault:
+    return Fault(CODE, f"{metric} is summed in {metric_unit}, this is {unit}", f"write it in {metric_unit}")
+
+
+def bracket(unit: str, other: str) -> Fault:
+    return Fault(CODE, f"a bracket begins in {unit}, the one above it in {other}", "write all bounds in one currency")

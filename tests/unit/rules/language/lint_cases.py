@@ -1,6 +1,7 @@
 """The cases of tests/cases/lint: a rule file's text, and how its problems must look on a terminal.
 
-`head: true` puts a correct head of four lines before `rules`. After a deliberate change of a message, run with
+`head: true` puts a correct head of four lines before `rules`. The whole language is read, also what this version does
+not carry out yet: that is test_later.py's. After a deliberate change of a message, run with
 GOODWORD_SNAPSHOTS=update and read the difference in review.
 """
 
@@ -12,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from services.rules.language import LocatedProblem, lint_text
+
 FOLDER = Path(__file__).parents[3] / "cases" / "lint"
 HEAD = "schema: goodword/v1\nprogramme: partners\ncurrency: USD\ntimezone: UTC\n"
 
@@ -22,6 +25,9 @@ class LintCase:
     note: str
     text: str
     want: str
+
+    def lint(self, path: str) -> list[LocatedProblem]:
+        return lint_text(self.text, path, later=())
 
 
 def load_cases() -> list[LintCase]:

@@ -1,0 +1,32 @@
+"""Which parts of the language this version reads and checks but does not carry out: the one table of them.
+
+A rule set that uses one is refused, because a limit that is passed over pays too much and a hold that is passed over
+pays too early. Whoever makes the engine carry a part out deletes its line here and runs `make generate`; readers,
+docs/rules.md#not-yet and tests follow.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LATER: Final[dict[str, str]] = {
+    "rows": "lookups by several paths (`rows`)",
+    "brackets": "lookups by brackets (`from`)",
+    "marginal": "`marginal`",
+    "limit": "`limit`",
+    "for": "`for`",
+    "hold": "`hold`",
+    "clawback": "`clawback`",
+    "groups": "`groups`",
+    "milestones": "`milestones` and `raise`",
+    "inactivity": "`inactivity`",
+    "tier_review": "a `tier_review` other than `never`",
+    "assigned-tiers": "tiers reached by `hand` or by `choice`",
+    "contests": "`contests`",
+    "budgets": "`budgets`",
+    "terms": "`terms`",
+    "pilots": "terms `from` and `to` a day",
+    "lock_terms": "`lock_terms`",
+    "rates": "a metric against an amount in another currency, which needs exchange rates",
+}
+"""Part to how the page calls it."""

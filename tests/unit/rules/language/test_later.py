@@ -1,0 +1,51 @@
+"""What this version does not carry out is refused, where it stands; what it does carry out is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.rules.language import lint_text
+from services.rules.language.later import LATER
+from tests.unit.rules.language.lint_cases import HEAD
+
+METRICS = "metrics:\n  sales: {sum: deal.amount, on: deal.won}\n"
+REWARDS = (
+    "rewards:\n  - {id: a, on: deal.won, give: {percent: 5, of: deal.amount}}\n  - {id: b, on: deal.won, give: 5 USD}\n"
+)
+BRACKETS = "{by: deal.amount, from: {0 USD: 5, 100 USD: 7}}"
+SAMPLES = {
+    "rows": "rewards:\n  - {id: c, on: deal.won, give: {by: [deal.product], rows: [[x, 5 USD]], otherwise: 1 USD}}\n",
+    "brackets": f"rewards:\n  - {{id: c, on: deal.won, give: {{percent: {BRACKETS}, of: deal.amount}}}}\n",
+    "marginal": "rewards:\n  - id: c\n    on: deal.won\n"
+    "    give: {percent: {by: deal.amount, from: {0 USD: 5}, marginal: true}, of: deal.amount}\n",
+    "limit": "rewards:\n  - {id: c, on: deal.won, give: 5 USD, limit: 20 per month}\n",
+    "for": "rewards:\n  - {id: c, on: deal.won, give: 5 USD, for: 24 months}\n",
+    "hold": "rewards:\n  - {id: c, on: deal.won, give: 5 USD, hold: 14 days}\n",
+    "clawback": "rewards:\n  - {id: c, on: deal.won, give: 5 USD, clawback: 180 days}\n",
+    "groups": REWARDS + "groups: {g: {rewards: [a, b], pick: highest}}\n",
+    "milestones": METRICS + "milestones: [{id: m, metric: sales, at: 100 USD, give: 5 USD}]\n",
+    "inactivity": METRICS + "inactivity: [{id: quiet, when: sales missing for 90 days}]\n",
+    "tier_review": "tiers: [{id: bronze}]\ntier_review: yearly\n",
+    "assigned-tiers": "tiers: [{id: bronze}, {id: gold, by: hand}]\n",
+    "contests": "contests:\n  - id: race\n    metric: {count: deal.won}\n    from: 2026-03-01\n    to: 2026-05-31\n"
+    "    prizes: [5 USD]\n",
+    "budgets": REWARDS + "budgets: [{id: y, amount: 100 USD, per: year, when_spent: hold}]\n",
+    "terms": REWARDS + "terms: [{partner: acme, set: {a.percent: 12}}]\n",
+    "pilots": REWARDS + "terms: [{group: pilots, from: 2026-03-01, set: {a.percent: 12}}]\n",
+    "lock_terms": "lock_terms: lead\n",
+    "rates": METRICS + "tiers: [{id: bronze}, {id: gold, when: sales >= 100 EUR}]\n",
+}
+
+
+def test_every_part_has_a_sample() -> None:
+    assert set(LATER) <= set(SAMPLES)
+
+
+@pytest.mark.parametrize("part", SAMPLES)
+def test_a_part_is_refused_until_it_is_carried_out(part: str) -> None:
+    text = HEAD + SAMPLES[part]
+    assert lint_text(text, "x.yaml", later=()) == []
+    # A part can bring others along: terms from a day on are terms, marginal brackets are brackets.
+    refused = lint_text(text, "x.yaml", later={part})
+    assert {each.code for each in refused} == {"not-carried-out-yet"}
+    assert bool(lint_text(text, "x.yaml", later=frozenset({part}) & set(LATER))) == (part in LATER)
