@@ -35,6 +35,7 @@ import redis.asyncio
 from redis.exceptions import NoScriptError, RedisError
 
 from contracts.errors import PermanentError, Problem, TransientError
+from services.rules.pipeline import Pipeline
 
 Slot = Literal["offset", "rebuild"]
 """Which pointer: the live states, or those of a rebuild under way."""
@@ -146,6 +147,7 @@ class StateStore:
                 client_name="goodword-rules",
             )
         )
+        self._commands = Pipeline(self._client)
 
     async def start(self) -> None:
         """Refuse a store that may evict: a state that vanished alone would be taken for a new partner's."""
@@ -197,7 +199,7 @@ class StateStore:
         for first in range(0, len(keys), KEYS_PER_CALL_MAX):
             chunk = keys[first : first + KEYS_PER_CALL_MAX]
             with _outages():
-                values = await self._client.execute_command("MGET", *[prefix + key for key in chunk])
+                values = await self._commands.execute("MGET", *[prefix + key for key in chunk])
             loaded.update(zip(chunk, values, strict=True))
         return loaded
 
@@ -295,9 +297,9 @@ class StateStore:
     async def _run(self, script: str, keys: list[bytes], arguments: list[str | bytes]) -> Any:
         with _outages():
             try:
-                return await self._client.execute_command("EVALSHA", _DIGESTS[script], len(keys), *keys, *arguments)
+                return await self._commands.execute("EVALSHA", _DIGESTS[script], len(keys), *keys, *arguments)
             except NoScriptError:
-                return await self._client.execute_command("EVAL", script, len(keys), *keys, *arguments)
+                return await self._commands.execute("EVAL", script, len(keys), *keys, *arguments)
 
 
 def _pointer(partition: int, slot: Slot) -> bytes:
