@@ -46,18 +46,27 @@ class Together(Generic[Item, Result]):
         self._is_shared = is_shared
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_one_coming = False
 
     async def call(self, item: Item) -> Result:
         """The result of this item; raises what `run` raised. A caller that is cancelled may have been run."""
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, done))
-        if len(self._tasks) < self._at_once_max:
-            self._tasks.add(asyncio.create_task(self._work(), name=self._name))
+        self._help()
         return await done
 
+    def _help(self) -> None:
+        """Have one more at work, unless there are enough, or one is on its way that will take what waits."""
+        if not self._is_one_coming and len(self._tasks) < self._at_once_max:
+            self._is_one_coming = True
+            self._tasks.add(asyncio.create_task(self._work(), name=self._name))
+
     async def _work(self) -> None:
+        self._is_one_coming = False
         try:
             while taken := self._take():
+                if self._waiting:
+                    self._help()
                 await self._run_all(taken)
         finally:
             # At once, and not in a callback: a call between our last look and the callback would wait for ever.
