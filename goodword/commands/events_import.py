@@ -216,7 +216,10 @@ def _show(summary: Summary, rejects: Path | None) -> None:
     ):
         if counts:
             print_table((title, ">count"), [(name, f"{count:,}") for name, count in counts.items()])
-    if summary.rejected and rejects is None:
-        say("--rejects FILE writes what was refused, each with its line and reason", "dim")
+    for one in summary.first_rejected:
+        field = f" ({one.field})" if one.field else ""
+        out.print(f"{one.file}:{one.line}: {one.name}{field}: {one.reason}", markup=False, highlight=False)
+    if summary.rejected > len(summary.first_rejected) and rejects is None:
+        say("--rejects FILE writes all that was refused, each with its line and reason", "dim")
     if summary.waited:
         out.print(f"all of it has reached the ledger, {summary.wait_seconds:.1f} s later")

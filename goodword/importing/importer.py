@@ -27,6 +27,20 @@ ORIGINAL_BYTES_MAX: Final = 64 * 1024
 """Of a refused line, at most this much is kept in the rejects file."""
 
 
+FIRST_REJECTED_MAX: Final = 3
+SHOWN_MAX: Final = 30
+
+
+class FirstRejected(msgspec.Struct, frozen=True):
+    """One line or row that was refused, and why."""
+
+    file: str
+    line: int
+    name: str
+    field: str | None
+    reason: str
+
+
 class Summary(msgspec.Struct, kw_only=True):
     """What became of everything. `rows` are those of CSV files, 0 for NDJSON.
 
@@ -34,6 +48,7 @@ class Summary(msgspec.Struct, kw_only=True):
         accepted, duplicates: What the door answered, in events.
         rejected: Lines and rows that gave nothing, plus events that the door refused.
         rejected_by: Name or code to how many.
+        first_rejected: The first FIRST_REJECTED_MAX of each name, so that a few mistakes need no second run.
         repairs, flaws: By the mapping's names, in rows.
         seconds, wait_seconds: Until the last answer of the door; from then until all had reached the ledger.
     """
@@ -46,6 +61,7 @@ class Summary(msgspec.Struct, kw_only=True):
     duplicates: int = 0
     rejected: int = 0
     rejected_by: dict[str, int] = {}
+    first_rejected: list[FirstRejected] = []
     repairs: dict[str, int] = {}
     flaws: dict[str, int] = {}
     seconds: float = 0.0
@@ -160,6 +176,7 @@ class Importer:
 
     def _reject_row(self, file: str, line: int, rejected: Rejected, row: Mapping[str, str]) -> None:
         self._rejected_rows[rejected.name] += 1
+        self._show_first(FirstRejected(file, line, rejected.name, rejected.column or None, rejected.reason))
         self.rejects.write(
             {
                 "file": file,
@@ -182,7 +199,9 @@ class Importer:
 
     def _reject_event(self, batch: Batch, rejection: Rejection) -> None:
         file, line = batch.places[rejection.index]
-        self._rejected_events[rejection.code or rejection.reason] += 1
+        name = rejection.code or rejection.reason
+        self._rejected_events[name] += 1
+        self._show_first(FirstRejected(file, line, name, rejection.field or None, rejection.reason))
         original = batch.lines[rejection.index][:ORIGINAL_BYTES_MAX]
         try:
             shown: object = msgspec.json.decode(original)
@@ -199,6 +218,11 @@ class Importer:
                 "original": shown,
             }
         )
+
+    def _show_first(self, rejected: FirstRejected) -> None:
+        shown = self._summary.first_rejected
+        if len(shown) < SHOWN_MAX and sum(one.name == rejected.name for one in shown) < FIRST_REJECTED_MAX:
+            shown.append(rejected)
 
     def _position(self) -> tuple[int, int | None]:
         sizes = [source.size_bytes for source in self._sources]

@@ -35,6 +35,7 @@ def _no_stack_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         "rules lint",
         "rules publish",
         "rules list",
+        "rules schema",
         "partners list",
         "ledger balances",
         "ledger trial-balance",
@@ -138,7 +139,11 @@ def test_a_dry_run_rejects_by_line_and_reason_and_strict_makes_it_fail(tmp_path:
     assert [(line["line"], line["field"]) for line in lines][1] == (3, "time")
     assert lines[0]["line"] == 2
     assert lines[0]["original"] == "not json"
+    assert [(one["line"], one["field"]) for one in summary["first_rejected"]] == [(2, None), (3, "time")]
     assert RUN.invoke(app, [*command, "--strict"]).exit_code == 1
+    told = RUN.invoke(app, ["events", "import", str(events), "--dry-run"], env={"COLUMNS": "300"}).stdout
+    assert f"{events}:3: " in told
+    assert "(time)" in told
     events.write_text(LINES[2])
     assert RUN.invoke(app, command).exit_code == 1
 
