@@ -13,18 +13,15 @@ from typing import Any, Final
 import msgspec
 
 from contracts.decisions import RULE_EVENT, RULE_TIER, Decision, TraceLine
-from contracts.events import Event
-from contracts.money import PPM
-from services.rules.state import PartnerState
 
 encode_text: Final = msgspec.json.Encoder().encode
 VARIANTS: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 # msgspec leaves a default out only when it is the very object, and decisions must have the same bytes every time.
-_ALL: Final[int] = dict(
-    zip(reversed(Decision.__struct_fields__), reversed(Decision.__struct_defaults__), strict=False)
-)["share_ppm"]
+ALL: Final[int] = dict(zip(reversed(Decision.__struct_fields__), reversed(Decision.__struct_defaults__), strict=False))[
+    "share_ppm"
+]
 SOURCES_MAX: Final = 1024
-_STAMP_MS_MAX: Final = 2**48 - 1
+STAMP_MS_MAX: Final = 2**48 - 1
 
 Case = tuple[
     Any,
@@ -51,34 +48,6 @@ CASE: Final = (
     "share, customer, customer_name, lead_id, deal_id, product"
 )
 """`begun` is what their ids begin to be hashed with, copied and never updated; `stamp` is what the ids begin with."""
-
-
-def case_of(state: PartnerState, event: Event, revision: int, begun: Any) -> Case:
-    """The case of an event; `revision` is the number in force, 0 before the first."""
-    data = event.data
-    customer, deal, lead = data.customer, data.deal, data.lead
-    time_ms = event.time_ms
-    # Up to the UUID's version; what does not fit into its 48 bits is clipped as in `contracts.ids`.
-    stamp_ms = time_ms if 0 <= time_ms <= _STAMP_MS_MAX else min(max(time_ms, 0), _STAMP_MS_MAX)
-    return (
-        begun,
-        f"{stamp_ms >> 16:08x}-{stamp_ms & 0xFFFF:04x}-8",
-        data.programme,
-        revision,
-        state.partner,
-        state.beneficiary,
-        state.beneficiary_json,
-        event.type,
-        event.source,
-        event.id,
-        time_ms,
-        _ALL if data.share_ppm == PPM else data.share_ppm,
-        None if customer is None else customer.id,
-        None if customer is None else customer.name,
-        None if lead is None else lead.id,
-        None if deal is None else deal.id,
-        None if deal is None else deal.product,
-    )
 
 
 def decide(

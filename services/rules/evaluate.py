@@ -9,10 +9,12 @@ written by `services.rules.generate`, one function per event type and revision.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from contracts.decisions import Decision
 from contracts.events import Event
 from services.rules.compile import CompiledRevision
-from services.rules.generate.event import WITHOUT_PROGRAMME
+from services.rules.generate.event import WITHOUT_PROGRAMME, Decide
 from services.rules.state import PartnerState
 
 
@@ -29,5 +31,9 @@ def evaluate(
     Raises:
         PermanentError: Too late to tell whether the event was counted before; the state is as it was.
     """
-    functions = WITHOUT_PROGRAMME if revision is None else revision.functions
-    return state, functions[event.type](state, event)
+    return state, functions_of(revision)[event.type](state, event)
+
+
+def functions_of(revision: CompiledRevision | None) -> Mapping[str, Decide]:
+    """Event type to what `evaluate` calls for it, for whoever has many events of one revision."""
+    return WITHOUT_PROGRAMME if revision is None else revision.functions

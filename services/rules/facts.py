@@ -16,25 +16,30 @@ from typing import Final
 import msgspec
 
 from contracts.errors import PermanentError, Problem
-from contracts.events import Event, PartnerProfile, time_ms_of
+from contracts.events import Event, EventData, PartnerProfile, time_ms_of
 from services.rules.calendar import DAY_MS
-from services.rules.judge import FALSE, TRUE
-from services.rules.state import (
+from services.rules.children import (
     DEAL_LOST,
     DEAL_OPENED,
     DEAL_WON,
-    EVENT_HASH_BYTES,
     LEAD_DISQUALIFIED,
     LEAD_QUALIFIED,
     LEAD_REGISTERED,
-    NEVER,
+    Child,
     DealState,
     LeadState,
-    PartnerState,
+    SeenDay,
+    deal_key,
+    holds,
+    lead_key,
+    seen_key,
 )
+from services.rules.judge import FALSE, TRUE
+from services.rules.state import NEVER, PartnerState
 
 MEMORY_DAYS: Final = 90
 """How long source and id of an event are remembered, in days of event time."""
+
 
 _NEW_STATUS: Final = {
     "partner.registered": "registered",
@@ -43,34 +48,49 @@ _NEW_STATUS: Final = {
 }
 
 
-def remember(state: PartnerState, time_ms: int, hashed: bytes, *, is_history: bool) -> bool | None:
+def remember(state: PartnerState, time_ms: int, hashed: bytes, is_history: bool) -> bool | None:
     """Whether an event of that time is news to the memory of days; if so, it is remembered by its hash.
 
-    None for an event from before the memory. `is_history` is for events that do not move the memory on.
+    None for an event from before the memory. `is_history` is for events that do not move the memory on. Generated code
+    asks only where the event is not of `state.today`.
     """
     day = time_ms // DAY_MS
     horizon = state.horizon_day
     if horizon is not None and day < horizon - MEMORY_DAYS:
         return None
-    bucket = state.seen.get(day)
-    if bucket is None:
-        state.seen[day] = {hashed: None}
-        days = state.seen_days
-        if days and day < days[-1]:
-            insort(days, day)
-        else:
-            days.append(day)
-    elif hashed in bucket:
+    seen = state.seen.get(day) or _begin_day(state, day)
+    if hashed in seen.hashes:
         return False
-    else:
-        bucket[hashed] = None
-    state.changed_days.add(day)
-    if is_history or (horizon is not None and day <= horizon):
-        return True
-    state.horizon_day = day
-    if state.seen_days[0] < day - MEMORY_DAYS:
-        _forget_before(state, day - MEMORY_DAYS)
+    seen.hashes[hashed] = None
+    mark(state, seen)
+    if seen is not state.today:
+        state.seen_count += 1
+    if not is_history and (horizon is None or day > horizon):
+        state.horizon_day = day
+        state.seen_count += len(state.today.hashes) - len(seen.hashes)
+        state.today = seen
+        if state.seen_days[0] < day - MEMORY_DAYS:
+            _forget_before(state, day - MEMORY_DAYS)
     return True
+
+
+def _begin_day(state: PartnerState, day: int) -> SeenDay:
+    seen = state.seen[day] = SeenDay(seen_key(state.owner, day), day)
+    days = state.seen_days
+    if days and day < days[-1]:
+        insort(days, day)
+    else:
+        days.append(day)
+    return seen
+
+
+def add_day(state: PartnerState, seen: SeenDay) -> None:
+    """Take in a day as it was stored."""
+    state.seen[seen.day] = seen
+    if seen.day == state.horizon_day:
+        state.today = seen
+    else:
+        state.seen_count += len(seen.hashes)
 
 
 def _forget_before(state: PartnerState, oldest: int) -> None:
@@ -78,12 +98,21 @@ def _forget_before(state: PartnerState, oldest: int) -> None:
     days = state.seen_days
     while days[0] < oldest:
         gone = days.pop(0)
-        state.seen.pop(gone, None)
-        state.changed_days.discard(gone)
-        state.dropped_days.add(gone)
+        # A day that is not in memory is stored all the same.
+        seen = state.seen.pop(gone, None) or SeenDay(seen_key(state.owner, gone))
+        state.seen_count -= len(seen.hashes)
+        seen.is_forgotten = True
+        mark(state, seen)
 
 
-def keep(state: PartnerState, event: Event, hashed: bytes, *, is_late: bool) -> bool:
+def mark(state: PartnerState, child: Child) -> None:
+    """Let the child be written."""
+    if not child.is_changed:
+        child.is_changed = True
+        state.changed.append(child)
+
+
+def keep(state: PartnerState, event: Event, hashed: bytes, is_late: bool) -> bool:
     """Remember the event for good with its deal, its lead or the profile; other events have only the memory of days.
 
     Returns whether it is news; only one from before the memory (`is_late`) is asked.
@@ -92,18 +121,12 @@ def keep(state: PartnerState, event: Event, hashed: bytes, *, is_late: bool) -> 
         PermanentError: Too late to tell; nothing was changed.
     """
     data = event.data
-    if data.deal is not None:
-        deal = deal_of(state, data.deal.id)
-        if is_late and holds(deal.ids, hashed):
+    if data.deal is not None or data.lead is not None:
+        child = deal_of(state, data.deal.id) if data.deal is not None else lead_of(state, data.lead.id)  # type: ignore[union-attr]
+        if is_late and holds(child.ids, hashed):
             return False
-        deal.ids += hashed
-        state.changed_deals.add(data.deal.id)
-    elif data.lead is not None:
-        lead = lead_of(state, data.lead.id)
-        if is_late and holds(lead.ids, hashed):
-            return False
-        lead.ids += hashed
-        state.changed_leads.add(data.lead.id)
+        child.ids += hashed
+        mark(state, child)
     elif event.type.startswith("partner."):
         if is_late and holds(state.profile_ids, hashed):
             return False
@@ -119,11 +142,6 @@ def keep(state: PartnerState, event: Event, hashed: bytes, *, is_late: bool) -> 
             )
         )
     return True
-
-
-def holds(known: bytes, hashed: bytes) -> bool:
-    """Whether the hash is one of those that stand here one after the other."""
-    return any(known[start : start + EVENT_HASH_BYTES] == hashed for start in range(0, len(known), EVENT_HASH_BYTES))
 
 
 def take_partner_facts(state: PartnerState, event: Event) -> None:
@@ -162,86 +180,46 @@ def partner_facts(state: PartnerState) -> dict[str, object]:
 def deal_of(state: PartnerState, deal_id: str) -> DealState:
     deal = state.deals.get(deal_id)
     if deal is None:
-        deal = state.deals[deal_id] = DealState()
+        deal = state.deals[deal_id] = DealState(deal_key(state.owner, deal_id))
     return deal
 
 
 def lead_of(state: PartnerState, lead_id: str) -> LeadState:
     lead = state.leads.get(lead_id)
     if lead is None:
-        lead = state.leads[lead_id] = LeadState()
+        lead = state.leads[lead_id] = LeadState(lead_key(state.owner, lead_id))
     return lead
 
 
-def _deal_fact(flag: int, words: str) -> Callable[[PartnerState, Event], str]:
-    def happen(state: PartnerState, event: Event) -> str:
-        assert event.data.deal is not None
-        deal_id = event.data.deal.id
-        deal = state.deals.get(deal_id)
-        if deal is None:
-            deal = state.deals[deal_id] = DealState()
-        elif deal.flags & flag:
-            return words
-        deal.flags |= flag
-        state.changed_deals.add(deal_id)
-        return ""
-
-    return happen
-
-
-def _lead_fact(flag: int, words: str) -> Callable[[PartnerState, Event], str]:
-    def happen(state: PartnerState, event: Event) -> str:
-        assert event.data.lead is not None
-        lead_id = event.data.lead.id
-        lead = lead_of(state, lead_id)
-        if lead.flags & flag:
-            return words
-        # A lead is marked as qualified where that is decided, not where it is only said.
-        if flag != LEAD_QUALIFIED:
-            lead.flags |= flag
-            state.changed_leads.add(lead_id)
-        return ""
-
-    return happen
-
-
-def _renewal(state: PartnerState, event: Event) -> str:
-    assert event.data.deal is not None
-    deal_id = event.data.deal.id
-    period = event.data.period or ""
-    deal = deal_of(state, deal_id)
-    periods = deal.periods or []
-    if period in periods:
+def renew(deal: DealState, data: EventData) -> str:
+    """A renewal of the deal: empty when it is news, else why it changes nothing."""
+    period = data.period or ""
+    if deal.periods is not None and period in deal.periods:
         return "already renewed for this period"
-    deal.periods = [*periods, period]
-    state.changed_deals.add(deal_id)
+    deal.periods = [*(deal.periods or ()), period]
     return ""
 
 
-def _refund(state: PartnerState, event: Event) -> str:
-    assert event.data.deal is not None
-    deal_id = event.data.deal.id
-    refund_id = event.data.refund_id or ""
-    deal = deal_of(state, deal_id)
+def refund(deal: DealState, data: EventData) -> str:
+    """A refund of the deal: empty when it is news, else why it changes nothing."""
+    refund_id = data.refund_id or ""
     if not deal.flags & DEAL_WON:
         # The refund id stays unused: sent again after the deal was won, the refund counts.
         return "no such deal"
-    refunds = deal.refunds or []
-    if refund_id in refunds:
+    if deal.refunds is not None and refund_id in deal.refunds:
         return "already refunded"
-    deal.refunds = [*refunds, refund_id]
-    state.changed_deals.add(deal_id)
+    deal.refunds = [*(deal.refunds or ()), refund_id]
     return ""
 
 
-ONCE: Final[dict[str, Callable[[PartnerState, Event], str]]] = {
-    "lead.registered": _lead_fact(LEAD_REGISTERED, "already registered"),
-    "lead.qualified": _lead_fact(LEAD_QUALIFIED, "already qualified"),
-    "lead.disqualified": _lead_fact(LEAD_DISQUALIFIED, "already disqualified"),
-    "deal.opened": _deal_fact(DEAL_OPENED, "already opened"),
-    "deal.lost": _deal_fact(DEAL_LOST, "already lost"),
-    "deal.won": _deal_fact(DEAL_WON, "already won"),
-    "deal.renewed": _renewal,
-    "deal.refunded": _refund,
+ONCE: Final[dict[str, tuple[int, str]]] = {
+    "lead.registered": (LEAD_REGISTERED, "already registered"),
+    "lead.qualified": (LEAD_QUALIFIED, "already qualified"),
+    "lead.disqualified": (LEAD_DISQUALIFIED, "already disqualified"),
+    "deal.opened": (DEAL_OPENED, "already opened"),
+    "deal.lost": (DEAL_LOST, "already lost"),
+    "deal.won": (DEAL_WON, "already won"),
 }
-"""Event type to what makes its fact happen: empty when it is news, else why it changes nothing."""
+"""Event type to the flag of its fact on the lead or deal, and why a second one changes nothing."""
+ONCE_EACH: Final[dict[str, Callable[[DealState, EventData], str]]] = {"deal.renewed": renew, "deal.refunded": refund}
+"""The same for facts that happen once per period or refund id."""

@@ -122,6 +122,13 @@ class Leaf(dict[Any, Judgement]):
         """The value in words for people: `499.99 USD`, `retail`, `2026-03-01T00:00:00.000Z`."""
         return describe(value, self._kind, self._decimals)
 
+    @property
+    def describer(self) -> Callable[[Any], str]:
+        """What describes values that generated code compares itself."""
+        if self._kind.name == "amount":
+            return _amount_in_words
+        return str if self._kind.name == "number" else self.describe
+
     def _verdict(self, value: Any) -> tuple[bool | None, str]:
         operator, literal = self.comparison.operator, self.comparison.literal
         if operator == "exists":
@@ -201,10 +208,7 @@ class Leaf(dict[Any, Judgement]):
 
 def describe(value: Any, kind: Kind, decimals: Mapping[str, int]) -> str:
     if isinstance(value, Amount):
-        minor = value.minor
-        if minor >= 0 and CURRENCY_DECIMALS.get(value.currency) == 2:
-            return f"{minor // 100}.{minor % 100:02d} {value.currency}"
-        return f"{format_minor(value.minor, CURRENCY_DECIMALS.get(value.currency, 0))} {value.currency}"
+        return _amount_in_words(value)
     if kind.name == "time":
         return format_time(value)
     scale = 0 if kind.unit is None else decimals.get(kind.unit, 0)
@@ -217,6 +221,13 @@ def describe(value: Any, kind: Kind, decimals: Mapping[str, int]) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(value)}]"
     return str(value)
+
+
+def _amount_in_words(amount: Amount) -> str:
+    minor, currency = amount.minor, amount.currency
+    if minor >= 0 and CURRENCY_DECIMALS.get(currency) == 2:
+        return f"{minor // 100}.{minor % 100:02d} {currency}"
+    return f"{format_minor(minor, CURRENCY_DECIMALS.get(currency, 0))} {currency}"
 
 
 def _text_verdict(value: Any, operator: str, literal: str) -> tuple[bool | None, str]:

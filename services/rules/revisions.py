@@ -22,10 +22,14 @@ COMPILED_MAX: Final = 256
 
 
 class Revisions:
-    """The revisions of one programme in one partition."""
+    """The revisions of one programme in one partition.
 
-    _newest_from_ms: int
-    _newest: CompiledRevision | None
+    Attributes:
+        newest, newest_from_ms: The one that nearly every event is under, and from which event time on.
+    """
+
+    newest_from_ms: int
+    newest: CompiledRevision | None
 
     def __init__(self, programme: str, state: ProgrammeState, newest_decided_ms: int | None) -> None:
         self.state = state
@@ -36,8 +40,8 @@ class Revisions:
 
     def at(self, time_ms: int) -> CompiledRevision | None:
         """The newest revision in force at that time; None before the first."""
-        if time_ms >= self._newest_from_ms:
-            return self._newest
+        if time_ms >= self.newest_from_ms:
+            return self.newest
         for effective_from_ms, compiled in reversed(self._in_force):
             if effective_from_ms <= time_ms:
                 return compiled
@@ -75,8 +79,7 @@ class Revisions:
         return True
 
     def _note_newest(self) -> None:
-        """Nearly every event is under the newest revision."""
-        self._newest_from_ms, self._newest = self._in_force[-1] if self._in_force else (_NEVER_MS, None)
+        self.newest_from_ms, self.newest = self._in_force[-1] if self._in_force else (_NEVER_MS, None)
 
     def _compiled(self, record: RevisionRecord) -> tuple[int, CompiledRevision]:
         compiled = compile_source(record.source_text, record.revision, record.digest)

@@ -11,7 +11,7 @@ from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import MutableSequence
 from hashlib import blake2b
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any, Final, Literal
 
 import msgspec
@@ -21,6 +21,9 @@ from contracts.ruleset import Metric
 STALE_READS_MAX: Final = 2
 """Reads past a late value that are summed directly before the running sums are made anew."""
 
+_NO_DAY: Final = -(2**31) - 1
+"""Before every day."""
+
 SUM: Final = 0
 MEAN: Final = 1
 DISTINCT: Final = 2
@@ -29,67 +32,87 @@ Kind = Literal["sum", "count", "distinct", "mean"]
 
 
 class SumSeries(msgspec.Struct, gc=False):
-    """Sums by day, or counts by day: sorted days, one total each, and running sums for the days already summed up.
+    """Sums by day, or counts by day: sorted days and one total each.
 
-    `running` may be shorter than `days`: a late value invalidates the sums after it, and in a stream that jumps about
-    in time adding up the window directly is cheaper than repairing them at every event.
+    Most values land on the newest day or after it, and most windows reach it: both are answered from `total` and
+    `newest`. What lies before a window is taken off by running sums, made when first needed. A late value
+    invalidates those after it, and in a stream that jumps about in time adding up the window directly is cheaper than
+    repairing them at every event.
+
+    Attributes:
+        total: Of all days.
+        newest: The last of `days`.
+        running: Sums of the days up to each, for some of the first days; never for the newest one, which still grows.
+        stale_reads: Reads past a late value since; -1 when there was none.
     """
 
     days: array[int]
     values: MutableSequence[int]
-    running: list[int]
-    stale_reads: int = 0
+    total: int = 0
+    newest: int = _NO_DAY
+    running: list[int] = []
+    stale_reads: int = -1
+
+    def __post_init__(self) -> None:
+        if self.days:
+            self.newest = self.days[-1]
+            self.total = sum(self.values)
 
     def add(self, day: int, value: int) -> None:
-        days, values, running = self.days, self.values, self.running
-        if not days or day > days[-1]:
-            if len(running) == len(days):
-                running.append(running[-1] + value if running else value)
-            days.append(day)
-            values.append(0)
-            index = -1
-        elif day == days[-1]:
-            if len(running) == len(days):
-                running[-1] += value
-            index = -1
-        else:
-            index = bisect_left(days, day)
-            if days[index] != day:
-                days.insert(index, day)
-                values.insert(index, 0)
-            del running[index:]
+        self.total += value
+        index = -1
+        if day > self.newest:
+            self.newest = day
+            self.days.append(day)
+            self.values.append(0)
+        elif day < self.newest:
+            index = self._late(day)
         try:
-            values[index] += value
+            self.values[index] += value
         except OverflowError:
             # Beyond 64 bits exactness matters more than size.
-            self.values = list(values)
+            self.values = list(self.values)
             self.values[index] += value
+
+    def _late(self, day: int) -> int:
+        """The place of a day before the newest."""
+        days = self.days
+        index = bisect_left(days, day)
+        if days[index] != day:
+            days.insert(index, day)
+            self.values.insert(index, 0)
+        if index < len(self.running):
+            del self.running[index:]
+            self.stale_reads = max(self.stale_reads, 0)
+        return index
 
     def between(self, first: int, last: int) -> int:
         """The sum of the days from `first` to `last`, both included."""
         days = self.days
-        if not days:
-            return 0
-        end = len(days) if days[-1] <= last else bisect_right(days, last)
-        start = 0 if days[0] >= first else bisect_left(days, first)
+        if self.newest <= last:
+            if not days or days[0] >= first:
+                return self.total
+            start = bisect_left(days, first)
+            return self.total - self._before(start) if start < len(days) else 0
+        start, end = bisect_left(days, first), bisect_right(days, last)
         if start >= end:
             return 0
-        running = self.running
-        if len(running) < end:
-            if len(running) and self.stale_reads < STALE_READS_MAX:
-                self.stale_reads += 1
-                return sum(self.values[start:end])
-            self._sum_up()
-        return running[end - 1] - running[start - 1] if start else running[end - 1]
+        if 0 <= self.stale_reads < STALE_READS_MAX and len(self.running) < end:
+            self.stale_reads += 1
+            return sum(self.values[start:end])
+        return self._before(end) - self._before(start)
 
-    def _sum_up(self) -> None:
+    def _before(self, count: int) -> int:
+        """The sum of the first days, that many; not of all."""
         running = self.running
         known = len(running)
-        if known:
-            running.extend(list(accumulate(self.values[known:], initial=running[-1]))[1:])
-        else:
-            running.extend(accumulate(self.values))
-        self.stale_reads = 0
+        if known < count:
+            if 0 <= self.stale_reads < STALE_READS_MAX:
+                self.stale_reads += 1
+                return sum(self.values[:count])
+            running.extend(islice(accumulate(self.values[known:count], initial=running[-1] if known else 0), 1, None))
+            self.stale_reads = -1
+        return running[count - 1] if count else 0
 
     def encode(self) -> Any:
         return [SUM, self.days.tobytes(), _pack(self.values)]
@@ -178,17 +201,17 @@ def new_series(kind: Kind) -> Series:
 def decode_series(encoded: Any) -> Series:
     """The series that `encode` wrote."""
     if encoded[0] == SUM:
-        return SumSeries(array("i", encoded[1]), _unpack(encoded[2]), [])
+        return SumSeries(array("i", encoded[1]), _unpack(encoded[2]))
     if encoded[0] == MEAN:
         days = array("i", encoded[1])
-        return MeanSeries(SumSeries(days, _unpack(encoded[2]), []), SumSeries(days[:], _unpack(encoded[3]), []))
+        return MeanSeries(SumSeries(days, _unpack(encoded[2])), SumSeries(days[:], _unpack(encoded[3])))
     days_of = {value: array("i", days) for value, days in encoded[1]}
     firsts = array("i", sorted(days[0] for days in days_of.values()))
     return DistinctSeries(days_of, firsts, array("i", sorted(days[-1] for days in days_of.values())))
 
 
 def _new_sums() -> SumSeries:
-    return SumSeries(array("i"), array("q"), [])
+    return SumSeries(array("i"), array("q"))
 
 
 def _pack(values: MutableSequence[int]) -> Any:

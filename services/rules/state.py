@@ -9,66 +9,31 @@ a new version number and a rebuild from the log.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from contracts.decisions import TraceLine
 from contracts.events import PartnerProfile
-from services.rules.series import Series, SumSeries, decode_series
+from services.rules.children import (
+    STATE_VERSION,
+    Child,
+    CustomerState,
+    DealState,
+    LeadState,
+    SeenDay,
+    StateUnreadable,
+    checked,
+    decode_all_series,
+    encode_series,
+    owner_of,
+)
+from services.rules.series import Series, SumSeries
 
-STATE_VERSION: Final = 1
-"""First element of every encoded state. Another number is refused, never guessed at."""
-
-EVENT_HASH_BYTES: Final = 8
-"""Of the SHA-256 of programme, source and id: enough that no two events of one partner and day are mixed up."""
-
-LEAD_REGISTERED: Final = 1
-LEAD_QUALIFIED: Final = 2
-LEAD_DISQUALIFIED: Final = 4
-
+NO_DAY: Final = -(2**31)
+"""A day on which nothing happens."""
 NEVER: Final = -1
 """In place of a revision's number."""
-
-DEAL_OPENED: Final = 1
-DEAL_WON: Final = 2
-DEAL_LOST: Final = 4
-
-
-class DealState(msgspec.Struct, gc=False, array_like=True):
-    """What happened to one deal of one partner; every one of these happens once. None stands for an empty list.
-
-    Attributes:
-        flags: The sum of the `DEAL_` flags.
-        periods: Renewals, by period.
-        refunds: Refund ids.
-        ids: Hashes of all events of this deal, EVENT_HASH_BYTES each: a repeat is known however late it comes.
-    """
-
-    version: int = STATE_VERSION
-    flags: int = 0
-    periods: list[str] | None = None
-    refunds: list[str] | None = None
-    ids: bytes = b""
-
-
-class LeadState(msgspec.Struct, gc=False, array_like=True):
-    """What happened to one lead: the sum of the `LEAD_` flags, and the hashes of all its events."""
-
-    version: int = STATE_VERSION
-    flags: int = 0
-    ids: bytes = b""
-
-
-class CustomerState(msgspec.Struct, gc=False):
-    """The metrics `per: customer` of one customer of one partner."""
-
-    series: dict[int, Series] = {}
-
-
-SeenDay = dict[bytes, None]
-"""The events of one UTC day: EVENT_HASH_BYTES of the hash of each, in order of arrival."""
 
 
 class PartnerState(msgspec.Struct, gc=False, kw_only=True):
@@ -84,9 +49,12 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
         seen_days: UTC days that have a bucket of seen events, sorted.
         profile: Facts about the partner, newest by arrival.
         profile_ids: Hashes of all `partner.*` events: an old snapshot that comes again must not undo a newer one.
-        series: By series id (`compile.series_id`).
-        changed_deals, changed_leads, changed_customers, changed_days: Children to be written.
-        dropped_days: Buckets to be deleted.
+        series: By series id (`series.series_id`).
+        today: The seen events of `horizon_day`, where most events belong; some other empty day before there are any.
+        seen_count: Seen events in memory, those of today excluded.
+        owner: What stands in the keys of all children.
+        changed: Children to be written. One list for all partners of a fold.
+        key, size: What it is stored under, and estimated bytes in memory as of the last write.
         has_negative: Whether any total of any day may be below zero, so that leaving a window behind may raise a sum.
         facts, gate: What conditions see of the profile, and how `eligible.partner` judged it: revision number,
             why it is not met, trace.
@@ -107,11 +75,12 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     leads: dict[str, LeadState] = {}
     customers: dict[str, CustomerState] = {}
     seen: dict[int, SeenDay] = {}
-    changed_deals: set[str] = set()
-    changed_leads: set[str] = set()
-    changed_customers: set[str] = set()
-    changed_days: set[int] = set()
-    dropped_days: set[int] = set()
+    changed: list[Child] = []
+    today: SeenDay = msgspec.field(default_factory=lambda: SeenDay(day=NO_DAY))
+    seen_count: int = 0
+    owner: bytes = b""
+    key: bytes = b""
+    size: int = 0
     settled_by: int = NEVER
     settled_day: int = 0
     beneficiary: str = ""
@@ -121,6 +90,8 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     has_negative: bool = False
 
     def __post_init__(self) -> None:
+        self.owner = owner_of(self.programme, self.partner)
+        self.key = partner_key(self.programme, self.partner)
         self.beneficiary = f"partner:{self.partner}"
         self.beneficiary_json = beneficiary_json(self.beneficiary)
 
@@ -150,10 +121,6 @@ class ProgrammeState(msgspec.Struct, frozen=True, array_like=True):
     revisions: tuple[RevisionRecord, ...] = ()
 
 
-class StateUnreadable(ValueError):
-    """Stored bytes that this version does not know: rebuild from the log (`goodword rebuild rules`)."""
-
-
 def programme_key(programme: str) -> bytes:
     return f"r:{programme}".encode()
 
@@ -166,26 +133,8 @@ def partner_key(programme: str, partner: str) -> bytes:
     return f"s:{programme}:{partner}".encode()
 
 
-def deal_key(programme: str, partner: str, deal: str) -> bytes:
-    return f"d:{programme}:{partner}:{deal}".encode()
-
-
-def lead_key(programme: str, partner: str, lead: str) -> bytes:
-    return f"l:{programme}:{partner}:{lead}".encode()
-
-
-def customer_key(programme: str, partner: str, customer: str) -> bytes:
-    return f"c:{programme}:{partner}:{customer}".encode()
-
-
-def seen_key(programme: str, partner: str, utc_day: int) -> bytes:
-    return f"e:{programme}:{partner}:{utc_day}".encode()
-
-
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_any: Final = msgspec.msgpack.Decoder().decode
-_decode_deal: Final = msgspec.msgpack.Decoder(DealState).decode
-_decode_lead: Final = msgspec.msgpack.Decoder(LeadState).decode
 _decode_programme: Final = msgspec.msgpack.Decoder(ProgrammeState).decode
 
 
@@ -198,7 +147,7 @@ def encode_partner(state: PartnerState) -> bytes:
             state.horizon_day,
             state.seen_days.tobytes(),
             msgspec.to_builtins(state.profile),
-            _encoded_series(state.series),
+            encode_series(state.series),
             state.profile_ids,
         ]
     )
@@ -206,8 +155,8 @@ def encode_partner(state: PartnerState) -> bytes:
 
 def decode_partner(programme: str, partner: str, value: bytes) -> PartnerState:
     """Raises StateUnreadable."""
-    stored = _checked(_decode_any(value))
-    series = _decoded_series(stored[6])
+    stored = checked(_decode_any(value))
+    series = decode_all_series(stored[6])
     return PartnerState(
         programme=programme,
         partner=partner,
@@ -222,47 +171,6 @@ def decode_partner(programme: str, partner: str, value: bytes) -> PartnerState:
     )
 
 
-def encode_customer(state: CustomerState) -> bytes:
-    return _encode([STATE_VERSION, _encoded_series(state.series)])
-
-
-def decode_customer(value: bytes) -> CustomerState:
-    """Raises StateUnreadable."""
-    return CustomerState(_decoded_series(_checked(_decode_any(value))[1]))
-
-
-def encode_deal(state: DealState) -> bytes:
-    return _encode(state)
-
-
-def decode_deal(value: bytes) -> DealState:
-    """Raises StateUnreadable."""
-    state = _decode_deal(value)
-    _check_version(state.version)
-    return state
-
-
-def encode_lead(state: LeadState) -> bytes:
-    return _encode(state)
-
-
-def decode_lead(value: bytes) -> LeadState:
-    """Raises StateUnreadable."""
-    state = _decode_lead(value)
-    _check_version(state.version)
-    return state
-
-
-def encode_seen(state: SeenDay) -> bytes:
-    return _encode([STATE_VERSION, b"".join(state)])
-
-
-def decode_seen(value: bytes) -> SeenDay:
-    """Raises StateUnreadable."""
-    hashes: bytes = _checked(_decode_any(value))[1]
-    return dict.fromkeys(hashes[start : start + EVENT_HASH_BYTES] for start in range(0, len(hashes), EVENT_HASH_BYTES))
-
-
 def encode_programme(state: ProgrammeState) -> bytes:
     return _encode(state)
 
@@ -270,7 +178,8 @@ def encode_programme(state: ProgrammeState) -> bytes:
 def decode_programme(value: bytes) -> ProgrammeState:
     """Raises StateUnreadable."""
     state = _decode_programme(value)
-    _check_version(state.version)
+    if state.version != STATE_VERSION:
+        raise StateUnreadable(f"revisions of version {state.version}; this program knows version {STATE_VERSION}")
     return state
 
 
@@ -280,24 +189,5 @@ def encode_decided(newest_decided_ms: int) -> bytes:
 
 def decode_decided(value: bytes) -> int:
     """The newest time of an event of the programme that was decided under a revision. Raises StateUnreadable."""
-    newest: int = _checked(_decode_any(value))[1]
+    newest: int = checked(_decode_any(value))[1]
     return newest
-
-
-def _encoded_series(series: Mapping[int, Series]) -> list[Any]:
-    # In order of first use, which the log determines; a dict keeps it through a round trip.
-    return [[series_id, each.encode()] for series_id, each in series.items()]
-
-
-def _decoded_series(stored: list[Any]) -> dict[int, Series]:
-    return {series_id: decode_series(encoded) for series_id, encoded in stored}
-
-
-def _checked(stored: Any) -> Any:
-    _check_version(stored[0])
-    return stored
-
-
-def _check_version(version: int) -> None:
-    if version != STATE_VERSION:
-        raise StateUnreadable(f"a state of version {version}; this program knows version {STATE_VERSION}")

@@ -182,7 +182,7 @@ _TIER_CONDITIONS = tuple(each for each in _METRIC_CONDITIONS if not each.startsw
 _WINDOWS = ("", ", over: 7 days", ", over: 1 months", ", over: 2 months", ", over: this month", ", over: this quarter")
 
 
-_REDRAWN = {"always-false", "duplicate-rule", "unreachable-tier"}
+_REDRAWN = {"always-false", "duplicate-rule", "unreachable-rule", "unreachable-tier"}
 
 
 def random_rule_set(seed: int) -> str:

@@ -158,7 +158,7 @@ class Conditions:
 
     def _words(self, leaf: Leaf, value: str) -> str:
         """The local with the value in words, made once for all who show it."""
-        describe: Any = self._source.constant(leaf.describe)
+        describe: Any = self._source.constant(leaf.describer)
 
         def write(name: str) -> None:
             words = f"None if {value} is None else {describe}({value})"

@@ -11,17 +11,27 @@ from typing import Final
 from contracts.decisions import Decision
 from contracts.events import EVENT_TYPES, Event
 from contracts.ruleset import RuleSet
-from services.rules.calendar import BLOCK_MS
+from services.rules.calendar import BLOCK_MS, DAY_MS
+from services.rules.children import EVENT_HASH_BYTES, DealState, deal_key, holds
 from services.rules.considered import Considered
-from services.rules.decide import case_of, deny_event, encode_text, hash_begun
-from services.rules.facts import ONCE, keep, remember, take_partner_facts
+from services.rules.decide import deny_event, encode_text, hash_begun
+from services.rules.facts import (
+    ONCE,
+    ONCE_EACH,
+    keep,
+    lead_of,
+    mark,
+    remember,
+    take_partner_facts,
+)
+from services.rules.generate.case import write_case, write_fields
 from services.rules.generate.gate import LEAD_EVENTS, Gate
 from services.rules.generate.metrics import Taker, takers_of
 from services.rules.generate.reads import Reads
 from services.rules.generate.rewards import RewardRule, Rewards, write_rewards, write_selection
 from services.rules.generate.source import Source
 from services.rules.generate.tiers import TIER_ASSIGNED, Tiers
-from services.rules.state import EVENT_HASH_BYTES, NEVER, PartnerState
+from services.rules.state import NEVER, PartnerState
 from services.rules.vocabulary import Vocabulary
 
 Decide = Callable[[PartnerState, Event], list[Decision]]
@@ -57,20 +67,17 @@ class EventRule:
 
     def _source(self) -> Source:
         source = Source("state, event")
-        write_arrival(source, self._event_type)
-        write_fact(source, self._event_type, self._revision)
+        reads = Reads(source, self._vocabulary, self._event_type, self._revision)
+        write_arrival(reads)
+        write_fact(reads)
         self._write_clock(source)
-        if self._event_type == TIER_ASSIGNED:
-            source.add("made = []")
-        else:
-            is_idle = self._event_type not in LEAD_EVENTS and not (self._rewards.rules or self._takers)
-            if is_idle:
-                source.add(f"if not ({self._tiers.unsettled()}): return []")
-            source.add("made = []")
-        reads = Reads(source, self._vocabulary, self._event_type)
+        is_assigned = self._event_type == TIER_ASSIGNED
+        if not (is_assigned or self._event_type in LEAD_EVENTS or self._rewards.rules or self._takers):
+            source.add(f"if not ({self._tiers.unsettled()}): return []")
+        source.add("made = []")
         self._write_rules(reads)
-        if self._event_type == TIER_ASSIGNED:
-            self._tiers.write_assignment(source)
+        if is_assigned:
+            self._tiers.write_assignment(reads)
         else:
             self._tiers.write(reads)
         source.add("return made")
@@ -93,9 +100,8 @@ class EventRule:
     def _write_rules(self, reads: Reads) -> None:
         """Steps 3 to 6."""
         source, gate, rewards = reads.source, self._gate, self._rewards
-        case = f"case = {source.constant(case_of)}(state, event, {int(self._revision)}, begun)"
         if self._event_type in LEAD_EVENTS:
-            source.add(case)
+            write_fields(reads)
             gate.write(reads, is_shown=True)
             if gate.asks_lead:
                 gate.write_lead(reads)
@@ -110,13 +116,13 @@ class EventRule:
             write_selection(reads, rewards)
             with source.block("if chosen:"):
                 gate.write(reads, is_shown=True)
-                source.add(case)
+                write_fields(reads)
                 write_rewards(reads, rewards)
             with source.block("else:"):
                 gate.write(reads, is_shown=False)
         else:
             gate.write(reads, is_shown=True)
-            source.add(case)
+            write_fields(reads)
             write_rewards(reads, rewards)
         self._write_takers(reads, self._takers)
 
@@ -150,8 +156,12 @@ class EventRule:
                 reads.source.add(f"state.settled_by = {NEVER}")
 
 
-def write_arrival(source: Source, event_type: str) -> None:
-    """Step 1: a repeat ends here (docs/rules.md#repeats); a partner's snapshot is taken in."""
+def write_arrival(reads: Reads) -> None:
+    """Step 1: a repeat ends here (docs/rules.md#repeats); a partner's snapshot is taken in.
+
+    Leaves the local `deal` or `lead` of an event about one.
+    """
+    source, event_type = reads.source, reads.event_type
     begin, encode = source.constant(hash_begun), source.constant(encode_text)
     is_partner = event_type.startswith("partner.")
     source.add(
@@ -159,34 +169,76 @@ def write_arrival(source: Source, event_type: str) -> None:
         f"begun = {begin}(data.programme, event.source).copy()",
         f"begun.update({encode}(event.id))",
         f"hashed = begun.digest()[:{EVENT_HASH_BYTES}]",
-        f"news = {source.constant(remember)}(state, time_ms, hashed, is_history={is_partner})",
-        "if news is False: return []",
-        f"if not {source.constant(keep)}(state, event, hashed, is_late=news is None): return []",
     )
+    call = f"{source.constant(remember)}(state, time_ms, hashed, {is_partner})"
+    if is_partner:
+        source.add(f"news = {call}", "if news is False: return []")
+    else:
+        # As `remember` does it, for the day that most events are of.
+        source.add("news = True; today = state.today")
+        with source.block(f"if today.day == time_ms // {DAY_MS}:"):
+            source.add(
+                "if hashed in today.hashes: return []",
+                "today.hashes[hashed] = None",
+                "if not today.is_changed: today.is_changed = True; state.changed.append(today)",
+            )
+        with source.block("else:"):
+            source.add(f"news = {call}", "if news is False: return []")
+    if event_type.startswith("deal."):
+        # As `keep` does it, without asking what the event is about.
+        deal_state, key = source.constant(DealState), source.constant(deal_key)
+        source.add("deals = state.deals; deal_id = data.deal.id", "deal = deals.get(deal_id)")
+        with source.block("if deal is None:"):
+            source.add(
+                f"deal = deals[deal_id] = {deal_state}({key}(state.owner, deal_id), 0, None, None, hashed, True)"
+            )
+            source.add("state.changed.append(deal)")
+        with source.block("else:"):
+            source.add(
+                f"if news is None and {source.constant(holds)}(deal.ids, hashed): return []",
+                "deal.ids += hashed",
+                "if not deal.is_changed: deal.is_changed = True; state.changed.append(deal)",
+            )
+        return
+    kept = f"{source.constant(keep)}(state, event, hashed, news is None)"
+    if event_type.startswith(("lead.", "partner.")):
+        source.add(f"if not {kept}: return []")
+    else:
+        source.add(f"if (news is None or data.deal is not None or data.lead is not None) and not {kept}: return []")
+    if event_type.startswith("lead."):
+        source.add(f"lead = {source.constant(lead_of)}(state, data.lead.id)")
     if is_partner:
         source.add(f"{source.constant(take_partner_facts)}(state, event)")
 
 
-def write_fact(source: Source, event_type: str, revision: int) -> None:
+def write_fact(reads: Reads) -> None:
     """A business fact happens once; a second one changes nothing, and is decided as such."""
-    happen = ONCE.get(event_type)
-    if happen is None:
-        return
-    case, deny = source.constant(case_of), source.constant(deny_event)
-    source.add(
-        f"reason = {source.constant(happen)}(state, event)",
-        f"if reason: return [{deny}({case}(state, event, {int(revision)}, begun), reason)]",
-    )
+    source, event_type = reads.source, reads.event_type
+    if event_type in ONCE_EACH:
+        source.add(f"reason = {source.constant(ONCE_EACH[event_type])}(deal, data)")
+        with source.block("if reason:"):
+            source.add(f"return [{source.constant(deny_event)}({write_case(reads)}, reason)]")
+    elif event_type in ONCE:
+        flag, again = ONCE[event_type]
+        what = "lead" if event_type.startswith("lead.") else "deal"
+        with source.block(f"if {what}.flags & {int(flag)}:"):
+            source.add(f"return [{source.constant(deny_event)}({write_case(reads)}, {source.constant(again)})]")
+        # A lead is marked as qualified where that is decided, not where it is only said.
+        if event_type != LEAD_QUALIFIED:
+            source.add(f"{what}.flags |= {int(flag)}")
+        if what == "lead" and event_type != LEAD_QUALIFIED:
+            source.add(f"{source.constant(mark)}(state, lead)")
 
 
 def _without_programme(event_type: str) -> Decide:
     """Before the first revision an event is remembered and decided as such, and its fact is still to happen."""
     source = Source("state, event")
-    write_arrival(source, event_type)
-    case, deny = source.constant(case_of), source.constant(deny_event)
-    source.add(f"return [{deny}({case}(state, event, 0, begun), 'no programme yet')]")
+    reads = Reads(source, Vocabulary(_NO_RULES), event_type, 0)
+    write_arrival(reads)
+    source.add(f"return [{source.constant(deny_event)}({write_case(reads)}, 'no programme yet')]")
     return source.function()  # type: ignore[no-any-return]
 
 
+_NO_RULES: Final = RuleSet(programme="none", currency="USD", timezone="UTC")
 WITHOUT_PROGRAMME: Final = {event_type: _without_programme(event_type) for event_type in EVENT_TYPES}
 """What is decided before the first revision, by event type."""

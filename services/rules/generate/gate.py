@@ -10,11 +10,13 @@ from typing import Final
 
 from contracts.decisions import RULE_LEAD_QUALIFIED, TraceLine
 from contracts.ruleset import RuleSet
+from services.rules.children import LEAD_QUALIFIED
 from services.rules.decide import decide
+from services.rules.facts import mark
+from services.rules.generate.case import write_case
 from services.rules.generate.conditions import Conditions, Judged
 from services.rules.generate.reads import Reads
 from services.rules.generate.source import Source
-from services.rules.state import LEAD_QUALIFIED
 from services.rules.vocabulary import Vocabulary, comparisons
 
 LEAD_EVENTS: Final = frozenset({"lead.registered", "lead.qualified"})
@@ -87,7 +89,8 @@ class Gate:
         """A function of the state: revision, why the partner is not eligible, and the trace."""
         assert self._partner is not None
         source = Source("state")
-        judged = Conditions(Reads(source, self._vocabulary, self._event_type), "eligible.partner").judged(self._partner)
+        reads = Reads(source, self._vocabulary, self._event_type, self._revision)
+        judged = Conditions(reads, "eligible.partner").judged(self._partner)
         source.add(f"return {source.constant(self._revision)}, {judged.reason}, ({_listed(judged)})")
         return source.function()
 
@@ -103,10 +106,10 @@ class Gate:
     def write_lead(self, reads: Reads) -> None:
         """Whether the lead qualifies at this event: by a trusted source's word, else by the criteria; once.
 
-        Leaves the local `qualifies`; what was decided is appended to `made`.
+        Reads the local `lead` and leaves the local `qualifies`; what was decided is appended to `made`.
         """
         source = reads.source
-        source.add("qualifies = False", "lead = state.leads[data.lead.id]")
+        source.add("qualifies = False")
         with source.block(f"if not lead.flags & {LEAD_QUALIFIED}:"):
             source.add("reason = blocked; lines = gate")
             with source.block("if not blocked:"):
@@ -116,10 +119,12 @@ class Gate:
                     judged = Conditions(reads, "qualified.lead").judged(self._rules.qualified_lead)
                     source.add(f"reason = {judged.reason}; lines += ({_listed(judged)})")
             rule = source.constant(RULE_LEAD_QUALIFIED)
-            source.add(f"made.append({source.constant(decide)}(case, {rule}, reason, lines, tier))")
+            source.add(f"made.append({source.constant(decide)}({write_case(reads)}, {rule}, reason, lines, tier))")
             with source.block("if not reason:"):
                 source.add(
-                    "qualifies = True", f"lead.flags |= {LEAD_QUALIFIED}", "state.changed_leads.add(data.lead.id)"
+                    "qualifies = True",
+                    f"lead.flags |= {LEAD_QUALIFIED}",
+                    f"{source.constant(mark)}(state, lead)",
                 )
 
     def write_said(self, source: Source) -> None:

@@ -9,11 +9,13 @@ from contracts.events import Amount
 from contracts.money import PPM
 from contracts.ruleset import Metric
 from services.rules.amounts import shared
+from services.rules.children import CustomerState, customer_key
+from services.rules.facts import mark
 from services.rules.generate.reads import Reads
 from services.rules.judge import Kind, describe
 from services.rules.series import Kind as SeriesKind
 from services.rules.series import new_series, series_id
-from services.rules.state import CustomerState, PartnerState
+from services.rules.state import PartnerState
 
 _DATA = Kind("data")
 
@@ -75,8 +77,8 @@ def take_for_customer(
     """Add to a metric `per: customer`."""
     customer = state.customers.get(customer_id)
     if customer is None:
-        customer = state.customers[customer_id] = CustomerState()
-    state.changed_customers.add(customer_id)
+        customer = state.customers[customer_id] = CustomerState(customer_key(state.owner, customer_id))
+    mark(state, customer)
     known = customer.series.get(series)
     if known is None:
         known = customer.series[series] = new_series(kind)

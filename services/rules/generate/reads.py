@@ -26,8 +26,11 @@ class Reads:
             there is only one function.
     """
 
-    def __init__(self, source: Source, vocabulary: Vocabulary, event_type: str, memo: str | None = None) -> None:
+    def __init__(
+        self, source: Source, vocabulary: Vocabulary, event_type: str, revision: int, memo: str | None = None
+    ) -> None:
         self.source = source
+        self.revision = revision
         self.vocabulary = vocabulary
         self.event_type = event_type
         self.memo = memo

@@ -15,6 +15,7 @@ from contracts.ruleset import Reward
 from services.rules.amounts import AmountRule
 from services.rules.considered import Considered
 from services.rules.decide import CASE, VARIANTS, Case, decide, rule_json
+from services.rules.generate.case import write_case, write_fields
 from services.rules.generate.conditions import Conditions, Judged
 from services.rules.generate.reads import Reads
 from services.rules.generate.source import Source
@@ -44,7 +45,7 @@ class RewardRule:
         if self._consider is None:
             source = Source(_CONSIDER)
             source.add(f"{CASE} = case")
-            source.add(f"return {self.write(Reads(source, self._vocabulary, self._event_type, memo='memo'))}")
+            source.add(f"return {self.write(Reads(source, self._vocabulary, self._event_type, 0, memo='memo'))}")
             self._consider = source.function()
         return self._consider
 
@@ -107,15 +108,17 @@ def write_rewards(reads: Reads, rewards: Rewards) -> None:
     source = reads.source
     rules = "chosen" if rewards.tests else source.constant(rewards.rules)
     with source.block("if blocked:"):
-        source.add(f"made += {source.constant(deny_rewards)}(case, {rules}, blocked, gate, tier, data.member)")
+        source.add(
+            f"made += {source.constant(deny_rewards)}({write_case(reads)}, {rules}, blocked, gate, tier, data.member)"
+        )
     with source.block("else:"):
         if rewards.tests:
+            source.add(f"case = {write_case(reads)}; memo = {{}}")
             source.add(
-                "memo = {}",
-                "for each in chosen: made.append(each.consider(case, state, event, data, day, tier, gate, memo))",
+                "for each in chosen: made.append(each.consider(case, state, event, data, day, tier, gate, memo))"
             )
             return
-        source.add(f"{CASE} = case")
+        write_fields(reads)
         for rule in rewards.rules:
             source.add(f"made.append({rule.write(reads)})")
 

@@ -12,7 +12,8 @@ from contracts.decisions import RULE_TIER, Decision, TraceLine
 from contracts.errors import InvariantBroken
 from contracts.events import Event
 from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Not, RuleSet, Tier
-from services.rules.decide import Case, case_of, change_tier, decide
+from services.rules.decide import Case, change_tier, decide
+from services.rules.generate.case import write_case
 from services.rules.generate.conditions import Conditions
 from services.rules.generate.reads import Reads
 from services.rules.generate.source import Source
@@ -74,17 +75,10 @@ class Tiers:
                     tests.append((place, tier, f"place < {place} and ({test})"))
                 for _, tier, test in tests:
                     with source.block(f"{head} {test}:"):
-                        id, case, change = (
-                            source.constant(tier.id),
-                            source.constant(case_of),
-                            source.constant(change_tier),
-                        )
-                        shown = source.constant(self._trace_of(tier, reads))
-                        source.add(
-                            f"case = {case}(state, event, {int(self._revision)}, begun)",
-                            f"made.append({change}(case, tier, {id}, {shown}(state, event, data, tier, clock)))",
-                            f"state.tier = {id}",
-                        )
+                        id, change = source.constant(tier.id), source.constant(change_tier)
+                        trace = f"{source.constant(self._trace_of(tier, reads))}(state, event, data, tier, clock)"
+                        source.add(f"made.append({change}({write_case(reads)}, tier, {id}, {trace}))")
+                        source.add(f"state.tier = {id}")
                     head = "elif"
                 # A condition may ask for the tier itself, so after a change the next event looks again.
                 with source.block("else:"):
@@ -94,7 +88,7 @@ class Tiers:
 
     def _trace_of(self, tier: Tier, reads: Reads) -> Callable[..., tuple[TraceLine, ...]]:
         source = Source("state, event, data, tier, clock")
-        own = Reads(source, self._vocabulary, reads.event_type)
+        own = Reads(source, self._vocabulary, reads.event_type, self._revision)
         judged = Conditions(own, RULE_TIER, "clock").judged(_when(tier))
         source.add(f"return ({''.join(f'{line}, ' for line in judged.trace)})")
         trace: Callable[..., tuple[TraceLine, ...]] = source.function()
@@ -111,11 +105,10 @@ class Tiers:
             case AllOf() | AnyOf():
                 return all(self._falls(each) for each in condition.conditions)
 
-    def write_assignment(self, source: Source) -> None:
+    def write_assignment(self, reads: Reads) -> None:
         """Write what sets the tier by hand."""
-        places, assign = source.constant(self.place), source.constant(_assign)
-        case = source.constant(case_of)
-        source.add(f"made.append({assign}({case}(state, event, {int(self._revision)}, begun), state, event, {places}))")
+        places, assign = reads.source.constant(self.place), reads.source.constant(_assign)
+        reads.source.add(f"made.append({assign}({write_case(reads)}, state, event, {places}))")
 
 
 def _assign(case: Case, state: PartnerState, event: Event, places: dict[str, int]) -> Decision:

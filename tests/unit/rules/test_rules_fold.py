@@ -12,17 +12,15 @@ from contracts.ids import decision_id
 from goodword.bench.rules import PROGRAMME as BENCH
 from goodword.bench.rules import make_events, rule_set
 from services.rules import considered
+from services.rules.children import LeadState, StateUnreadable, lead_key, owner_of, seen_key
 from services.rules.fold import Fold
 from services.rules.state import (
-    StateUnreadable,
     decided_key,
     decode_decided,
     decode_partner,
     decode_programme,
-    encode_lead,
     partner_key,
     programme_key,
-    seen_key,
 )
 from tests.support.rules import DAY_MS, PROGRAMME, START_MS, Store, activation, bytes_of, event
 
@@ -131,7 +129,7 @@ def test_seen_days_are_dropped_when_the_memory_leaves_them() -> None:
     store.run(fold, [activation(ONE)])
     for after, is_kept in ((0, True), (90, True), (91, False)):
         store.run(fold, [event("survey.answered", f"s{after}", START_MS + after * DAY_MS, survey=survey)])
-        assert (seen_key(PROGRAMME, "moses", day) in store.values) == is_kept
+        assert (seen_key(owner_of(PROGRAMME, "moses"), day) in store.values) == is_kept
     result = store.run(fold, [event("survey.answered", "late", START_MS, survey=survey)])
     assert [problem.code for _, problem in result.rejected] == ["too-late-to-tell"]
 
@@ -159,10 +157,8 @@ def test_a_state_of_another_version_is_refused() -> None:
 
 
 def test_a_child_without_its_partner_is_refused() -> None:
-    from services.rules.state import LeadState, lead_key
-
     with pytest.raises(InvariantBroken, match="not the partner"):
-        Fold(0).load({lead_key(PROGRAMME, "moses", "l"): encode_lead(LeadState())})
+        Fold(0).load({lead_key(owner_of(PROGRAMME, "moses"), "l"): LeadState().encode()})
 
 
 def test_a_stored_revision_that_cannot_be_read_any_more_stops_the_fold() -> None:

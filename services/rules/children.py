@@ -1,0 +1,161 @@
+"""What a partner's state keeps apart: each deal, lead, customer and day of seen events under a key of its own.
+
+So a batch reads and writes only what it touches. The encodings are frozen, see `services.rules.state`. In memory a
+child knows its key, and whether it stands in its partner's list of changes already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from services.rules.series import Series, decode_series
+
+STATE_VERSION: Final = 1
+"""First element of every encoded state. Another number is refused, never guessed at."""
+
+EVENT_HASH_BYTES: Final = 8
+"""Of the SHA-256 of programme, source and id: enough that no two events of one partner and day are mixed up."""
+
+LEAD_REGISTERED: Final = 1
+LEAD_QUALIFIED: Final = 2
+LEAD_DISQUALIFIED: Final = 4
+
+DEAL_OPENED: Final = 1
+DEAL_WON: Final = 2
+DEAL_LOST: Final = 4
+
+
+class StateUnreadable(ValueError):
+    """Stored bytes that this version does not know: rebuild from the log (`goodword rebuild rules`)."""
+
+
+class DealState(msgspec.Struct, gc=False):
+    """What happened to one deal of one partner; every one of these happens once. None stands for an empty list.
+
+    Attributes:
+        flags: The sum of the `DEAL_` flags.
+        periods: Renewals, by period.
+        refunds: Refund ids.
+        ids: Hashes of all events of this deal, EVENT_HASH_BYTES each: a repeat is known however late it comes.
+    """
+
+    key: bytes = b""
+    flags: int = 0
+    periods: list[str] | None = None
+    refunds: list[str] | None = None
+    ids: bytes = b""
+    is_changed: bool = False
+
+    def encode(self) -> bytes:
+        return _encode([STATE_VERSION, self.flags, self.periods, self.refunds, self.ids])
+
+
+class LeadState(msgspec.Struct, gc=False):
+    """What happened to one lead: the sum of the `LEAD_` flags, and the hashes of all its events."""
+
+    key: bytes = b""
+    flags: int = 0
+    ids: bytes = b""
+    is_changed: bool = False
+
+    def encode(self) -> bytes:
+        return _encode([STATE_VERSION, self.flags, self.ids])
+
+
+class CustomerState(msgspec.Struct, gc=False):
+    """The metrics `per: customer` of one customer of one partner."""
+
+    key: bytes = b""
+    series: dict[int, Series] = {}
+    is_changed: bool = False
+
+    def encode(self) -> bytes:
+        return _encode([STATE_VERSION, encode_series(self.series)])
+
+
+class SeenDay(msgspec.Struct, gc=False):
+    """The events of one UTC day.
+
+    Attributes:
+        hashes: EVENT_HASH_BYTES of the hash of each, in order of arrival.
+        is_forgotten: The memory has left the day; nothing is stored of it any more.
+    """
+
+    key: bytes = b""
+    day: int = 0
+    hashes: dict[bytes, None] = {}
+    is_changed: bool = False
+    is_forgotten: bool = False
+
+    def encode(self) -> bytes | None:
+        return None if self.is_forgotten else _encode([STATE_VERSION, b"".join(self.hashes)])
+
+
+Child = DealState | LeadState | CustomerState | SeenDay
+
+
+def holds(known: bytes, hashed: bytes) -> bool:
+    """Whether the hash is one of those that stand here one after the other."""
+    return hashed in _hashes_in(known)
+
+
+def _hashes_in(known: bytes) -> list[bytes]:
+    return [known[start : start + EVENT_HASH_BYTES] for start in range(0, len(known), EVENT_HASH_BYTES)]
+
+
+def owner_of(programme: str, partner: str) -> bytes:
+    """What stands in every key of the partner's children."""
+    return f":{programme}:{partner}:".encode()
+
+
+def deal_key(owner: bytes, deal: str) -> bytes:
+    return b"d" + owner + deal.encode()
+
+
+def lead_key(owner: bytes, lead: str) -> bytes:
+    return b"l" + owner + lead.encode()
+
+
+def customer_key(owner: bytes, customer: str) -> bytes:
+    return b"c" + owner + customer.encode()
+
+
+def seen_key(owner: bytes, utc_day: int) -> bytes:
+    return b"e%b%d" % (owner, utc_day)
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder().decode
+
+
+def decode_child(key: bytes, value: bytes) -> Child:
+    """The child under that key. Raises StateUnreadable."""
+    stored = checked(_decode(value))
+    match key[:2]:
+        case b"d:":
+            return DealState(key, *stored[1:])
+        case b"e:":
+            return SeenDay(key, int(key[key.rindex(b":") + 1 :]), dict.fromkeys(_hashes_in(stored[1])))
+        case b"l:":
+            return LeadState(key, *stored[1:])
+        case _:
+            return CustomerState(key, decode_all_series(stored[1]))
+
+
+def encode_series(series: Mapping[int, Series]) -> list[Any]:
+    # In order of first use, which the log determines; a dict keeps it through a round trip.
+    return [[series_id, each.encode()] for series_id, each in series.items()]
+
+
+def decode_all_series(stored: list[Any]) -> dict[int, Series]:
+    return {series_id: decode_series(encoded) for series_id, encoded in stored}
+
+
+def checked(stored: Any) -> Any:
+    """The decoded list, if it is of this version. Raises StateUnreadable."""
+    if stored[0] != STATE_VERSION:
+        raise StateUnreadable(f"a state of version {stored[0]}; this program knows version {STATE_VERSION}")
+    return stored
