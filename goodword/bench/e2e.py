@@ -102,9 +102,9 @@ async def _measure(stack: Stack, events: int, bus: str) -> BenchRow:
     try:
         await _phase(stack.target, ledger, "warm", WARM_UP_EVENTS)
         pids = [stack.pids()[name] for name in SERVICES]
-        cpu_before, started_s = cpu_s_of(pids), time.perf_counter()
-        took_ms = await _phase(stack.target, ledger, "run", events)
-        elapsed_s, cpu_s = time.perf_counter() - started_s, cpu_s_of(pids) - cpu_before
+        cpu_before = cpu_s_of(pids)
+        took_ms, elapsed_s = await _phase(stack.target, ledger, "run", events)
+        cpu_s = cpu_s_of(pids) - cpu_before
     finally:
         await ledger.close()
     cuts = statistics.quantiles(took_ms, n=100)
@@ -121,8 +121,11 @@ async def _measure(stack: Stack, events: int, bus: str) -> BenchRow:
     )
 
 
-async def _phase(target: Target, ledger: _Ledger, name: str, events: int) -> list[float]:
-    """Send at the rate, until all have arrived. Returns milliseconds from before the request to visible."""
+async def _phase(target: Target, ledger: _Ledger, name: str, events: int) -> tuple[list[float], float]:
+    """Send at the rate, until all have arrived.
+
+    Returns milliseconds from before the request to visible, and seconds from the first request to the last arrival.
+    """
     # All is made before the clock starts: whatever is done here is done on the cores of those who are measured.
     made = [_event(name, number) for number in range(events)]
     due = [_transfer_of(event) for event in made]
@@ -144,7 +147,7 @@ async def _phase(target: Target, ledger: _Ledger, name: str, events: int) -> lis
             requests.append(asyncio.create_task(post(first, body)))
         await asyncio.gather(*requests)
     async with asyncio.timeout(DRAIN_S_MAX):
-        return await watching
+        return await watching, time.perf_counter() - started_s
 
 
 def _event(name: str, number: int) -> dict[str, Any]:
