@@ -23,6 +23,7 @@ from runtime.settings import Settings
 from services.notify.settings import NotifySettings
 from services.rewards.settings import RewardsSettings
 from services.rules.language.docs import checks_table, later_list, operators_table, paths_table
+from services.rules.language.schema import rule_file_schema
 from services.rules.settings import RulesSettings
 from services.tracking.settings import TrackingSettings
 
@@ -81,14 +82,20 @@ PARTS: dict[str, Callable[[], str]] = {
 }
 
 
+FILES: dict[str, Callable[[], str]] = {
+    "rules.schema.json": lambda: json.dumps(rule_file_schema(), indent=1, ensure_ascii=False) + "\n",
+}
+"""Files that are generated as a whole."""
+
+
 def fill(text: str) -> str:
     """The page with every generated part written anew."""
     return _PART.sub(lambda found: found[1] + PARTS[found[2]]() + found[3], text)
 
 
 def main(folder: Path, *, check: bool) -> int:
-    """Fill all pages of a folder; with `check` only say which are stale. Returns the exit code."""
-    stale = []
+    """Write all that is generated in a folder; with `check` only say what is stale. Returns the exit code."""
+    stale: list[Path] = []
     for page in sorted(folder.rglob("*.md")):
         text = page.read_text()
         filled = fill(text)
@@ -96,6 +103,12 @@ def main(folder: Path, *, check: bool) -> int:
             stale.append(page)
             if not check:
                 page.write_text(filled)
+    for name, made in FILES.items():
+        file, text = folder / name, made()
+        if not file.exists() or file.read_text() != text:
+            stale.append(file)
+            if not check:
+                file.write_text(text)
     for page in stale:
         print(f"{page}: {'stale: run `make generate`' if check else 'written'}")
     return 1 if check and stale else 0

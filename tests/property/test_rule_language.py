@@ -15,7 +15,7 @@ from services.rules.language import RuleSetErrors, lint_text, read_rule_set, ren
 from services.rules.language.paths import CATALOGUE
 from services.rules.language.values import read_amount, read_percent_ppm
 
-WHOLE = (Path(__file__).parents[1] / "unit" / "rules" / "language" / "whole_example.yaml").read_text(encoding="utf-8")
+WHOLE = (Path(__file__).parents[1] / "unit" / "rules" / "language" / "whole_language.yaml").read_text(encoding="utf-8")
 CRM = (Path(__file__).parents[2] / "examples" / "crm-pipeline" / "programme.yaml").read_text(encoding="utf-8")
 KEYS = sorted({line.strip(" -").partition(":")[0] for line in WHOLE.splitlines() if ":" in line})
 TEXTS = st.text(max_size=20) | st.sampled_from(
@@ -30,6 +30,13 @@ TEXTS = st.text(max_size=20) | st.sampled_from(
         "deal.amount >= 5 USD",
         "12 months",
         "7.5",
+        "20 per month",
+        "1 ever",
+        "sales_12m missing for 90 days",
+        "commission.percent",
+        "off",
+        "any",
+        "2026-03-01",
     ]
 )
 TREES = st.recursive(
@@ -39,17 +46,17 @@ SECTIONS = st.dictionaries(st.sampled_from(KEYS), TREES, max_size=6)
 
 
 def read_or_refuse(text: str) -> RuleSet | None:
-    """The rule set, or None after everything that a refusal promises was checked."""
-    problems = lint_text(text, "x.yaml")
+    """The rule set, or None after everything that a refusal promises was checked; of the whole language."""
+    problems = lint_text(text, "x.yaml", later=())
     rendered = render_problems(problems, text, "x.yaml")
     assert all(line.isprintable() for line in rendered.split("\n"))
     errors = [each for each in problems if each.severity == "error"]
     breaks = sum(text.count(each) for each in "\n\r\x85\u2028\u2029")
     assert all(1 <= each.line <= breaks + 1 and each.column >= 1 and each.length >= 1 for each in problems)
     if not errors:
-        return read_rule_set(text, path="x.yaml")
+        return read_rule_set(text, path="x.yaml", later=())
     with pytest.raises(RuleSetErrors) as refused:
-        read_rule_set(text, path="x.yaml")
+        read_rule_set(text, path="x.yaml", later=())
     assert refused.value.problems == errors
     return None
 

@@ -9,6 +9,7 @@ import typer
 from goodword.commands.rules.lint import lint
 from goodword.commands.rules.listing import list_rules
 from goodword.commands.rules.publish import publish, publish_to
+from goodword.commands.rules.schema import schema
 
 __all__ = ["app", "publish_to"]
 
@@ -21,5 +22,6 @@ def _rules() -> None:
 
 
 app.command("lint")(lint)
+app.command("schema")(schema)
 app.command("publish")(publish)
 app.command("list")(list_rules)

@@ -15,9 +15,13 @@ FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A rule set, 
 def read_file(path: Path) -> str:
     """The text of a file, or the end of the command with the reason."""
     from contracts.errors import Problem
+    from services.rules.language.source import FILE_BYTES_MAX
 
     try:
-        return path.read_text(encoding="utf-8")
+        # Some files never end; what is longer than any rule set is refused by the reader, by its length.
+        with path.open("rb") as file:
+            data = file.read(16 * FILE_BYTES_MAX)
+        return data.decode(errors="ignore" if len(data) > FILE_BYTES_MAX else "strict")
     except OSError as error:
         fail(Problem(code="unreadable-file", message=error.strerror or str(error), where=str(path)), EXIT_USAGE)
     except UnicodeDecodeError as error:

@@ -15,8 +15,8 @@ from services.rules.language.logic import Fact, Tree, all_follow, can_hold, choi
 from services.rules.language.scope import Scope
 from services.rules.language.source import TextNode
 
-PAIRS_MAX: Final = 10_000
-"""Comparisons of comparisons in one list, so that a hostile list costs no square."""
+TOGETHER_MAX: Final = 16
+"""So many comparisons of one path are looked at together, and not only two by two."""
 
 
 def refuse_contradictions(condition: Condition | None, scope: Scope) -> None:
@@ -36,7 +36,7 @@ def refuse_unreachable_tiers(tiers: Sequence[Tier], ids: Sequence[TextNode], sco
             if other is None or not is_plain(other):
                 continue
             theirs = list(needed(other))
-            if len(mine) * len(theirs) > PAIRS_MAX:
+            if not scope.effort.allows(mine, theirs):
                 return
             if all_follow(mine, theirs):
                 scope.add(ids[index].span, unreachable_tier.fault(tier.id, later.id))
@@ -44,8 +44,7 @@ def refuse_unreachable_tiers(tiers: Sequence[Tier], ids: Sequence[TextNode], sco
 
 
 def tree_of(condition: Condition, scope: Scope) -> Tree:
-    counts = {name for name, metric in scope.metrics.items() if metric.kind in ("count", "distinct")}
-    return without_not(condition, counts)
+    return without_not(condition, scope.counts)
 
 
 def span_of(comparison: Comparison) -> Span:
@@ -57,14 +56,12 @@ class _Contradictions:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
-        self._pairs = 0
 
     def walk(self, tree: Tree, around: dict[str, list[Fact]]) -> None:
         facts = {path: list(known) for path, known in around.items()}
         for fact in needed(tree):
             earlier = facts.setdefault(fact.path, [])
-            self._pairs += len(earlier) + 1
-            if self._pairs > PAIRS_MAX:
+            if not self._scope.effort.allows((fact,), (fact, *earlier)):
                 return
             self._compare(fact, earlier)
             earlier.append(fact)
@@ -79,5 +76,5 @@ class _Contradictions:
         clash = next((other for other in earlier if not can_hold((other, fact))), None)
         if clash is not None:
             self._scope.add(span_of(fact.comparison), always_false.fault(fact.text, clash.text))
-        elif can_hold(earlier) and not can_hold((*earlier, fact)):
+        elif len(earlier) in range(2, TOGETHER_MAX) and can_hold(earlier) and not can_hold((*earlier, fact)):
             self._scope.add(span_of(fact.comparison), always_false.together(fact.text, [each.text for each in earlier]))

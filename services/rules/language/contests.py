@@ -12,7 +12,7 @@ from services.rules.language.located import Fault
 from services.rules.language.metrics import read_counted
 from services.rules.language.rule_names import take_name
 from services.rules.language.scope import Scope
-from services.rules.language.source import Node, TextNode
+from services.rules.language.source import ListNode, Node, TextNode
 from services.rules.language.values import read_given_amount
 
 CONTESTS_MAX: Final = 200
@@ -65,6 +65,8 @@ def _read_contest(id: TextNode | None, fields: Fields, scope: Scope) -> Contest 
 def _read_prizes(fields: Fields, scope: Scope) -> tuple[Money, ...]:
     node = fields.require("prizes", "from the first rank on: prizes: [5_000 USD, 1_000 USD]")
     prizes = []
+    if isinstance(node, ListNode):
+        limited(node, scope, "prizes", PRIZES_MAX)
     for text in texts_of(node, scope, '"prizes"')[:PRIZES_MAX] if node is not None else ():
         amount = read_given_amount(text.text, scope.decimals_of)
         if isinstance(amount, Fault):

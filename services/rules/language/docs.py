@@ -1,4 +1,6 @@
-"""The generated parts of docs/rules.md: paths, operators, checks, what is not carried out; from where the reader has them.
+"""The generated parts of docs/rules.md: paths, operators, checks and what is not carried out yet.
+
+Each comes from where the reader has it.
 
 `python -m goodword.generate` writes them into the page; a test proves the page fresh.
 """

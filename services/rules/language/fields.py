@@ -97,6 +97,15 @@ def limited(node: ListNode | None, scope: Scope, of: str, count_max: int) -> tup
     return items
 
 
+def limited_entries(node: MapNode | None, scope: Scope, of: str, count_max: int) -> tuple[tuple[TextNode, Node], ...]:
+    """As `limited`, of a mapping."""
+    entries = node.entries if node is not None else ()
+    if len(entries) > count_max:
+        scope.add(entries[count_max][0].span, file_over_limit.too_many(of, count_max))
+        return ()
+    return entries
+
+
 def expect_map(node: Node, scope: Scope, of: str, help: str = "") -> MapNode | None:
     if isinstance(node, MapNode):
         return node

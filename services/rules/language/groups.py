@@ -6,7 +6,7 @@ from typing import Final
 
 from contracts.ruleset import RewardGroup
 from services.rules.language.checks import group_of_different_units, unknown_reward, unreadable_value, wrong_group
-from services.rules.language.fields import Fields, check_name, expect_map, texts_of
+from services.rules.language.fields import Fields, check_name, expect_map, limited_entries, texts_of
 from services.rules.language.scope import Scope
 from services.rules.language.source import Node, TextNode
 from services.rules.language.units import units_of
@@ -19,7 +19,7 @@ def read_groups(node: Node, scope: Scope) -> tuple[RewardGroup, ...]:
     mapping = expect_map(node, scope, '"groups"', "write it as: welcome: {rewards: [a, b], pick: highest}")
     group_of: dict[str, str] = {}
     groups = []
-    for key, value in mapping.entries[:GROUPS_MAX] if mapping else ():
+    for key, value in limited_entries(mapping, scope, "groups", GROUPS_MAX):
         if not check_name(key, scope, "a group"):
             continue
         details = expect_map(value, scope, f"the group {key.text}", "such as {rewards: [a, b], pick: highest}")

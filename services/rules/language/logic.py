@@ -7,7 +7,7 @@ left alone, because their order depends on the day's rate. Whatever is not certa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -32,6 +32,25 @@ _ORDER: Final = frozenset({"==", "<", "<=", ">", ">="})
 _MILLION: Final = 1_000_000
 
 
+EFFORT_MAX: Final = 30_000
+"""Comparisons of one value with another, for a whole file: a thousand rewards need about a third."""
+
+
+class Effort:
+    """How much may still be compared, so that a hostile file costs no square; what is left over is not told."""
+
+    def __init__(self) -> None:
+        self._left = EFFORT_MAX
+
+    def allows(self, facts: Sequence[Fact], others: Sequence[Fact]) -> bool:
+        """Whether each of these may be compared with each of those; if so, it is spent."""
+        cost = sum(fact.weight for fact in facts) * sum(other.weight for other in others)
+        if cost > self._left:
+            return False
+        self._left -= cost
+        return True
+
+
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One comparison that must hold, or must not: then its operator is the opposite one.
@@ -47,6 +66,11 @@ class Fact:
     @property
     def path(self) -> str:
         return self.comparison.path
+
+    @property
+    def weight(self) -> int:
+        """How many values it is about."""
+        return len(self.comparison.literal) or 1 if isinstance(self.comparison.literal, tuple) else 1
 
     @property
     def text(self) -> str:
@@ -119,7 +143,7 @@ def follows(fact: Fact, other: Fact) -> bool:
     return opposite is not None and not can_hold((fact, Fact(other.comparison, opposite, other.whole)))
 
 
-def all_follow(facts: Sequence[Fact], others: Iterable[Fact]) -> bool:
+def all_follow(facts: Sequence[Fact], others: Sequence[Fact]) -> bool:
     return all(any(follows(fact, other) for fact in facts) for other in others)
 
 

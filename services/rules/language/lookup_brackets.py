@@ -12,7 +12,7 @@ from services.rules.language.checks import (
     wrong_type,
     wrong_unit,
 )
-from services.rules.language.fields import Fields, expect_map, expect_text
+from services.rules.language.fields import Fields, expect_map, expect_text, limited_entries
 from services.rules.language.located import Fault
 from services.rules.language.lookup_paths import ENTRIES_MAX, ReadGiven, type_of
 from services.rules.language.paths import TYPE_WORDS, PathType
@@ -35,7 +35,7 @@ def read_brackets(
     mapping = expect_map(node, scope, '"from"', "write it as {0 USD: 5, 10_000 USD: 7}") if node is not None else None
     brackets: list[Bracket] = []
     before: TextNode | None = None
-    for key, value in mapping.entries[:ENTRIES_MAX] if mapping else ():
+    for key, value in limited_entries(mapping, scope, "brackets of a lookup", ENTRIES_MAX):
         at = _read_bound(key, text.text, type, scope) if type is not None and text is not None else None
         given = read_given(value)
         if at is None or given is None:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass, field
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from contracts.ruleset import Metric, Reward
 from services.rules.language.checks import not_carried_out_yet, unknown_path
 from services.rules.language.later import LATER
 from services.rules.language.located import Fault, Problems, Span
+from services.rules.language.logic import Effort
 from services.rules.language.paths import CATALOGUE, SECTIONS, PathType, fields_of, known_path
 from services.rules.language.words import nearest
 
 
-@dataclass(slots=True)
+@dataclass
 class Scope:
     """The names in force while the rest of a file is read.
 
@@ -29,6 +31,7 @@ class Scope:
         rewards: Id to reward, in file order; for what refers to them.
         rules: Id of everything that makes decisions to what it is (`reward`, `milestone`) and where.
         tests: Name of a test to where it stands.
+        effort: What may still be spent on comparing conditions.
         later: The parts of the language that are refused.
     """
 
@@ -41,6 +44,7 @@ class Scope:
     rewards: dict[str, Reward] = field(default_factory=dict)
     rules: dict[str, tuple[str, Span]] = field(default_factory=dict)
     tests: dict[str, Span] = field(default_factory=dict)
+    effort: Effort = field(default_factory=Effort)
     later: Container[str] = frozenset(LATER)
 
     def add(self, span: Span, fault: Fault) -> None:
@@ -50,6 +54,11 @@ class Scope:
         """Refuse a part of the language, named as it is written there, if this version does not carry it out."""
         if part in self.later:
             self.add(span, not_carried_out_yet.fault(written or part))
+
+    @cached_property
+    def counts(self) -> frozenset[str]:
+        """The metrics that count: whole numbers from 0 on."""
+        return frozenset(name for name, metric in self.metrics.items() if metric.kind in ("count", "distinct"))
 
     def type_of(self, path: str) -> PathType | None:
         """The type of a path or metric; None when there is no such thing."""

@@ -50,7 +50,9 @@ def too_many_paths(paths_max: int) -> Fault:
 
 
 def marginal_without_brackets() -> Fault:
-    return Fault(CODE, "marginal stands in a lookup by brackets", "use it as: {by: deal.amount, from: {…}, marginal: true}")
+    return Fault(
+        CODE, "marginal stands in a lookup by brackets", "use it as: {by: deal.amount, from: {…}, marginal: true}"
+    )
 
 
 def marginal_base(by: str) -> Fault:
