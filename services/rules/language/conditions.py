@@ -15,6 +15,7 @@ from services.rules.language.checks import (
     broken_condition,
     conditions_too_deep,
     empty_conditions,
+    file_over_limit,
     list_in_flow_sequence,
     path_not_here,
     unknown_operator,
@@ -31,6 +32,8 @@ from services.rules.language.words import quoted
 
 DEPTH_MAX: Final = 8
 """Levels of `all`, `any` and `not`."""
+COMPARISONS_MAX: Final = 10_000
+"""Of a whole file; two thousand rewards with five each."""
 
 _EQUALITY: Final = ("==", "!=")
 _ORDER: Final = ("<", "<=", ">", ">=")
@@ -141,6 +144,11 @@ def _explain_group(node: MapNode, scope: Scope) -> None:
 
 def read_comparison(node: TextNode, scope: Scope, place: Place) -> Comparison | None:
     """One `path operator literal`."""
+    scope.comparisons_count += 1
+    if scope.comparisons_count > COMPARISONS_MAX:
+        if scope.comparisons_count == COMPARISONS_MAX + 1:
+            scope.add(node.span, file_over_limit.too_many("conditions", COMPARISONS_MAX))
+        return None
     text = node.text
     if not text.strip():
         scope.add(node.span, broken_condition.fault("there is no condition here"))

@@ -32,6 +32,7 @@ class Scope:
         rules: Id of everything that makes decisions to what it is (`reward`, `milestone`) and where.
         tests: Name of a test to where it stands.
         effort: What may still be spent on comparing conditions.
+        comparisons_count: How many were read.
         later: The parts of the language that are refused.
     """
 
@@ -45,6 +46,7 @@ class Scope:
     rules: dict[str, tuple[str, Span]] = field(default_factory=dict)
     tests: dict[str, Span] = field(default_factory=dict)
     effort: Effort = field(default_factory=Effort)
+    comparisons_count: int = 0
     later: Container[str] = frozenset(LATER)
 
     def add(self, span: Span, fault: Fault) -> None:

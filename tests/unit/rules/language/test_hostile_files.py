@@ -45,6 +45,7 @@ HOSTILE = {
     + "".join(f"{each} USD: 1 USD, " for each in range(3_000))
     + "}}}\n",
     "too many groups": HEAD + "groups: {" + "".join(f"g{each}: {{}}, " for each in range(300)) + "}\n",
+    "too many conditions": HEAD + "eligible:\n  partner:\n" + "    - customer.employees > 5\n" * 10_001,
     "too many prizes": HEAD
     + "contests: [{id: a, metric: {count: deal.won}, from: 2026-01-01, to: 2026-01-02, prizes: ["
     + "1 USD, " * 3_000
