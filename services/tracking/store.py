@@ -142,22 +142,19 @@ class TrackingStore:
             }
             for name, time_ms in first_times_ms.items()
         ]
+        # New ones are made and committed first, then all are locked; both in the order of their names. Locks that are
+        # taken in one order by everybody never wait in a circle, as rows made between others' locks would.
+        async with self._connection() as connection:
+            await connection.execute(
+                "INSERT INTO tracking.partners (programme, partner, profile, joined_at)"
+                " SELECT programme, partner, profile, joined_at FROM jsonb_to_recordset(%s::jsonb)"
+                " AS n(programme text, partner text, profile jsonb, joined_at timestamptz)"
+                " ORDER BY programme, partner ON CONFLICT DO NOTHING",
+                (_json(named),),
+            )
         async with self._connection() as connection, connection.transaction():
-            # In the order of the names, so that requests do not wait for each other. Should two do so all the same
-            # (a row made in between), PostgreSQL ends one, whose sender is told to send again.
             cursor = await connection.execute(_PARTNERS_LOCKED, {"named": _json(named)})
             rows = {(row[0], row[1]): partner_of(row) for row in await cursor.fetchall()}
-            if len(rows) < len(first_times_ms):
-                missing = [one for one in named if (one["programme"], one["partner"]) not in rows]
-                await connection.execute(
-                    "INSERT INTO tracking.partners (programme, partner, profile, joined_at)"
-                    " SELECT programme, partner, profile, joined_at FROM jsonb_to_recordset(%s::jsonb)"
-                    " AS n(programme text, partner text, profile jsonb, joined_at timestamptz)"
-                    " ORDER BY programme, partner ON CONFLICT DO NOTHING",
-                    (_json(missing),),
-                )
-                cursor = await connection.execute(_PARTNERS_LOCKED, {"named": _json(missing)})
-                rows |= {(row[0], row[1]): partner_of(row) for row in await cursor.fetchall()}
             before = {name: msgspec.json.encode(partner) for name, partner in rows.items()}
             yield rows
             changed = [partner for name, partner in rows.items() if msgspec.json.encode(partner) != before[name]]
@@ -174,10 +171,14 @@ class TrackingStore:
         """Their `partner.registered` is durable in the log."""
         async with self._connection() as connection:
             await connection.execute(
-                "UPDATE tracking.partners p SET announced = true"
-                " FROM jsonb_to_recordset(%s::jsonb) AS n(programme text, partner text)"
-                " WHERE p.programme = n.programme AND p.partner = n.partner AND NOT p.announced",
-                (_json([{"programme": name[0], "partner": name[1]} for name in sorted(names)]),),
+                # Locked in the order of the names, see `partners`; an UPDATE by itself takes them in any order.
+                "WITH locked AS MATERIALIZED ("
+                " SELECT p.programme, p.partner FROM tracking.partners p"
+                " JOIN jsonb_to_recordset(%s::jsonb) AS n(programme text, partner text) USING (programme, partner)"
+                " WHERE NOT p.announced ORDER BY p.programme, p.partner FOR UPDATE OF p)"
+                " UPDATE tracking.partners p SET announced = true FROM locked l"
+                " WHERE p.programme = l.programme AND p.partner = l.partner",
+                (_json([{"programme": name[0], "partner": name[1]} for name in names]),),
             )
 
     async def list_partners(self, programme: str | None) -> list[Partner]:

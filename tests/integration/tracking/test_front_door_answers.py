@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -199,6 +200,24 @@ async def test_a_partner_is_registered_before_its_first_event(door: TrackingProc
     assert (row["name"], row["status"], row["joined_at"]) == ("New Comer", "active", "2017-03-01T00:00:00.000Z")
     listed = door.client.get("/v1/partners", params={"programme": "crm"}).json()["partners"]
     assert "newcomer" in [partner["partner"] for partner in listed]
+
+
+async def test_requests_that_meet_the_same_new_partners_in_other_orders_do_not_hinder_each_other(
+    door: TrackingProcess, seed: int
+) -> None:
+    draw = random.Random(seed)
+    names = [f"crowd-{number}" for number in range(60)]
+    requests = [
+        [event(f"crowd-{sender}-{name}", partner=name) for name in draw.sample(names, len(names))]
+        for sender in range(12)
+    ]
+    with ThreadPoolExecutor(len(requests)) as senders:
+        answers = list(senders.map(door.send, requests))
+    assert [answer.status_code for answer in answers] == [202] * len(requests)
+    records = [record for record in await read_topic(door.postgres, REFERRALS) if record.key in map(str.encode, names)]
+    registered = [record.key for record in records if dict(record.headers)["ce_type"] == b"partner.registered"]
+    assert sorted(set(registered)) == sorted(name.encode() for name in names)
+    assert len(records) - len(registered) == len(requests) * len(names)
 
 
 async def test_a_partner_that_registers_itself_is_not_registered_twice(door: TrackingProcess) -> None:
