@@ -157,6 +157,7 @@ def take_partner_facts(state: PartnerState, event: Event) -> None:
     if event.type == "partner.agreement_signed":
         changes.setdefault("agreement_signed", True)
     state.profile = msgspec.structs.replace(old, **changes)
+    state.profile_packed = None
     state.facts = {}
     state.gate = None
     state.settled_by = NEVER

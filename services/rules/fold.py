@@ -80,47 +80,37 @@ class Fold:
     def missing_keys(self, events: Sequence[Event]) -> list[bytes]:
         """Keys of the states that folding these events needs and that are not in memory, each once."""
         missing: dict[bytes, None] = {}
-        needs_customers = self._needs_customers(events)
+        activated = {event.data.programme for event in events if event.type == _ACTIVATED}
+        programme, has_customers = None, False
         for event in events:
             data = event.data
-            programme, partner = data.programme, data.partner
-            if programme not in self._revisions:
-                missing[states.programme_key(programme)] = None
-                missing[states.decided_key(programme)] = None
+            partner = data.partner
+            if data.programme != programme:
+                programme = data.programme
+                revisions = self._revisions.get(programme)
+                if revisions is None:
+                    missing[states.programme_key(programme)] = None
+                    missing[states.decided_key(programme)] = None
+                # Revisions that are not known yet may keep metrics per customer.
+                has_customers = revisions is None or programme in activated or revisions.needs_customers()
             if partner is None or event.type in _BROADCASTS:
                 continue
+            utc_day = event.time_ms // DAY_MS
             state = self._held.get((programme, partner))
             if state is None:
                 missing[states.partner_key(programme, partner)] = None
-                owner = children.owner_of(programme, partner)
-            else:
-                owner = state.owner
-            utc_day = event.time_ms // DAY_MS
-            if state is None or utc_day not in state.seen:
-                missing[children.seen_key(owner, utc_day)] = None
-            if data.deal is not None and (state is None or data.deal.id not in state.deals):
-                missing[children.deal_key(owner, data.deal.id)] = None
-            if data.lead is not None and (state is None or data.lead.id not in state.leads):
-                missing[children.lead_key(owner, data.lead.id)] = None
-            if (
-                data.customer is not None
-                and programme in needs_customers
-                and (state is None or data.customer.id not in state.customers)
-            ):
-                missing[children.customer_key(owner, data.customer.id)] = None
+                # Nothing of the partner is in memory, then.
+                state = PartnerState(programme=programme, partner=partner)
+            if utc_day != state.today.day and utc_day not in state.seen:
+                missing[children.seen_key(state.owner, utc_day)] = None
+            deal, lead, customer = data.deal, data.lead, data.customer
+            if deal is not None and deal.id not in state.deals:
+                missing[children.deal_key(state.owner, deal.id)] = None
+            if lead is not None and lead.id not in state.leads:
+                missing[children.lead_key(state.owner, lead.id)] = None
+            if has_customers and customer is not None and customer.id not in state.customers:
+                missing[children.customer_key(state.owner, customer.id)] = None
         return list(missing)
-
-    def _needs_customers(self, events: Sequence[Event]) -> set[str]:
-        """Programmes that may keep metrics per customer; one whose revisions are not known yet may."""
-        activated = {event.data.programme for event in events if event.type == _ACTIVATED}
-        programmes = {event.data.programme for event in events}
-        return {
-            programme
-            for programme in programmes
-            if programme in activated
-            or (revisions := self._revisions.get(programme)) is None
-            or revisions.needs_customers()
-        }
 
     def load(self, values: Mapping[bytes, bytes | None]) -> None:
         """Take in what the store has under the missing keys; None where it has nothing.
@@ -151,6 +141,8 @@ class Fold:
         traceparents: list[str] = []
         rejected: list[tuple[int, Problem]] = []
         programme = None
+        # As `evaluate` does it, but looked up for each change of revision only.
+        functions_by, functions = None, functions_of(None)
         for index, event in enumerate(events):
             data = event.data
             if data.programme != programme:
@@ -164,8 +156,9 @@ class Fold:
                 state = touched.get(data.partner) or self._touch(event)
                 time_ms = event.time_ms
                 revision = revisions.newest if time_ms >= revisions.newest_from_ms else revisions.at(time_ms)
-                # As `evaluate` does it.
-                made = functions_of(revision)[event.type](state, event)
+                if revision is not functions_by:
+                    functions_by, functions = revision, functions_of(revision)
+                made = functions[event.type](state, event)
             except PermanentError as error:
                 rejected.append((index, error.problem))
                 continue

@@ -44,6 +44,7 @@ class SumSeries(msgspec.Struct, gc=False):
         newest: The last of `days`.
         running: Sums of the days up to each, for some of the first days; never for the newest one, which still grows.
         stale_reads: Reads past a late value since; -1 when there was none.
+        packed: As it was last encoded, until a value comes.
     """
 
     days: array[int]
@@ -52,6 +53,7 @@ class SumSeries(msgspec.Struct, gc=False):
     newest: int = _NO_DAY
     running: list[int] = []
     stale_reads: int = -1
+    packed: msgspec.Raw | None = None
 
     def __post_init__(self) -> None:
         if self.days:
@@ -60,6 +62,7 @@ class SumSeries(msgspec.Struct, gc=False):
 
     def add(self, day: int, value: int) -> None:
         self.total += value
+        self.packed = None
         index = -1
         if day > self.newest:
             self.newest = day
@@ -114,8 +117,11 @@ class SumSeries(msgspec.Struct, gc=False):
             self.stale_reads = -1
         return running[count - 1] if count else 0
 
-    def encode(self) -> Any:
-        return [SUM, self.days.tobytes(), _pack(self.values)]
+    def encode(self) -> msgspec.Raw:
+        packed = self.packed
+        if packed is None:
+            packed = self.packed = _packed([SUM, self.days.tobytes(), _pack(self.values)])
+        return packed
 
 
 class MeanSeries(msgspec.Struct, gc=False):
@@ -123,8 +129,10 @@ class MeanSeries(msgspec.Struct, gc=False):
 
     total: SumSeries
     count: SumSeries
+    packed: msgspec.Raw | None = None
 
     def add(self, day: int, value: int) -> None:
+        self.packed = None
         self.total.add(day, value)
         self.count.add(day, 1)
 
@@ -133,8 +141,12 @@ class MeanSeries(msgspec.Struct, gc=False):
         count = self.count.between(first, last)
         return (self.total.between(first, last), count) if count else None
 
-    def encode(self) -> Any:
-        return [MEAN, self.total.days.tobytes(), _pack(self.total.values), _pack(self.count.values)]
+    def encode(self) -> msgspec.Raw:
+        packed = self.packed
+        if packed is None:
+            days, totals = self.total.days, self.total.values
+            packed = self.packed = _packed([MEAN, days.tobytes(), _pack(totals), _pack(self.count.values)])
+        return packed
 
 
 class DistinctSeries(msgspec.Struct, gc=False):
@@ -143,8 +155,10 @@ class DistinctSeries(msgspec.Struct, gc=False):
     days_of: dict[str, array[int]]
     firsts: array[int]
     lasts: array[int]
+    packed: msgspec.Raw | None = None
 
     def add(self, day: int, value: str) -> None:
+        self.packed = None
         days = self.days_of.get(value)
         if days is None:
             self.days_of[value] = array("i", (day,))
@@ -171,10 +185,15 @@ class DistinctSeries(msgspec.Struct, gc=False):
             return bisect_right(self.firsts, last)
         return sum(1 for days in self.days_of.values() if _has_day(days, first, last))
 
-    def encode(self) -> Any:
-        return [DISTINCT, [[value, days.tobytes()] for value, days in self.days_of.items()]]
+    def encode(self) -> msgspec.Raw:
+        packed = self.packed
+        if packed is None:
+            values = [[value, days.tobytes()] for value, days in self.days_of.items()]
+            packed = self.packed = _packed([DISTINCT, values])
+        return packed
 
 
+_encode: Final = msgspec.msgpack.Encoder().encode
 Series = SumSeries | MeanSeries | DistinctSeries
 
 
@@ -212,6 +231,10 @@ def decode_series(encoded: Any) -> Series:
 
 def _new_sums() -> SumSeries:
     return SumSeries(array("i"), array("q"))
+
+
+def _packed(encoded: list[Any]) -> msgspec.Raw:
+    return msgspec.Raw(_encode(encoded))
 
 
 def _pack(values: MutableSequence[int]) -> Any:

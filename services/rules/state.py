@@ -47,7 +47,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
         horizon_day: The latest UTC day of any event but `partner.*`: where the 90 days of memory are counted from.
             A partner registered today may still bring years of history along.
         seen_days: UTC days that have a bucket of seen events, sorted.
-        profile: Facts about the partner, newest by arrival.
+        profile: Facts about the partner, newest by arrival; `profile_packed` as they were last encoded.
         profile_ids: Hashes of all `partner.*` events: an old snapshot that comes again must not undo a newer one.
         series: By series id (`series.series_id`).
         today: The seen events of `horizon_day`, where most events belong; some other empty day before there are any.
@@ -69,6 +69,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     horizon_day: int | None = None
     seen_days: array[int] = msgspec.field(default_factory=lambda: array("i"))
     profile: PartnerProfile = msgspec.field(default_factory=PartnerProfile)
+    profile_packed: msgspec.Raw | None = None
     profile_ids: bytes = b""
     series: dict[int, Series] = {}
     deals: dict[str, DealState] = {}
@@ -146,11 +147,17 @@ def encode_partner(state: PartnerState) -> bytes:
             state.clock_day,
             state.horizon_day,
             state.seen_days.tobytes(),
-            msgspec.to_builtins(state.profile),
+            _packed_profile(state),
             encode_series(state.series),
             state.profile_ids,
         ]
     )
+
+
+def _packed_profile(state: PartnerState) -> msgspec.Raw:
+    if state.profile_packed is None:
+        state.profile_packed = msgspec.Raw(_encode(msgspec.to_builtins(state.profile)))
+    return state.profile_packed
 
 
 def decode_partner(programme: str, partner: str, value: bytes) -> PartnerState:

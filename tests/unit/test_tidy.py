@@ -22,9 +22,13 @@ PRODUCT = ("contracts", "runtime", "services", "goodword")
 PURE = (
     "contracts",
     "services/rules/language",
+    "services/rules/generate",
     *(
         f"services/rules/{name}.py"
-        for name in ("evaluate", "compile", "fold", "state", "calendar", "amounts", "series")
+        for name in (
+            *("evaluate", "compile", "fold", "revisions", "state", "children", "facts", "decide", "considered"),
+            *("calendar", "amounts", "series", "judge", "vocabulary"),
+        )
     ),
     "services/rewards/postings.py",
     "services/rewards/chart.py",

@@ -48,10 +48,10 @@ class EventRule:
         self._tiers = tiers
         self._event_type = event_type
         self._gate = Gate(rules, revision, vocabulary, event_type)
-        self._rewards = self._rewards_on({event_type})
+        self.rewards = self._rewards_on({event_type})
         self._takers = takers_of(event_type, rules.metrics)
         # What an event brings at which a lead qualifies: `lead.qualified` happens at it, too.
-        self._rewards_at_qualification = self._rewards
+        self._rewards_at_qualification = self.rewards
         self._takers_at_qualification = self._takers
         if event_type in LEAD_EVENTS and event_type != LEAD_QUALIFIED:
             self._rewards_at_qualification = self._rewards_on({event_type, LEAD_QUALIFIED})
@@ -63,16 +63,16 @@ class EventRule:
         return Considered(rules, [reward.when for reward in rewards])
 
     def function(self) -> Decide:
-        return self._source().function()  # type: ignore[no-any-return]
+        return self.source().function()  # type: ignore[no-any-return]
 
-    def _source(self) -> Source:
+    def source(self) -> Source:
         source = Source("state, event")
         reads = Reads(source, self._vocabulary, self._event_type, self._revision)
         write_arrival(reads)
         write_fact(reads)
         self._write_clock(source)
         is_assigned = self._event_type == TIER_ASSIGNED
-        if not (is_assigned or self._event_type in LEAD_EVENTS or self._rewards.rules or self._takers):
+        if not (is_assigned or self._event_type in LEAD_EVENTS or self.rewards.rules or self._takers):
             source.add(f"if not ({self._tiers.unsettled()}): return []")
         source.add("made = []")
         self._write_rules(reads)
@@ -99,7 +99,7 @@ class EventRule:
 
     def _write_rules(self, reads: Reads) -> None:
         """Steps 3 to 6."""
-        source, gate, rewards = reads.source, self._gate, self._rewards
+        source, gate, rewards = reads.source, self._gate, self.rewards
         if self._event_type in LEAD_EVENTS:
             write_fields(reads)
             gate.write(reads, is_shown=True)
@@ -130,12 +130,12 @@ class EventRule:
         """Steps 5 and 6 of an event at which a lead may have qualified."""
         source = reads.source
         if self._event_type == LEAD_QUALIFIED or not self._gate.asks_lead:
-            self._write_consequences(reads, self._rewards, self._takers)
+            self._write_consequences(reads, self.rewards, self._takers)
             return
         with source.block("if qualifies:"):
             self._write_consequences(reads, self._rewards_at_qualification, self._takers_at_qualification)
         with source.block("else:"):
-            self._write_consequences(reads, self._rewards, self._takers)
+            self._write_consequences(reads, self.rewards, self._takers)
 
     def _write_consequences(self, reads: Reads, rewards: Rewards, takers: tuple[Taker, ...]) -> None:
         if rewards.tests:

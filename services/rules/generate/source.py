@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import lru_cache
+from types import CodeType
+from typing import Any, Final
+
+TEXTS_MAX: Final = 1024
 
 
 class Source:
@@ -65,5 +69,11 @@ class Source:
 
     def function(self) -> Any:
         """The function, compiled."""
-        exec(compile(self.text, "<compiled rules>", "exec"), self._constants)  # noqa: S102 - names of ours only
+        exec(_compiled(self.text), self._constants)  # noqa: S102 - names of ours only
         return self._constants["generated"]
+
+
+@lru_cache(maxsize=TEXTS_MAX)
+def _compiled(text: str) -> CodeType:
+    """Rules of one shape have one text, and differ in their constants only; compiling is the costly part."""
+    return compile(text, "<compiled rules>", "exec")
