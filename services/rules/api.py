@@ -2,7 +2,8 @@
 
 POST /v1/rulesets?path=…&author=…    body: the YAML file; 201 new revision, 200 unchanged, 409 reaches back
                                      or gives a unit other decimals than before,
-                                     413 too large, 422 with every error of the file
+                                     413 too large, 422 with every error of the file, or with
+                                     the results of its tests when one does not pass
 GET  /v1/rulesets?programme=…        all revisions, without their text
 """
 
@@ -23,6 +24,7 @@ from runtime.operator import operator_only
 from services.rules.language import RuleSetErrors
 from services.rules.publish import list_revisions, publish_rule_set
 from services.rules.store import StateStore
+from services.rules.testing import RuleTestsFailed, report_as_json
 
 BODY_BYTES_MAX: Final = 1_000_000
 """A rule set travels in one record of the log, which takes no more."""
@@ -51,6 +53,8 @@ def routes(*, postgres: str, bus: Bus, store: StateStore, clock: Clock, admin_ke
         except RuleSetErrors as error:
             problem = Problem(code="rule-set-errors", message=f"{path} has {len(error.problems)} errors", where=path)
             return problem_response(problem, 422, problems=[located.problem for located in error.problems])
+        except RuleTestsFailed as failed:
+            return problem_response(failed.problem, 422, tests=report_as_json(failed.tested)["tests"])
         return json_response(published, 201 if published.is_new else 200)
 
     async def list_all(request: Request) -> Response:

@@ -1,7 +1,8 @@
 """A rule set enters into force: from a checked file to a revision in every partition of the referral log.
 
 Promises:
-- A file with an error is never stored. A revision never reaches back over time that was decided already.
+- A file with an error, or with a test of its own that does not pass, is never stored. A revision never reaches back
+  over time that was decided already.
 - A revision's text, number and digest never change. Publishing the active text again changes nothing and says so.
 - The record of the revision (PostgreSQL) comes first, then the broadcast, then `active`. A crash in between
   leaves `publishing`; the next publish of the programme or start of the service broadcasts the same record again, which
@@ -10,6 +11,7 @@ Promises:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
@@ -41,6 +43,7 @@ from runtime.tracing import new_traceparent
 from services.rules.language import digest_of, read_rule_set
 from services.rules.standing import newest_decided_ms
 from services.rules.store import StateStore
+from services.rules.testing import refuse_failing_tests
 from services.rules.units import refuse_other_decimals
 
 State = Literal["publishing", "active", "superseded"]
@@ -105,6 +108,7 @@ async def publish_rule_set(
 
     Raises:
         RuleSetErrors: The file has errors; all of them.
+        RuleTestsFailed: A test of the file does not pass; nothing was stored.
         PermanentError: `reaches-back` or `unit-decimals-differ`; nothing was stored.
         TransientError: A server is away; publish again, it goes on where it stopped.
     """
@@ -115,6 +119,8 @@ async def publish_rule_set(
         active = await _fetch(connection, rule_set.programme, "active")
         if active and active[0].digest == digest:
             return _published(active[0], is_new=False)
+        # In a thread: the service that this runs in goes on deciding meanwhile.
+        await asyncio.to_thread(refuse_failing_tests, text, path)
         if rule_set.effective_from_ms is not None:
             await _refuse_reaching_back(rule_set.programme, rule_set.effective_from_ms, bus, store)
         draft = _draft(rule_set, text, path, author, clock.now_ms())

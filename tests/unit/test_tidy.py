@@ -22,6 +22,7 @@ PRODUCT = ("contracts", "runtime", "services", "goodword")
 PURE = (
     "contracts",
     "services/rules/language",
+    "services/rules/testing",
     "services/rules/generate",
     *(
         f"services/rules/{name}.py"

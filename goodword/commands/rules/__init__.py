@@ -10,6 +10,7 @@ from goodword.commands.rules.lint import lint
 from goodword.commands.rules.listing import list_rules
 from goodword.commands.rules.publish import publish, publish_to
 from goodword.commands.rules.schema import schema
+from goodword.commands.rules.test import run_rule_tests
 
 __all__ = ["app", "publish_to"]
 
@@ -18,10 +19,11 @@ app: Final = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def _rules() -> None:
-    """Check, publish and list rule sets."""
+    """Check, test, publish and list rule sets."""
 
 
 app.command("lint")(lint)
 app.command("schema")(schema)
+app.command("test")(run_rule_tests)
 app.command("publish")(publish)
 app.command("list")(list_rules)

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from goodword.terminal import EXIT_USAGE, fail
+from goodword.terminal import EXIT_NO, EXIT_USAGE, fail
 
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A rule set, in YAML.")]
 
 
-def read_file(path: Path) -> str:
+def read_file(path: Path, *, not_text_exit_code: int = EXIT_NO) -> str:
     """The text of a file, or the end of the command with the reason."""
     from contracts.errors import Problem
     from services.rules.language.source import FILE_BYTES_MAX
@@ -25,6 +25,5 @@ def read_file(path: Path) -> str:
     except OSError as error:
         fail(Problem(code="unreadable-file", message=error.strerror or str(error), where=str(path)), EXIT_USAGE)
     except UnicodeDecodeError as error:
-        fail(
-            Problem(code="unreadable-file", message=f"not UTF-8: {error.reason} at byte {error.start}", where=str(path))
-        )
+        message = f"not UTF-8: {error.reason} at byte {error.start}"
+        fail(Problem(code="unreadable-file", message=message, where=str(path)), not_text_exit_code)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from goodword.target import Target
     from services.rules.language import LocatedProblem
     from services.rules.publish import Published
+    from services.rules.testing import FileResults
 
 
 def publish(
@@ -24,9 +25,13 @@ def publish(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a rule set enter into force, as the next revision of its programme. The same text again changes nothing."""
+    """Let a rule set enter into force, as the next revision of its programme, if all of its tests pass.
+
+    The same text again changes nothing.
+    """
     from goodword.target import find_target
     from services.rules.language import RuleSetErrors
+    from services.rules.testing import RuleTestsFailed
 
     text = read_file(file)
     with problems_shown():
@@ -35,6 +40,8 @@ def publish(
             published = asyncio.run(publish_to(target, text, str(file), author or _user_name()))
         except RuleSetErrors as errors:
             _show_errors(errors.problems, text, file, as_json=as_json)
+        except RuleTestsFailed as failed:
+            _show_failed(failed.tested, as_json=as_json)
     if as_json:
         emit_json(published)
         return
@@ -48,7 +55,7 @@ def publish(
 
 
 async def publish_to(target: Target, text: str, path: str, author: str) -> Published:
-    """Publish a rule set to a stack. Raises RuleSetErrors, PermanentError, TransientError."""
+    """Publish a rule set to a stack. Raises RuleSetErrors, RuleTestsFailed, PermanentError, TransientError."""
     from contracts.topics import TOPICS
     from goodword.flow import open_target_bus
     from runtime.clock import SystemClock
@@ -76,6 +83,17 @@ def _show_errors(problems: list[LocatedProblem], text: str, file: Path, *, as_js
         emit_json(problems_as_json(problems))
     else:
         out.print(render_problems(problems, text, str(file)), markup=False, end="")
+        say("nothing was published", "bold")
+    raise typer.Exit(EXIT_NO)
+
+
+def _show_failed(tested: FileResults, *, as_json: bool) -> NoReturn:
+    from services.rules.testing import render_results, report_as_json
+
+    if as_json:
+        emit_json(report_as_json(tested))
+    else:
+        out.print(render_results(tested), markup=False, end="")
         say("nothing was published", "bold")
     raise typer.Exit(EXIT_NO)
 

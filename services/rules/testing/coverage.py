@@ -1,0 +1,154 @@
+"""What no test of a file reached: rules that nothing granted, tiers nobody was in, lookups and conditions half tried.
+
+A condition is reached when tests saw it met and saw it not met; what was only assumed does not count. Rows and brackets
+of a lookup are told apart by what they give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from contracts.decisions import RULE_TIER, Decision, Verdict
+from contracts.money import Money, format_money
+from contracts.ruleset import Bracket, Comparison, Condition, Given, Lookup, PercentOf, Reward, Row, RuleSet
+from contracts.ruleset.giving import Brackets, Rows
+from services.rules.amounts import PART as AMOUNT
+from services.rules.amounts import percent_text
+from services.rules.judge import number_text
+from services.rules.testing.assumed import ASSUMED, GATES
+from services.rules.vocabulary import comparisons
+
+OTHERWISE: Final = "otherwise"
+_WHEN: Final = "when"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """Something that no test reached.
+
+    Attributes:
+        kind: What it is.
+        rule: The reward, milestone or tier it belongs to, or the part of the file (`eligible.partner`).
+        what: The branch: a condition, a row; empty for the whole.
+        why: What never happened.
+        line: Of the file, from 1.
+    """
+
+    kind: Literal["rule", "tier", "lookup", "condition"]
+    rule: str
+    what: str
+    why: str
+    line: int
+
+
+def unreached(rules: RuleSet, decisions: Sequence[Decision]) -> list[Unreached]:
+    """What the decisions of all tests together left out, in file order."""
+    seen = _Seen(decisions)
+    found = [*_rules(rules, seen), *_tiers(rules, seen), *_conditions(rules, seen)]
+    for reward in rules.rewards:
+        found += _lookups(reward, seen)
+    return sorted(found, key=lambda each: each.line)
+
+
+class _Seen:
+    """What the decisions tell."""
+
+    def __init__(self, decisions: Iterable[Decision]) -> None:
+        self.granted: dict[str, list[Decision]] = {}
+        self.tiers: set[str] = set()
+        self.verdicts: dict[tuple[str, str, str], set[Verdict]] = {}
+        self.looked_up: dict[str, set[str]] = {}
+        for decision in decisions:
+            self.tiers.update(tier for tier in (decision.tier, decision.tier_to) if tier is not None)
+            if decision.granted:
+                self.granted.setdefault(decision.rule, []).append(decision)
+            for line in decision.trace:
+                if line.part == AMOUNT:
+                    taken = line.saw if line.verdict == "met" else OTHERWISE
+                    self.looked_up.setdefault(decision.rule, set()).add(taken)
+                elif line.saw != ASSUMED:
+                    rule = decision.rule if line.part == _WHEN else line.part
+                    self.verdicts.setdefault((line.part, rule, line.condition), set()).add(line.verdict)
+
+
+def _rules(rules: RuleSet, seen: _Seen) -> Iterator[Unreached]:
+    places = [(each.id, each.line) for each in rules.rewards]
+    places += [(each.id, each.line) for each in rules.milestones]
+    places += [(each.id, each.line) for each in rules.inactivity]
+    for rule, line in places:
+        if rule not in seen.granted:
+            yield Unreached("rule", rule, "", "never granted", line)
+
+
+def _tiers(rules: RuleSet, seen: _Seen) -> Iterator[Unreached]:
+    for tier in rules.tiers:
+        if tier.id not in seen.tiers:
+            yield Unreached("tier", tier.id, "", "nobody was in it", tier.line)
+    reached = {decision.tier_to for decision in seen.granted.get(RULE_TIER, ())}
+    for tier in rules.tiers:
+        if tier.when is not None and tier.id in seen.tiers and tier.id not in reached:
+            yield Unreached("tier", tier.id, "when", "nobody rose to it, it was only given", tier.line)
+
+
+def _conditions(rules: RuleSet, seen: _Seen) -> Iterator[Unreached]:
+    gates = [(part, part, getattr(rules, field)) for field, part in GATES.items()]
+    for part, rule, condition in [*gates, *((_WHEN, reward.id, reward.when) for reward in rules.rewards)]:
+        for comparison in _comparisons(condition):
+            why = _half(seen.verdicts.get((part, rule, comparison.text), set()))
+            if why:
+                yield Unreached("condition", rule, comparison.text, why, comparison.line)
+
+
+def _comparisons(condition: Condition | None) -> list[Comparison]:
+    return [] if condition is None else list(comparisons(condition))
+
+
+def _half(verdicts: set[Verdict]) -> str:
+    if not verdicts:
+        return "never judged"
+    if "met" not in verdicts:
+        return "never met"
+    return "always met" if verdicts == {"met"} else ""
+
+
+def _lookups(reward: Reward, seen: _Seen) -> Iterator[Unreached]:
+    give = reward.give
+    if isinstance(give, Lookup):
+        branches = [*(value for value, _ in give.values), *([] if give.otherwise is None else [OTHERWISE])]
+        taken = seen.looked_up.get(reward.id, set())
+        missed = [branch for branch in branches if branch not in taken]
+    elif isinstance(give, Rows | Brackets):
+        parts: tuple[Row | Bracket, ...] = give.rows if isinstance(give, Rows) else give.brackets
+        missed = [_name(part) for part in parts if not _is_given(part, give, seen.granted.get(reward.id, ()))]
+        if give.otherwise is not None and not any(
+            _gives(give.otherwise, each) for each in seen.granted.get(reward.id, ())
+        ):
+            missed.append(OTHERWISE)
+    else:
+        return
+    for branch in missed:
+        yield Unreached("lookup", reward.id, branch, "never looked up", reward.line)
+
+
+def _name(part: Row | Bracket) -> str:
+    if isinstance(part, Row):
+        return f"[{', '.join('any' if value is None else value for value in part.values)}]"
+    at = format_money(part.at) if isinstance(part.at, Money) else number_text(part.at.millionths)
+    given = part.given
+    return f"{at}: {percent_text(given.percent_ppm) if isinstance(given, PercentOf) else format_money(given)}"
+
+
+def _is_given(part: Row | Bracket, give: Rows | Brackets, granted: Sequence[Decision]) -> bool:
+    if isinstance(part, Bracket) and isinstance(give, Brackets) and give.marginal and isinstance(part.at, Money):
+        # Every slice below the base is paid at its own rate.
+        at_minor = part.at.amount_minor
+        return any(each.base_minor is not None and each.base_minor > at_minor for each in granted)
+    return any(_gives(part.given, each) for each in granted)
+
+
+def _gives(given: Given, decision: Decision) -> bool:
+    if isinstance(given, PercentOf):
+        return decision.percent_ppm == given.percent_ppm
+    return decision.unit == given.unit and decision.amount_minor == given.amount_minor
