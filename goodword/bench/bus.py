@@ -1,6 +1,7 @@
-"""The rows `bus` and `bus-consume`: records published durably, and records handed over and committed, a second.
+"""The row `bus`: records a second through the log, published durably and then handed over and committed.
 
-Events of 400 bytes with the seven headers of an event, in publishes of 1,000 by four publishers at once, over eight
+The two ways are measured one after the other and their times added: a record that takes 10 µs in and 5 µs out counts
+as 67,000 a second. p50 and p99 are of a publish. Events of 400 bytes with the seven headers of an event, in publishes of 1,000 by four publishers at once, over eight
 partitions; then one subscription reads all of it in batches of up to 2,000 and commits each. The raw path moves the
 same bytes without any of our work: on PostgreSQL it inserts the ready blobs into a bare table in equally large
 transactions and selects them again; on Kafka it is aiokafka's own producer and `getmany`.
@@ -47,23 +48,26 @@ class _Measured:
     cpu_s: float
     latencies_ms: list[float] = field(default_factory=list)
 
-    def row(self, name: str, bus: str, raw: _Measured) -> BenchRow:
-        ordered = sorted(self.latencies_ms)
-        per_second, raw_per_second = self.records / self.seconds, raw.records / raw.seconds
-        return BenchRow(
-            name=name,
-            bus=bus,
-            per_second=per_second,
-            raw_per_second=raw_per_second,
-            ratio=per_second / raw_per_second,
-            p50_ms=ordered[len(ordered) // 2],
-            p99_ms=ordered[len(ordered) * 99 // 100],
-            cpu_ms_per_1000=self.cpu_s * 1_000_000 / self.records,
-        )
+
+def _row(bus: str, into: _Measured, out: _Measured, raw_into: _Measured, raw_out: _Measured) -> BenchRow:
+    """The two ways as one: what a record takes in plus what it takes out."""
+    per_second = 1 / (into.seconds / into.records + out.seconds / out.records)
+    raw_per_second = 1 / (raw_into.seconds / raw_into.records + raw_out.seconds / raw_out.records)
+    publishes_ms = sorted(into.latencies_ms)
+    return BenchRow(
+        name="bus",
+        bus=bus,
+        per_second=per_second,
+        raw_per_second=raw_per_second,
+        ratio=per_second / raw_per_second,
+        p50_ms=publishes_ms[len(publishes_ms) // 2],
+        p99_ms=publishes_ms[len(publishes_ms) * 99 // 100],
+        cpu_ms_per_1000=(into.cpu_s / into.records + out.cpu_s / out.records) * 1_000_000,
+    )
 
 
 async def run(*, kafka: str | None, postgres: str, records: int = RECORDS) -> list[BenchRow]:
-    """Both rows of one bus: the log in `postgres`, or Kafka where it is named. Leaves a topic of its own behind."""
+    """The row of one bus: the log in `postgres`, or Kafka where it is named. Leaves a topic of its own behind."""
     topic = Topic(f"goodword.bench-{uuid.uuid4().hex[:8]}", "partner", (), ())
     bus = open_bus(kafka=kafka, postgres=postgres, client="bench")
     await bus.start()
@@ -76,7 +80,7 @@ async def run(*, kafka: str | None, postgres: str, records: int = RECORDS) -> li
         ours_out = await _consume(bus, topic.name, records)
     finally:
         await bus.close()
-    return [ours_in.row("bus", bus.name, raw_in), ours_out.row("bus-consume", bus.name, raw_out)]
+    return [_row(bus.name, ours_in, ours_out, raw_in, raw_out)]
 
 
 def _publishes(records: int) -> list[list[Record]]:
