@@ -1,10 +1,11 @@
 """The row `bus`: records a second through the log, published durably and then handed over and committed.
 
 The two ways are measured one after the other and their times added: a record that takes 10 µs in and 5 µs out counts
-as 67,000 a second. p50 and p99 are of a publish. Events of 400 bytes with the seven headers of an event, in publishes of 1,000 by four publishers at once, over eight
-partitions; then one subscription reads all of it in batches of up to 2,000 and commits each. The raw path moves the
-same bytes without any of our work: on PostgreSQL it inserts the ready blobs into a bare table in equally large
-transactions and selects them again; on Kafka it is aiokafka's own producer and `getmany`.
+as 67,000 a second. p50 and p99 are of a publish. Events of 400 bytes with the seven headers of an event, in publishes
+of 1,000 by four publishers at once, over eight partitions; then one subscription reads all of it in batches of up
+to 2,000 and commits each. The raw path moves the same bytes without any of our work: on PostgreSQL it inserts the ready
+blobs into a bare table in equally large transactions and selects them again; on Kafka it is aiokafka's own
+producer and `getmany`.
 """
 
 from __future__ import annotations
