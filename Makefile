@@ -82,6 +82,9 @@ docs: generate ## renew the generated parts of docs/, and AsyncAPI of the topics
 generate: setup
 	$(BIN)/python -m goodword.generate
 
+snapshots: setup ## write what mails and pages of rules should look like anew; read the difference before you commit
+	GOODWORD_SNAPSHOTS=update $(PYTEST) -q tests/unit/notify/test_render.py tests/unit/rules/test_words.py
+
 lock: ## renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group dev pyproject.toml -o requirements-dev.lock

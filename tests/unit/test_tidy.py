@@ -22,6 +22,7 @@ PRODUCT = ("contracts", "runtime", "services", "goodword")
 PURE = (
     "contracts",
     "services/rules/language",
+    "services/rules/words",
     "services/rules/testing",
     "services/rules/generate",
     *(

@@ -10,6 +10,7 @@ from goodword.commands.rules.lint import lint
 from goodword.commands.rules.listing import list_rules
 from goodword.commands.rules.publish import publish, publish_to
 from goodword.commands.rules.schema import schema
+from goodword.commands.rules.show import show
 from goodword.commands.rules.test import run_rule_tests
 
 __all__ = ["app", "publish_to"]
@@ -24,6 +25,7 @@ def _rules() -> None:
 
 app.command("lint")(lint)
 app.command("schema")(schema)
+app.command("show")(show)
 app.command("test")(run_rule_tests)
 app.command("publish")(publish)
 app.command("list")(list_rules)
