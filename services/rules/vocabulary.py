@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from contracts.events import Activity, Customer, Deal, Lead, Link, PartnerProfile, Survey
-from contracts.money import CURRENCY_DECIMALS
+from contracts.money import CURRENCY_DECIMALS, told_decimals
 from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Metric, Not, RuleSet
 from services.rules.calendar import WindowStart, Zone
 from services.rules.judge import Kind, Leaf
@@ -37,6 +37,9 @@ class Vocabulary:
 
     def __init__(self, rules: RuleSet) -> None:
         self.decimals = CURRENCY_DECIMALS | {unit.id: unit.decimals for unit in rules.units}
+        told = {unit.id: told_decimals(unit.id, unit.decimals) for unit in rules.units}
+        self.told_decimals = {unit: decimals for unit, decimals in told.items() if decimals is not None}
+        """Of the units whose scale a decision has to tell, because nobody would assume it."""
         self.zone = Zone(rules.timezone)
         self._metrics = {metric.id: metric for metric in rules.metrics}
         self._starts = {metric.id: WindowStart(metric.window) for metric in rules.metrics}

@@ -68,13 +68,15 @@ class RewardRule:
                 to_json = source.constant(beneficiary_json)
                 source.add(f"who = f'{reward.to}:{{{paid}}}'; who_json = {to_json}(who)")
                 self._write_verdict(source, judged, arguments)
+        told = self._vocabulary.told_decimals
+        decimals = f", {source.constant(told)}.get(unit)" if told else ""
         json, variants = source.constant(rule_json(reward.id)), source.constant(VARIANTS)
         source.add(f"digest = begun.copy(); digest.update({json} + {who_json}); h = digest.hexdigest()")
         return (
             f"{source.constant(Decision)}(f'{{stamp}}{{h[:3]}}-{{{variants}[h[3]]}}{{h[4:7]}}-{{h[7:19]}}', "
             f"not reason, programme, revision, {source.constant(reward.id)}, partner, {who}, event_type, "
             "event_source, event_id, time_ms, minor, unit, base, base_unit, percent, share, tier, None, clamped, None, "
-            "reason, customer, customer_name, lead_id, deal_id, product, trace)"
+            f"reason, customer, customer_name, lead_id, deal_id, product, trace{decimals})"
         )
 
     def _write_verdict(self, source: Source, judged: Judged | None, arguments: str) -> None:

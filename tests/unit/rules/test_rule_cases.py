@@ -68,7 +68,8 @@ def test_there_are_enough_cases() -> None:
 def _told(decision: Decision) -> str:
     parts = ["+" if decision.granted else "-", decision.rule]
     if decision.amount_minor is not None:
-        parts.append(format_money(Money(decision.amount_minor, decision.unit or ""), DECIMALS.get(decision.unit or "")))
+        # At the scale that the decision itself tells, as its readers do.
+        parts.append(format_money(Money(decision.amount_minor, decision.unit or ""), decision.decimals))
     if decision.tier_to is not None:
         parts.append(decision.tier_to)
     if not decision.beneficiary.startswith("partner:"):
