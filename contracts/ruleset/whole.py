@@ -75,7 +75,7 @@ class RuleTest(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         given: Path or metric to value, in force before the first event.
-        expect: Exactly what is granted with an amount, in the order of decisions: rule and amount. What is granted
+        expect: Exactly what is granted with an amount, in any order: rule and amount. What is granted
             without one is the text `granted` (a raise, an inactivity, `qualified.lead`) or, for the rule `tier`, the
             tier reached; it is compared only where the test names its rule.
         because: A condition, or a reason, that must appear among the denials.

@@ -22,7 +22,7 @@ from services.rules.state import PartnerState
 from services.rules.testing.shorthand import Shorthand, UnusableTest
 from services.rules.testing.story import Happening
 
-DISTINCT_MAX: Final = 100_000
+DISTINCT_MAX: Final = 10_000
 """Different values that a test can give: each is kept."""
 
 

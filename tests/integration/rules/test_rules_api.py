@@ -54,11 +54,15 @@ async def test_a_rule_set_is_published_once_and_listed(client: httpx.AsyncClient
     }
 
 
+FAILING = (
+    f"{RULES}\ntests: [{{name: a deal, events: [{{type: deal.won, deal.amount: 0 USD}}], expect: [tier: gold]}}]\n"
+)
 REFUSED = {
     "no key": ({"authorization": ""}, RULES.encode(), 401, "key-refused"),
     "another key": ({"authorization": "Bearer guess"}, RULES.encode(), 401, "key-refused"),
     "not UTF-8": ({}, b"\xff\xfe", 422, "not-utf-8"),
     "over the limit": ({}, b"#" * (BODY_BYTES_MAX + 1), 413, "body-too-large"),
+    "with a test that fails": ({}, FAILING.encode(), 422, "rule-tests-failed"),
     "with errors": ({}, RULES.replace("deal.won", "deal.wonn").encode(), 422, "rule-set-errors"),
     "reaching back": ({}, RULES.encode(), 409, "reaches-back"),
 }

@@ -16,6 +16,7 @@ from services.rules.language import RuleSetErrors
 from services.rules.publish import Published, list_revisions, publish_rule_set, resume_publishing
 from services.rules.state import decided_key, encode_decided
 from services.rules.store import StateStore
+from services.rules.testing import RuleTestsFailed
 from tests.integration.rules.conftest import PARTITIONS
 
 NOW_MS = parse_time_ms("2026-11-22T12:00:00Z")
@@ -43,8 +44,8 @@ class Publisher:
     def __init__(self, url: str, bus: Bus, store: StateStore) -> None:
         self.url, self.bus, self.store = url, bus, store
 
-    async def __call__(self, amount: int = 50, effective: str = "") -> Published:
-        text = TEXT.format(amount=amount, effective=effective and f"effective_from: {effective}")
+    async def __call__(self, amount: int = 50, effective: str = "", tests: str = "") -> Published:
+        text = TEXT.format(amount=amount, effective=effective and f"effective_from: {effective}") + tests
         return await publish_rule_set(
             text, "saas.yaml", postgres=self.url, bus=self.bus, store=self.store, clock=FixedClock(), author="ana"
         )
@@ -99,6 +100,15 @@ async def test_a_file_with_errors_is_not_stored(publish: Publisher, bus: Bus) ->
         await publish(effective="whenever")
     assert await list_revisions(publish.url) == []
     assert await activations(bus, 0) == []
+
+
+async def test_a_file_whose_own_tests_do_not_pass_is_not_stored(publish: Publisher, bus: Bus) -> None:
+    tests = "tests: [{name: a deal, events: [{type: deal.won}], expect: [won: 50 USD]}]"
+    with pytest.raises(RuleTestsFailed):
+        await publish(amount=51, tests=tests)
+    assert await list_revisions(publish.url) == []
+    assert await activations(bus, 0) == []
+    assert (await publish(amount=50, tests=tests)).revision == 1
 
 
 async def test_two_publishers_at_once_make_two_revisions_in_one_order(publish: Publisher, bus: Bus) -> None:

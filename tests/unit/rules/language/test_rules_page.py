@@ -14,6 +14,7 @@ from services.rules.language.checks import all_pages
 from services.rules.language.checks.unknown_operator import OPERATORS
 from services.rules.language.paths import CATALOGUE
 from services.rules.language.read import SECTIONS
+from services.rules.testing import render_results, run_tests
 
 ROOT = Path(__file__).parents[4]
 PAGE = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
@@ -23,6 +24,13 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_every_example_of_the_page_is_a_rule_set_without_problems(example: str) -> None:
     assert lint_text(example, "docs/rules.md", later=()) == []
+
+
+def test_the_tests_of_the_tutorial_pass_and_a_failure_looks_as_the_page_shows() -> None:
+    (example,) = (each for each in EXAMPLES if "\ntests:" in each)
+    assert run_tests(example, "programmes/saas.yaml").is_good
+    failed = run_tests(example.replace("silver: 7.5", "silver: 5"), "programmes/saas.yaml")
+    assert f"```text\n{render_results(failed)}```" in PAGE
 
 
 def test_every_anchor_that_the_code_points_at_is_a_heading() -> None:

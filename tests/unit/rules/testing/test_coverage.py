@@ -1,0 +1,112 @@
+"""What no test reached is named, and what was only assumed does not count as reached."""
+
+from __future__ import annotations
+
+from services.rules.testing import run_tests, unreached
+
+TEXT = """\
+schema: goodword/v1
+programme: saas
+currency: USD
+timezone: UTC
+eligible:
+  partner:
+    - partner.status == active
+metrics:
+  wins: {count: deal.won}
+tiers:
+  - id: bronze
+  - id: silver
+    when:
+      - wins >= 2
+  - id: gold
+    when:
+      - wins >= 5
+rewards:
+  - id: commission
+    on: deal.won
+    when:
+      - deal.product != Toy
+    give: {percent: {by: deal.product, values: {Pro: 8, Basic: 6}, otherwise: 5}, of: deal.amount}
+  - id: survey
+    on: survey.answered
+    give: 5 USD
+tests:
+"""
+
+
+def named(tests: str) -> set[tuple[str, str, str, str]]:
+    tested = run_tests(TEXT + tests, "saas.yaml")
+    assert tested.is_good, tested.results
+    decisions = [decision for result in tested.results for decision in result.decisions]
+    return {(each.kind, each.rule, each.what, each.why) for each in unreached(tested.rules, decisions)}
+
+
+def test_without_tests_nothing_is_reached() -> None:
+    assert named("  []\n") == {
+        ("rule", "commission", "", "never granted"),
+        ("rule", "survey", "", "never granted"),
+        ("tier", "bronze", "", "nobody was in it"),
+        ("tier", "silver", "", "nobody was in it"),
+        ("tier", "gold", "", "nobody was in it"),
+        ("condition", "eligible.partner", "partner.status == active", "never judged"),
+        ("condition", "commission", "deal.product != Toy", "never judged"),
+        ("lookup", "commission", "Pro", "never looked up"),
+        ("lookup", "commission", "Basic", "never looked up"),
+        ("lookup", "commission", "otherwise", "never looked up"),
+    }
+
+
+def test_what_tests_reach_is_not_named() -> None:
+    tests = """\
+  - name: a Pro deal of a silver partner
+    given: {tier: silver}
+    events:
+      - {type: deal.won, deal.amount: 100 USD, deal.product: Pro}
+      - {type: deal.won, deal.amount: 100 USD, deal.product: Other}
+    expect:
+      - commission: 8 USD
+      - commission: 5 USD
+"""
+    assert named(tests) == {
+        ("rule", "survey", "", "never granted"),
+        ("tier", "bronze", "", "nobody was in it"),
+        ("tier", "silver", "when", "nobody rose to it, it was only given"),
+        ("tier", "gold", "", "nobody was in it"),
+        # It was assumed, which tries nothing.
+        ("condition", "eligible.partner", "partner.status == active", "never judged"),
+        ("condition", "commission", "deal.product != Toy", "always met"),
+        ("lookup", "commission", "Basic", "never looked up"),
+    }
+
+
+def test_a_file_whose_tests_reach_everything_has_nothing_named() -> None:
+    tests = """\
+  - name: everything that is sold
+    given: {partner.status: active}
+    events:
+      - {type: deal.won, deal.amount: 100 USD, deal.product: Pro}
+      - {type: deal.won, deal.amount: 100 USD, deal.product: Basic}
+      - {type: deal.won, deal.amount: 100 USD, deal.product: Other}
+      - {type: deal.won, deal.amount: 100 USD, deal.product: Toy}
+      - {type: deal.won, deal.amount: 100 USD, deal.product: Pro}
+      - {type: deal.won, deal.amount: 100 USD, deal.product: Pro}
+      - {type: survey.answered}
+    expect:
+      - commission: 8 USD
+      - commission: 6 USD
+      - commission: 5 USD
+      - commission: 8 USD
+      - commission: 8 USD
+      - survey: 5 USD
+      - tier: silver
+      - tier: gold
+    because: deal.product != Toy
+  - name: a suspended partner
+    given: {partner.status: suspended}
+    events:
+      - {type: survey.answered}
+    expect: []
+    because: partner.status == active
+"""
+    assert named(tests) == set()
