@@ -23,6 +23,7 @@ PURE = (
     "contracts",
     "services/rules/language",
     "services/rules/words",
+    "services/rules/comparing",
     "services/rules/testing",
     "services/rules/generate",
     *(

@@ -6,6 +6,7 @@ from typing import Final
 
 import typer
 
+from goodword.commands.rules.diff import diff
 from goodword.commands.rules.lint import lint
 from goodword.commands.rules.listing import list_rules
 from goodword.commands.rules.publish import publish, publish_to
@@ -26,6 +27,7 @@ def _rules() -> None:
 app.command("lint")(lint)
 app.command("schema")(schema)
 app.command("show")(show)
+app.command("diff")(diff)
 app.command("test")(run_rule_tests)
 app.command("publish")(publish)
 app.command("list")(list_rules)
