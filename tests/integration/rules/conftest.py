@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,9 @@ from contracts.topics import TOPICS
 from runtime.bus.open import open_bus
 from runtime.bus.port import Bus
 from runtime.migrations import migrate
+from services.rules.publish import publish_rule_set
 from services.rules.store import StateStore
+from tests.integration.rules.harness import RULES, FixedClock, RulesProcess, Start
 
 PARTITIONS = 4
 
@@ -40,3 +43,26 @@ async def schema_url(postgres_url: str) -> str:
     """The database with the schema `rules`."""
     await asyncio.to_thread(migrate, postgres_url, "rules")
     return postgres_url
+
+
+@pytest.fixture
+def start(schema_url: str, valkey_url: str, tmp_path: Path) -> Iterator[Start]:
+    """Start a rules process on this test's servers."""
+    started: list[RulesProcess] = []
+
+    def start_one(**settings: str) -> RulesProcess:
+        log_file = tmp_path / f"rules-{len(started)}.log"
+        process = RulesProcess(postgres=schema_url, redis=valkey_url, log_file=log_file, **settings)
+        started.append(process)
+        return process
+
+    yield start_one
+    for process in started:
+        process.kill()
+
+
+@pytest.fixture
+async def published(schema_url: str, bus: Bus, store: StateStore) -> None:
+    await publish_rule_set(
+        RULES, "crm.yaml", postgres=schema_url, bus=bus, store=store, clock=FixedClock(), author="test"
+    )

@@ -18,7 +18,7 @@ import httpx
 import msgspec
 
 from contracts.decisions import Decision, decode_decision, encode_decision
-from contracts.events import Event, EventData, Headers, encode_data, event_headers
+from contracts.events import Event, EventData, Headers, encode_data, event_headers, parse_time_ms
 from contracts.topics import DECISIONS, REFERRALS
 from goodword.embedded.ports import free_port
 from runtime.bus.port import Bus, Record
@@ -156,6 +156,19 @@ class RulesProcess:
         async with httpx.AsyncClient() as client:
             text = (await client.get(f"{self.url}/metrics", timeout=5)).text
         return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(name))
+
+
+Start = Callable[..., "RulesProcess"]
+
+
+class FixedClock:
+    def now_ms(self) -> int:
+        return parse_time_ms("2026-11-22T12:00:00Z")
+
+
+async def send(bus: Bus, first: int, last: int) -> None:
+    for start in range(first, last, 500):
+        await bus.publish(REFERRALS.name, [event(number) for number in range(start, min(start + 500, last))])
 
 
 async def eventually(claim: Callable[[], object], seconds: float = 60) -> None:

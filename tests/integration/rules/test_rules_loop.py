@@ -7,69 +7,30 @@ equal, byte for byte, those of a plain fold of the same log. Random moments come
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import redis.asyncio
 
 from contracts.decisions import decode_decision
 from contracts.errors import PermanentError
-from contracts.events import parse_time_ms
 from contracts.topics import DECISIONS, REFERRALS
 from runtime.bus.port import Bus, Record
 from runtime.bus.postgres import PostgresBus
-from services.rules.publish import publish_rule_set
 from services.rules.rebuild import rebuild
 from services.rules.settings import RulesSettings
 from services.rules.store import StateStore
 from tests.integration.rules.conftest import PARTITIONS
 from tests.integration.rules.harness import (
     PROGRAMME,
-    RULES,
-    RulesProcess,
+    Start,
     assert_undisturbed,
     drained,
     event,
     eventually,
     log_of,
+    send,
     stored_states,
 )
-
-Start = Callable[..., RulesProcess]
-
-
-class FixedClock:
-    def now_ms(self) -> int:
-        return parse_time_ms("2026-11-22T12:00:00Z")
-
-
-@pytest.fixture
-def start(schema_url: str, valkey_url: str, tmp_path: Path) -> Iterator[Start]:
-    """Start a rules process on this test's servers."""
-    started: list[RulesProcess] = []
-
-    def start_one(**settings: str) -> RulesProcess:
-        log_file = tmp_path / f"rules-{len(started)}.log"
-        process = RulesProcess(postgres=schema_url, redis=valkey_url, log_file=log_file, **settings)
-        started.append(process)
-        return process
-
-    yield start_one
-    for process in started:
-        process.kill()
-
-
-@pytest.fixture
-async def published(schema_url: str, bus: Bus, store: StateStore) -> None:
-    await publish_rule_set(
-        RULES, "crm.yaml", postgres=schema_url, bus=bus, store=store, clock=FixedClock(), author="test"
-    )
-
-
-async def send(bus: Bus, first: int, last: int) -> None:
-    for start in range(first, last, 500):
-        await bus.publish(REFERRALS.name, [event(number) for number in range(start, min(start + 500, last))])
 
 
 @pytest.mark.usefixtures("published")
