@@ -20,10 +20,12 @@ from services.rules.language.checks import not_carried_out_yet
 from services.rules.testing.assumed import Assumptions, unmentioned
 from services.rules.testing.expected import Difference, compare
 from services.rules.testing.seed import learn, seeded_state
-from services.rules.testing.shorthand import Shorthand
+from services.rules.testing.shorthand import Shorthand, UnusableTest
 from services.rules.testing.story import Story
 
 Verdict = Literal["pass", "fail", "error"]
+ASSUMPTIONS_MAX: Final = 200
+"""Different sets of facts that the tests of a file may leave to be assumed: rules are compiled for each."""
 _REVISION: Final = 1
 
 
@@ -114,6 +116,11 @@ class _Runner:
     def _revision_for(self, assumed: frozenset[str]) -> tuple[Assumptions, CompiledRevision]:
         known = self._compiled.get(assumed)
         if known is None:
+            if len(self._compiled) >= ASSUMPTIONS_MAX:
+                raise UnusableTest(
+                    f"the tests of this file mention more than {ASSUMPTIONS_MAX} different sets of the facts that "
+                    "eligible and qualified ask for"
+                )
             assumptions = Assumptions(self._rules, assumed)
             known = self._compiled[assumed] = assumptions, compile_rule_set(assumptions.rules, revision=_REVISION)
         return known

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from math import gcd
-from typing import Final
 
 from contracts.events import Event, EventData, PartnerProfile
 from contracts.money import PPM
@@ -21,9 +20,6 @@ from services.rules.series import MeanSeries, Series, SumSeries, new_series, ser
 from services.rules.state import PartnerState
 from services.rules.testing.shorthand import Shorthand, UnusableTest
 from services.rules.testing.story import Happening
-
-DISTINCT_MAX: Final = 10_000
-"""Different values that a test can give: each is kept."""
 
 
 def seeded_state(
@@ -131,7 +127,6 @@ class _Seeds:
                 series.add(day, more)
             self.has_negative = self.has_negative or more < 0
             return
-        if value[0] > DISTINCT_MAX:
-            raise UnusableTest(f"{name} can be at most {DISTINCT_MAX} in a test")
+        self._shorthand.count_distinct(name, more)
         for number in range(more):
             series.add(day, f"given-{value[0]}-{number}")

@@ -19,6 +19,8 @@ from services.rules.language.located import Fault
 from services.rules.language.paths import known_path
 from services.rules.language.values import read_amount, read_number, read_start_ms
 
+DISTINCT_MAX: Final = 200_000
+"""Different values that all tests of a file can give together: each is made."""
 _MS_PER_S: Final = 1_000
 _ALONE: Final = frozenset({"tier", "member"})
 
@@ -41,6 +43,7 @@ class Shorthand:
         self.zone = ZoneInfo(rules.timezone)
         self.decimals = {unit.id: unit.decimals for unit in rules.units}
         self.metrics = {metric.id: metric for metric in rules.metrics}
+        self._distinct_count = 0
 
     def sections(self, facts: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         """Facts by the part of an event they belong to; `member` and `tier` stand alone, under the empty name."""
@@ -97,6 +100,12 @@ class Shorthand:
         if rest:
             raise UnusableTest(f"{path} is a whole number, and {text} is none")
         return whole
+
+    def count_distinct(self, path: str, count: int) -> None:
+        """Note that so many different values are made for a metric."""
+        self._distinct_count += count
+        if self._distinct_count > DISTINCT_MAX:
+            raise UnusableTest(f"{path}: the tests of one file give at most {DISTINCT_MAX} different values together")
 
     def time_ms(self, text: str) -> int:
         time_ms = read_start_ms(text, self.zone)

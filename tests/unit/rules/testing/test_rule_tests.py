@@ -343,3 +343,30 @@ def test_the_same_file_gives_the_same_results() -> None:
           expect: []
         """
     assert run(tests).results == run(tests).results
+
+
+@pytest.mark.parametrize("count", [200_000, 200_001])
+def test_different_values_are_made_up_to_a_limit_for_the_whole_file(count: int) -> None:
+    tested = run(f"""\
+        - name: many
+          given: {{customers: {count - 5}}}
+          events: [{{type: survey.answered}}]
+          expect: []
+        - name: and five more
+          given: {{customers: 5}}
+          events: [{{type: survey.answered}}]
+          expect: []
+        """)
+    assert [each.verdict for each in tested.results] == ["pass", "pass" if count <= 200_000 else "error"]
+
+
+def test_rules_are_compiled_for_so_many_sets_of_assumed_facts_and_no_more() -> None:
+    keys = [f"attributes.key{number}" for number in range(8)]
+    conditions = "".join(f"    - {key} exists\n" for key in keys)
+    written = (", ".join(f"{key}: x" for bit, key in enumerate(keys) if number >> bit & 1) for number in range(201))
+    text = HEAD.replace("  customer:\n", f"  customer:\n{conditions}") + "tests:\n"
+    for number, given in enumerate(written):
+        text += f"  - {{name: t{number}, given: {{{given}}}, events: [{{type: survey.answered}}], expect: []}}\n"
+    tested = run_tests(text, "saas.yaml")
+    assert (tested.count("pass"), tested.count("error")) == (200, 1)
+    assert "different sets" in tested.results[-1].error
