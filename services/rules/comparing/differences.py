@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from contracts.ruleset import Reward, RuleSet
+from contracts.ruleset import RuleSet
 from services.rules.comparing.change import Change
 from services.rules.comparing.gives import give_differences
 from services.rules.comparing.parts import Part, Parts, Taken
@@ -77,7 +77,7 @@ def _reward(id: str, one: Part, other: Part, before: Taken, after: Taken) -> Ite
         new = other.fields[field]
         shared = reach & Reach(but_partners=_with_own_terms(id, field, before, after))
         if field == "give":
-            was, becomes = _by_id(before, id), _by_id(after, id)
+            was, becomes = before.rewards[id], after.rewards[id]
             for what, text, text_after, touched in give_differences(was.give, becomes.give, before, after):
                 touches = shared & touched
                 yield Change(section="rewards", id=id, field=what, old=text, new=text_after, touches=touches)
@@ -90,10 +90,6 @@ def _with_own_terms(rule: str, field: str, before: Taken, after: Taken) -> froze
     part = field if field in _TERMS_PARTS else "off"
     old, new = before.own_terms(rule, part), after.own_terms(rule, part)
     return frozenset(partner for partner, said in old.items() if new.get(partner) == said)
-
-
-def _by_id(taken: Taken, id: str) -> Reward:
-    return next(each for each in taken.rule_set.rewards if each.id == id)
 
 
 def _order_of_tiers(old: RuleSet, new: RuleSet) -> Iterator[Change]:

@@ -5,6 +5,7 @@ Everything that decides is here; what is not here (tests, lines, the order of re
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 
 import msgspec
@@ -112,7 +113,7 @@ class Taken:
     def _reach_of_metric(self, id: str) -> Reach:
         """Whom the metric's users reach. Tiers, milestones and silences can come to everyone."""
         rules = self.rule_set
-        users = [self._reach_of_reward(each) for each in rules.rewards if id in self._read_by(each)]
+        users = [self._reach_of_reward(each) for each in self._readers.get(id, ())]
         wide = [each.when for each in rules.tiers]
         wide += [rules.eligible_partner, rules.eligible_customer, rules.qualified_lead, rules.qualified_deal]
         in_terms = (over.give for terms in rules.terms for over in terms.overrides)
@@ -124,8 +125,14 @@ class Taken:
         )
         return union([*users, *([self._base] if is_wide else [])])
 
-    def _read_by(self, reward: Reward) -> set[str]:
-        return paths_in(reward.when) | _paths_of_give(reward.give)
+    @functools.cached_property
+    def _readers(self) -> dict[str, list[Reward]]:
+        """Path to the rewards that read it."""
+        readers: dict[str, list[Reward]] = {}
+        for reward in self.rule_set.rewards:
+            for path in paths_in(reward.when) | _paths_of_give(reward.give):
+                readers.setdefault(path, []).append(reward)
+        return readers
 
     def _tiers(self) -> Parts:
         """A tier's place counts: the last one that holds is the partner's."""
@@ -238,13 +245,20 @@ class Taken:
 
     def own_terms(self, rule: str, part: str) -> dict[str, str]:
         """Partners with terms of their own, for good, for a part of a rule (or it is off), and what they say."""
-        return {
-            terms.partner: self.override(override)
-            for terms in self.rule_set.terms
-            if terms.partner is not None and terms.from_day is None and terms.to_day is None
-            for override in terms.overrides
-            if override.rule == rule and override.part in (part, "off")
-        }
+        return {**self._own_terms.get((rule, part), {}), **self._own_terms.get((rule, "off"), {})}
+
+    @functools.cached_property
+    def _own_terms(self) -> dict[tuple[str, str], dict[str, str]]:
+        found: dict[tuple[str, str], dict[str, str]] = {}
+        for terms in self.rule_set.terms:
+            if terms.partner is not None and terms.from_day is None and terms.to_day is None:
+                for override in terms.overrides:
+                    found.setdefault((override.rule, override.part), {})[terms.partner] = self.override(override)
+        return found
+
+    @functools.cached_property
+    def rewards(self) -> dict[str, Reward]:
+        return {each.id: each for each in self.rule_set.rewards}
 
 
 def reach_of_terms(terms: Terms) -> Reach:

@@ -19,7 +19,7 @@ TEXT_WIDTH: Final = 100
 _MARKDOWN: Final = re.compile(r"([\\`*_{}\[\]<>#+|~!&$])")
 # What begins a list or a heading at the start of a line: "1. ", "- ", "= ".
 _MARKDOWN_START: Final = re.compile(r"^(\d+)([.)])|^([-=:])")
-_BREAKS: Final = re.compile(r"[ \t\r\n\v\f\x1c-\x1f\x85\u2028\u2029]+")
+_BREAKS: Final = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 _STYLE: Final = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:45rem;margin:2rem auto;padding:0 1rem;"
     "color:#1a1a1a;background:#fff}h1,h2,h3{line-height:1.2}h2{border-bottom:1px solid #767676}"
@@ -134,5 +134,5 @@ def _escape(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Line breaks and tabs as spaces; a no-break space stays one."""
+    """Line breaks and other control characters as spaces, so no name steers a terminal; no-break spaces stay."""
     return _BREAKS.sub(" ", text)

@@ -198,3 +198,8 @@ def test_names_are_escaped_and_never_filled_in() -> None:
     assert "- 1\\. " in markdown
     assert "\n# x" not in markdown
     assert fill("{name}!", {"name": "{name}"}) == "{name}!"
+
+
+def test_no_name_steers_a_terminal() -> None:
+    page = Page("en", "a\x1b[31mb\x9bc", (), ())
+    assert render(page, "text").splitlines()[0] == "a [31mb c"
