@@ -27,6 +27,7 @@ async def bus(kafka_server: KafkaServer, postgres_url: str) -> AsyncIterator[Bus
     await made.close()
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.usefixtures("published")
 async def test_two_processes_on_kafka_share_and_take_over_from_each_other(
     start: Start, bus: Bus, store: StateStore, kafka_server: KafkaServer
@@ -34,17 +35,17 @@ async def test_two_processes_on_kafka_share_and_take_over_from_each_other(
     on_kafka = {"GOODWORD_KAFKA": kafka_server.servers, "GOODWORD_BATCH_RECORDS_MAX": "50"}
     first = start(**on_kafka)
     await first.ready()
-    await send(bus, 0, 2_000)
+    await send(bus, 0, 1_000)
     second = start(**on_kafka)
     await second.ready()
-    await send(bus, 2_000, 4_000)
+    await send(bus, 1_000, 2_000)
     first.kill()
-    await send(bus, 4_000, 5_000)
+    await send(bus, 2_000, 3_000)
     third = start(**on_kafka)
     await third.ready()
     await drained(bus, store, seconds=180)
     assert await second.stop() == 0
-    await send(bus, 5_000, 6_000)
+    await send(bus, 3_000, 4_000)
     await drained(bus, store, seconds=180)
     await assert_undisturbed(bus, store)
     assert await third.stop() == 0
