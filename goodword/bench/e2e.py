@@ -12,13 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import statistics
-import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -29,8 +26,7 @@ from contracts.ids import decision_id, transfer_id
 from goodword.bench.door import Door
 from goodword.bench.processes import cpu_s as cpu_s_of
 from goodword.bench.report import BenchRow
-from goodword.embedded.folder import StackFolder
-from goodword.embedded.ports import ports_in_a_row
+from goodword.bench.temporary_stack import temporary_stack
 from goodword.embedded.stack import Stack
 from goodword.target import Target
 from runtime.metrics import SERVICES
@@ -72,25 +68,8 @@ rewards:
 
 async def run(*, kafka: str | None, events: int = EVENTS) -> list[BenchRow]:
     """Measure on a temporary stack, on the bus named or the embedded one."""
-    folder = StackFolder(Path(tempfile.mkdtemp(prefix="goodword-bench-e2e-")))
-    before = os.environ.get("GOODWORD_KAFKA")
-    if kafka is not None:
-        os.environ["GOODWORD_KAFKA"] = kafka
-    try:
-        folder.prepare()
-        stack = Stack(folder, base_port=ports_in_a_row(), tell=lambda _: None)
-        try:
-            await stack.start()
-            return [await _measure(stack, events, "kafka" if kafka else "postgres")]
-        finally:
-            await stack.stop(asyncio.Event())
-            folder.release()
-    finally:
-        if before is None:
-            os.environ.pop("GOODWORD_KAFKA", None)
-        else:
-            os.environ["GOODWORD_KAFKA"] = before
-        shutil.rmtree(folder.path, ignore_errors=True)
+    async with temporary_stack(kafka=kafka) as stack:
+        return [await _measure(stack, events, "kafka" if kafka else "postgres")]
 
 
 async def _measure(stack: Stack, events: int, bus: str) -> BenchRow:

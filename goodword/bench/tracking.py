@@ -14,11 +14,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
+from goodword.bench.processes import cpu_s as cpu_s_of
 from goodword.bench.report import BenchRow
 from goodword.embedded.ports import free_port
 
@@ -27,7 +27,6 @@ BATCH: Final = 500
 CONNECTIONS: Final = 4
 START_S_MAX: Final = 60.0
 _POLL_S: Final = 0.05
-_TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
 async def run(*, kafka: str | None, postgres: str, redis: str, events: int = EVENTS) -> list[BenchRow]:
@@ -49,9 +48,9 @@ async def run(*, kafka: str | None, postgres: str, redis: str, events: int = EVE
         url = f"http://127.0.0.1:{port}/v1/events"
         # The first requests register the partners and fill the caches; they are not what is measured.
         await _load(environment, url, key, events=max(events // 10, BATCH), salt=f"{salt}w-")
-        before_s = _cpu_s(service.pid)
+        before_s = cpu_s_of([service.pid])
         measured = await _load(environment, url, key, events=events, salt=f"{salt}m-")
-        cpu_s = _cpu_s(service.pid) - before_s
+        cpu_s = cpu_s_of([service.pid]) - before_s
     with _process(environment, "-m", "goodword.bench.raw_door", str(raw_port)) as raw:
         await _until_it_answers(f"http://127.0.0.1:{raw_port}/", raw)
         url = f"http://127.0.0.1:{raw_port}/"
@@ -108,8 +107,3 @@ async def _load(environment: dict[str, str], url: str, key: str, *, events: int,
         raise RuntimeError("the sender failed; its message is above")
     measured: dict[str, Any] = json.loads(output)
     return measured
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND

@@ -9,10 +9,7 @@ middle third needed. Nothing faster to compare with is known, so there is no raw
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Final
@@ -21,8 +18,7 @@ import msgspec
 
 from goodword.bench import crm_like
 from goodword.bench.processes import Usage
-from goodword.embedded.folder import StackFolder
-from goodword.embedded.ports import ports_in_a_row
+from goodword.bench.temporary_stack import temporary_stack
 from goodword.embedded.stack import Stack
 
 EVENTS: Final = 1_000_000
@@ -52,36 +48,23 @@ class Whole(msgspec.Struct, frozen=True, kw_only=True):
 
 async def run(*, kafka: str | None, events: int = EVENTS) -> Whole:
     """Measure on a temporary stack, on the bus named or the embedded one."""
-    folder = StackFolder(Path(tempfile.mkdtemp(prefix="goodword-bench-whole-")))
-    if kafka is not None:
-        os.environ["GOODWORD_KAFKA"] = kafka
-    try:
-        folder.prepare()
-        stack = Stack(folder, base_port=ports_in_a_row(), tell=lambda _: None)
-        try:
-            await stack.start()
-            return await _measure(stack, folder, events)
-        finally:
-            await stack.stop(asyncio.Event())
-            folder.release()
-    finally:
-        if kafka is not None:
-            os.environ.pop("GOODWORD_KAFKA", None)
-        shutil.rmtree(folder.path, ignore_errors=True)
+    async with temporary_stack(kafka=kafka) as stack:
+        return await _measure(stack, events)
 
 
-async def _measure(stack: Stack, folder: StackFolder, events: int) -> Whole:
+async def _measure(stack: Stack, events: int) -> Whole:
     from goodword.commands.rules import publish_to
 
     await publish_to(stack.target, PROGRAMME_FILE.read_text(), PROGRAMME_FILE.name, "bench")
-    path = folder.path / "events.ndjson"
+    folder = stack.folder.path
+    path = folder / "events.ndjson"
     with path.open("wb") as file:
         file.writelines(crm_like.lines(events))
     usages = {name: Usage(pid) for name, pid in stack.process_ids().items()}
     for usage in usages.values():
         usage.look()
     began = time.perf_counter()
-    command = [sys.executable, "-m", "goodword", "events", "import", str(path), "--wait", "--data", str(folder.path)]
+    command = [sys.executable, "-m", "goodword", "events", "import", str(path), "--wait", "--data", str(folder)]
     importing = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

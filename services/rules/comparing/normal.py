@@ -11,19 +11,8 @@ from typing import Final
 
 from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Not, Operator, Scalar
 from services.rules.comparing.notation import Notation
+from services.rules.language.logic import OPPOSITE
 
-_OPPOSITE: Final[dict[Operator, Operator]] = {
-    "==": "!=",
-    "!=": "==",
-    "<": ">=",
-    ">=": "<",
-    ">": "<=",
-    "<=": ">",
-    "in": "not in",
-    "not in": "in",
-    "exists": "missing",
-    "missing": "exists",
-}
 # `a == 1` or `a == 2` is `a in [1, 2]`; `a != 1` and `a != 2` is `a not in [1, 2]`.
 _ONE_TO_MANY: Final[dict[Operator, Operator]] = {"==": "in", "!=": "not in"}
 
@@ -49,9 +38,9 @@ def _comparison(comparison: Comparison, notation: Notation, *, is_negated: bool)
     operator, literal = comparison.operator, comparison.literal
     if isinstance(literal, tuple):
         operator, literal = _list(operator, literal, notation)
-    is_turned = is_negated and operator in _OPPOSITE and (literal is None or not _is_attribute(comparison))
+    is_turned = is_negated and operator in OPPOSITE and (literal is None or not _is_attribute(comparison))
     if is_turned:
-        operator = _OPPOSITE[operator]
+        operator = OPPOSITE[operator]
     bare = Comparison(path=comparison.path, operator=operator, literal=literal, text="")
     return Not(bare) if is_negated and not is_turned else bare
 

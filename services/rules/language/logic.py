@@ -7,14 +7,14 @@ left alone, because their order depends on the day's rate. Whatever is not certa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from contracts.money import Money
-from contracts.ruleset import AllOf, Comparison, Condition, Day, Moment, Not, Number
+from contracts.ruleset import AllOf, Comparison, Condition, Day, Moment, Not, Number, Operator
 
-_OPPOSITE: Final = {
+OPPOSITE: Final[Mapping[Operator, Operator]] = {
     "==": "!=",
     "!=": "==",
     "<": ">=",
@@ -25,6 +25,10 @@ _OPPOSITE: Final = {
     "not in": "in",
     "exists": "missing",
     "missing": "exists",
+}
+"""What an operator becomes under `not`, where the language has a word for it."""
+_OPPOSITE: Final[Mapping[str, str]] = {
+    **{str(operator): str(opposite) for operator, opposite in OPPOSITE.items()},
     "contains": "not contains",
     "starts_with": "not starts_with",
 }
