@@ -218,7 +218,9 @@ def _show(summary: Summary, rejects: Path | None) -> None:
             print_table((title, ">count"), [(name, f"{count:,}") for name, count in counts.items()])
     for one in summary.first_rejected:
         field = f" ({one.field})" if one.field else ""
-        out.print(f"{one.file}:{one.line}: {one.name}{field}: {one.reason}", markup=False, highlight=False)
+        # A mapping without a reason of its own gives the name again.
+        reason = "" if one.reason == one.name else f": {one.reason}"
+        out.print(f"{one.file}:{one.line}: {one.name}{field}{reason}", markup=False, highlight=False)
     if summary.rejected > len(summary.first_rejected) and rejects is None:
         say("--rejects FILE writes all that was refused, each with its line and reason", "dim")
     if summary.waited:

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -146,9 +147,9 @@ def _stop_on_signals() -> tuple[asyncio.Event, asyncio.Event]:
     return stopping, hurry
 
 
-async def _until(stopping: asyncio.Event, work: object) -> None:
+async def _until(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
     """Run the work until it ends, fails, or a signal says stop."""
-    running: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    running = asyncio.create_task(work)
     signalled = asyncio.create_task(stopping.wait())
     await asyncio.wait({running, signalled}, return_when=asyncio.FIRST_COMPLETED)
     signalled.cancel()

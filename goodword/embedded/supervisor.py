@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from contracts.errors import GoodwordError, Problem
 from goodword.embedded.child import Child, ChildSpec, describe_exit
@@ -91,8 +91,8 @@ class Supervisor:
         if self._failed.done() and not self._failed.cancelled():
             self._failed.exception()
 
-    def _watch(self, keeping: object) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(keeping)  # type: ignore[call-overload]
+    def _watch(self, keeping: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(keeping)
         self._watches.add(task)
         task.add_done_callback(self._watch_ended)
 

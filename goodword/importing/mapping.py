@@ -174,6 +174,7 @@ Template = Annotated[dict[str, Any], BeforeValidator(_as_template)]
 class EventOf(_Part):
     """One event that a row gives, if `when` holds."""
 
+    # One list of types for all: pydantic reads the tuple as it runs, mypy wants them written out again.
     type: Literal[EVENT_TYPES]  # type: ignore[valid-type]
     id: Name
     time: Time

@@ -31,7 +31,7 @@ class SinkHandler:
         self._box = box
         self._clock = clock
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         content = envelope.original_content or b""
         try:
             mail = self._box.put(
