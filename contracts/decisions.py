@@ -38,6 +38,22 @@ class TraceLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array
     part: str = "when"
 
 
+class BudgetClaim(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """A budget that covers a decision, with all that the ledger needs: `["yearly", "2026", 25000000, "USD", "hold"]`.
+
+    Attributes:
+        period: The local period of the event's day: `2026`, `2026-Q1`, `2026-03`; empty for a budget for ever.
+        amount_minor, unit: What is there in each period.
+        when_spent: Whether what goes over it waits (`hold`) or is not paid (`deny`).
+    """
+
+    budget: str
+    period: str
+    amount_minor: int
+    unit: str
+    when_spent: Literal["hold", "deny"]
+
+
 class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """See docs/rules.md#decisions.
 
@@ -51,7 +67,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         rule: Reward id, or one of the RULE_ names above.
         beneficiary: `partner:…`, `member:…` or `customer:…`.
         event_type, event_source, event_id, time_ms: The event decided on.
-        amount_minor, unit: What is granted; None for decisions that carry no amount.
+        amount_minor, unit: What is granted; None for decisions that carry no amount. Below zero where something is
+            taken back: of a clawback (`takes_back`), and of a restatement (`restates`) that found too much was paid.
         base_minor, base_unit, percent_ppm: What a percentage was taken of.
         tier: The partner's tier that was used; of a tier change, the tier before.
         tier_to: Of a tier change, the tier from now on.
@@ -61,6 +78,13 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         trace: Every condition judged, in file order.
         decimals: Of the unit, where they are not what `contracts.money.assumed_decimals` says; `told_decimals` makes
             it. None too in decisions older than this field.
+        occasion: What tells apart several decisions of one rule at one event: the multiple that a repeating milestone
+            reached, the decision that a clawback takes from, the restatement; empty else.
+        takes_back: Of a clawback, the id of the decision it takes from.
+        expires_at_ms: When what is granted expires unspent; None: never.
+        budgets: Every budget that covers the decision, in file order.
+        raises: Of a granted raise, the rule that gives `percent_ppm` more from now on.
+        restates: Of an adjusting decision, the restatement that posted it.
     """
 
     id: str
@@ -92,6 +116,12 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     product: str | None = None
     trace: tuple[TraceLine, ...] = ()
     decimals: int | None = None
+    occasion: str = ""
+    takes_back: str | None = None
+    expires_at_ms: int | None = None
+    budgets: tuple[BudgetClaim, ...] = ()
+    raises: str | None = None
+    restates: str | None = None
 
 
 _encoder: Final = msgspec.json.Encoder()
