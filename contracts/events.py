@@ -128,6 +128,18 @@ class RulesetActivated(msgspec.Struct, frozen=True, omit_defaults=True, forbid_u
     source_text: str
 
 
+class RatesPublished(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """The exchange rates of one day enter the log of every partition: `{"day": "2026-03-01", "rates": {…}}`.
+
+    Attributes:
+        day: The first day they are for, on the programme's calendar.
+        rates: Pair to what one of its base is in its quote, exact decimals as text: `{"EUR/USD": "1.0842"}`.
+    """
+
+    day: Text
+    rates: dict[str, Text]
+
+
 class EventData(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """`data` of every type; which fields a type needs is `REQUIRED_FIELDS`.
 
@@ -156,6 +168,7 @@ class EventData(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True, forb
     tier: Text | None = None
     profile: PartnerProfile | None = None
     ruleset: RulesetActivated | None = None
+    rates: RatesPublished | None = None
     attribution: Text | None = None
     attributes: dict[str, Scalar] = {}
 

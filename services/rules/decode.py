@@ -123,10 +123,13 @@ _text: Final = lru_cache(maxsize=4096)(bytes.decode)
 """Sources are few; one string for each saves the decoding and the memory."""
 
 
+_BROADCAST_FIELDS: Final = {"ruleset.activated": "ruleset", "rates.published": "rates"}
+
+
 def _required(type_name: str) -> tuple[tuple[str, Callable[[EventData], Any]], ...]:
     fields = REQUIRED_FIELDS.get(type_name, ())
-    if type_name == "ruleset.activated":
-        fields = ("ruleset",)
+    if type_name in _BROADCAST_FIELDS:
+        fields = (_BROADCAST_FIELDS[type_name],)
     elif type_name in EVENT_TYPES and "partner" not in fields:
         fields = ("partner", *fields)
     return tuple((field, attrgetter(field)) for field in fields)

@@ -24,6 +24,7 @@ from services.rules.calendar import DAY_MS
 from services.rules.children import Child, CustomerState, DealState, LeadState, SeenDay
 from services.rules.evaluate import functions_of
 from services.rules.facts import add_day
+from services.rules.rates import Rates
 from services.rules.revisions import Revisions
 from services.rules.state import PartnerState, ProgrammeState
 
@@ -33,6 +34,7 @@ _BYTES_PER_STORED_BYTE: Final = 6
 _BYTES_PER_STATE: Final = 400
 _BYTES_PER_SEEN: Final = 100
 _ACTIVATED: Final = "ruleset.activated"
+_RATES: Final = "rates.published"
 _BROADCASTS: Final = frozenset(BROADCAST_TYPES)
 
 
@@ -71,6 +73,8 @@ class Fold:
         self._changed: list[Child] = []
         self._decided: set[str] = set()
         self._activated: set[str] = set()
+        self._rates: dict[str, Rates] = {}
+        self._rated: set[str] = set()
 
     @property
     def cached_bytes(self) -> int:
@@ -91,6 +95,7 @@ class Fold:
                 if revisions is None:
                     missing[states.programme_key(programme)] = None
                     missing[states.decided_key(programme)] = None
+                    missing[states.rates_key(programme)] = None
                 # Revisions that are not known yet may keep metrics per customer.
                 has_customers = revisions is None or programme in activated or revisions.needs_customers()
             if partner is None or event.type in _BROADCASTS:
@@ -127,6 +132,8 @@ class Fold:
                 self._load_revisions(programme, value, values.get(states.decided_key(programme)))
             elif value is None:
                 continue
+            elif kind == b"x:":
+                self._rates_of(key[2:].decode()).load(value)
             elif kind == b"s:":
                 programme, partner = key[2:].decode().split(":")
                 self._hold((programme, partner), states.decode_partner(programme, partner, value))
@@ -185,6 +192,14 @@ class Fold:
             assert data.ruleset is not None
             if self._revisions[data.programme].activate(data.ruleset):
                 self._activated.add(data.programme)
+        elif event.type == _RATES:
+            assert event.data.rates is not None
+            if self._rates_of(event.data.programme).take(event.data.rates):
+                self._rated.add(event.data.programme)
+
+    def _rates_of(self, programme: str) -> Rates:
+        """One object for as long as the programme is in memory: every state of its partners holds it."""
+        return self._rates.setdefault(programme, Rates())
 
     def _load_revisions(self, programme: str, stored: bytes | None, decided: bytes | None) -> None:
         state = ProgrammeState() if stored is None else states.decode_programme(stored)
@@ -212,6 +227,7 @@ class Fold:
 
     def _hold(self, identity: tuple[str, str], state: PartnerState) -> PartnerState:
         state.changed = self._changed
+        state.rates = self._rates_of(identity[0])
         self._held[identity] = state
         return state
 
@@ -235,6 +251,8 @@ class Fold:
             newest = self._revisions[programme].newest_decided_ms
             assert newest is not None
             dirty[states.decided_key(programme)] = states.encode_decided(newest)
+        for programme in self._rated:
+            dirty[states.rates_key(programme)] = self._rates[programme].encode()
         for child in self._changed:
             child.is_changed = False
             dirty[child.key] = child.encode()
@@ -247,6 +265,7 @@ class Fold:
             self._cached_bytes += state.size
         self._activated.clear()
         self._decided.clear()
+        self._rated.clear()
         self._touched.clear()
         self._changed.clear()
         self._evict()
@@ -265,4 +284,6 @@ class Fold:
         self._revisions.clear()
         self._decided.clear()
         self._activated.clear()
+        self._rates.clear()
+        self._rated.clear()
         self._cached_bytes = 0

@@ -28,6 +28,7 @@ from services.rules.children import (
     encode_series,
     owner_of,
 )
+from services.rules.rates import NO_RATES, Rates
 from services.rules.series import Series, SumSeries
 
 NO_DAY: Final = -(2**31)
@@ -54,6 +55,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
         seen_count: Seen events in memory, those of today excluded.
         owner: What stands in the keys of all children.
         changed: Children to be written. One list for all partners of a fold.
+        rates: The programme's exchange rates in this partition, as of the event in hand.
         key, size: What it is stored under, and estimated bytes in memory as of the last write.
         has_negative: Whether any total of any day may be below zero, so that leaving a window behind may raise a sum.
         facts, gate: What conditions see of the profile, and how `eligible.partner` judged it: revision number,
@@ -79,6 +81,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     changed: list[Child] = []
     today: SeenDay = msgspec.field(default_factory=lambda: SeenDay(day=NO_DAY))
     seen_count: int = 0
+    rates: Rates = NO_RATES
     owner: bytes = b""
     key: bytes = b""
     size: int = 0
@@ -128,6 +131,10 @@ def programme_key(programme: str) -> bytes:
 
 def decided_key(programme: str) -> bytes:
     return f"n:{programme}".encode()
+
+
+def rates_key(programme: str) -> bytes:
+    return f"x:{programme}".encode()
 
 
 def partner_key(programme: str, partner: str) -> bytes:

@@ -15,7 +15,16 @@ from hypothesis import strategies as st
 
 from contracts.events import Event
 from services.rules.fold import Fold
-from tests.support.rules import DAY_MS, START_MS, Store, activation, bytes_of, random_history, random_rule_set
+from tests.support.rules import (
+    DAY_MS,
+    START_MS,
+    Store,
+    activation,
+    bytes_of,
+    random_history,
+    random_rule_set,
+    rates_published,
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -72,4 +81,7 @@ def _history(seed: int, draw: random.Random) -> list[Event]:
     history.insert(at, activation(second, revision=2, effective_from_ms=START_MS + 30 * DAY_MS))
     history.insert(min(at, 5), activation(first))
     history.insert(draw.randrange(at, len(history)), activation(first))
+    for number in range(6):
+        rates = rates_published(f"2024-0{draw.randint(3, 9)}-01", EUR_USD=f"1.{number}")
+        history.insert(draw.randrange(len(history)), rates)
     return history

@@ -16,6 +16,7 @@ from contracts.events import (
     EventData,
     Lead,
     PartnerProfile,
+    RatesPublished,
     RulesetActivated,
     Survey,
 )
@@ -61,6 +62,13 @@ def activation(text: str, *, revision: int = 1, effective_from_ms: int = 0, prog
             ),
         ),
     )
+
+
+def rates_published(day: str, programme: str = PROGRAMME, **rates: str) -> Event:
+    """The rates of a day: `rates_published("2026-03-01", EUR_USD="1.08")`."""
+    pairs = {pair.replace("_", "/"): rate for pair, rate in rates.items()}
+    data = EventData(programme=programme, rates=RatesPublished(day, pairs))
+    return Event("rates.published", "goodword/rules", f"rates-{programme}-{day}", START_MS, data)
 
 
 def event(type: str, id: str, time_ms: int, *, partner: str = "moses", source: str = "crm", **data: Any) -> Event:
