@@ -16,6 +16,7 @@ from contracts.ruleset import Given, Lookup, PercentOf, Reward, givens_of
 from services.rules.judge import number_text
 
 PART: Final = "amount"
+RAISE: Final = "raise"
 _PPM_PER_PERCENT: Final = PPM // 100
 
 
@@ -52,8 +53,11 @@ class AmountRule:
         self.is_fixed = isinstance(give, Money) and self._at_most is None
         self._whole = self._limited(give.amount_minor, give.unit) if self.is_fixed and isinstance(give, Money) else None
 
-    def work_out(self, share_ppm: int, by: Any, bases: Sequence[Any]) -> Granted:
-        """The amount for this share; `by` and `bases` are what the event shows at the paths of those names."""
+    def work_out(self, share_ppm: int, by: Any, bases: Sequence[Any], raised_ppm: int = 0) -> Granted:
+        """The amount for this share; `by` and `bases` are what the event shows at the paths of those names.
+
+        `raised_ppm` adds to whatever percentage is given.
+        """
         if share_ppm == PPM and self._whole is not None:
             return self._whole
         given = self._given
@@ -68,8 +72,11 @@ class AmountRule:
         if base is None:
             return self._nothing(f"{given.of} is missing", given.of, f"{given.of} is missing", trace)
         base_minor = shared(base.minor, share_ppm)
-        minor = round_half_even(base_minor * given.percent_ppm, PPM)
-        return self._limited(minor, base.currency, base_minor, base.currency, given.percent_ppm, trace)
+        percent_ppm = given.percent_ppm + raised_ppm
+        if raised_ppm:
+            trace = (*trace, TraceLine("raised", f"+{percent_text(raised_ppm)}", "met", RAISE))
+        minor = round_half_even(base_minor * percent_ppm, PPM)
+        return self._limited(minor, base.currency, base_minor, base.currency, percent_ppm, trace)
 
     def _look_up(self, value: Any) -> tuple[Given | None, tuple[TraceLine, ...], str]:
         chosen = self._choices.get(value)

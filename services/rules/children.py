@@ -13,7 +13,7 @@ import msgspec
 
 from services.rules.series import Series, decode_series
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 """First element of every encoded state. Another number is refused, never guessed at."""
 
 EVENT_HASH_BYTES: Final = 8

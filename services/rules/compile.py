@@ -17,25 +17,28 @@ class CompiledRevision:
 
     Attributes:
         functions: Event type to what decides it; each is made when the first event of its type comes.
+        raised: Ids of the rewards whose percentage a milestone may have raised by the end of this revision.
     """
 
-    def __init__(self, rule_set: RuleSet, revision: int, digest: str) -> None:
+    def __init__(self, rule_set: RuleSet, revision: int, digest: str, raised: frozenset[str] = frozenset()) -> None:
         self.rule_set = rule_set
         self.programme = rule_set.programme
         self.revision = revision
         self.digest = digest
         self.has_customer_metrics = any(metric.per_customer for metric in rule_set.metrics)
-        self.functions = _Functions(rule_set, revision)
+        vocabulary = Vocabulary(rule_set, raised)
+        self.raised = vocabulary.raised
+        self.functions = _Functions(rule_set, revision, vocabulary)
 
 
 class _Functions(dict[str, Decide]):
     """Event type to its function; fills itself."""
 
-    def __init__(self, rule_set: RuleSet, revision: int) -> None:
+    def __init__(self, rule_set: RuleSet, revision: int, vocabulary: Vocabulary) -> None:
         super().__init__()
         self._rule_set = rule_set
         self._revision = revision
-        self._vocabulary = Vocabulary(rule_set)
+        self._vocabulary = vocabulary
         self._tiers = Tiers(rule_set, revision, self._vocabulary)
 
     def __missing__(self, event_type: str) -> Decide:
@@ -44,6 +47,11 @@ class _Functions(dict[str, Decide]):
         return function
 
 
-def compile_rule_set(rule_set: RuleSet, *, revision: int, digest: str = "") -> CompiledRevision:
-    """Compile a rule set that passed the checks."""
-    return CompiledRevision(rule_set, revision, digest)
+def compile_rule_set(
+    rule_set: RuleSet, *, revision: int, digest: str = "", raised: frozenset[str] = frozenset()
+) -> CompiledRevision:
+    """Compile a rule set that passed the checks.
+
+    `raised` are the rewards that milestones of earlier revisions may have raised: what they raised stays raised.
+    """
+    return CompiledRevision(rule_set, revision, digest, raised)

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from contracts.decisions import RULE_EVENT, RULE_TIER, Decision, TraceLine
+from services.rules.state import beneficiary_json
 
 encode_text: Final = msgspec.json.Encoder().encode
 VARIANTS: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
@@ -60,16 +61,26 @@ def decide(
     tier_to: str | None = None,
     beneficiary: str | None = None,
     as_json: bytes = b"",
+    occasion: str = "",
+    minor: int | None = None,
+    unit: str | None = None,
+    decimals: int | None = None,
+    base_minor: int | None = None,
+    base_unit: str | None = None,
+    percent_ppm: int | None = None,
+    raises: str | None = None,
 ) -> Decision:
-    """What carries no amount: granted when there is no reason against it; to the partner unless said otherwise.
+    """What no reward of the event gives: granted when there is no reason against it; to the partner unless said so.
 
-    `as_json` is `beneficiary_json` of a beneficiary.
+    `as_json` is `beneficiary_json` of a beneficiary, with the occasion.
     """
     (
         begun, stamp, programme, revision, partner, to_partner, partner_json, event_type, source, event_id, time_ms,
         share, customer, name, lead, deal, product,
     ) = case  # fmt: skip
     digest = begun.copy()
+    if occasion and not as_json:
+        as_json = beneficiary_json(beneficiary or to_partner, occasion)
     digest.update(rule_json(rule) + (as_json or partner_json))
     hexed = digest.hexdigest()
     return Decision(
@@ -84,11 +95,11 @@ def decide(
         source,
         event_id,
         time_ms,
-        None,
-        None,
-        None,
-        None,
-        None,
+        minor,
+        unit,
+        base_minor,
+        base_unit,
+        percent_ppm,
         share,
         tier,
         tier_to,
@@ -101,6 +112,9 @@ def decide(
         deal,
         product,
         trace,
+        decimals,
+        occasion,
+        raises=raises,
     )
 
 
@@ -109,8 +123,10 @@ def deny_event(case: Case, reason: str) -> Decision:
     return decide(case, RULE_EVENT, reason, (), None)
 
 
-def change_tier(case: Case, tier: str | None, tier_to: str, trace: tuple[TraceLine, ...]) -> Decision:
-    return decide(case, RULE_TIER, "", trace, tier, tier_to=tier_to)
+def change_tier(
+    case: Case, tier: str | None, tier_to: str, trace: tuple[TraceLine, ...], occasion: str = ""
+) -> Decision:
+    return decide(case, RULE_TIER, "", trace, tier, tier_to=tier_to, occasion=occasion)
 
 
 @lru_cache(maxsize=SOURCES_MAX)

@@ -35,7 +35,9 @@ class Revisions:
         self.state = state
         self.newest_decided_ms = newest_decided_ms
         self._programme = programme
-        self._in_force = [self._compiled(record) for record in state.revisions]
+        self._in_force: list[tuple[int, CompiledRevision]] = []
+        for record in state.revisions:
+            self._in_force.append(self._compiled(record))
         self._note_newest()
 
     def at(self, time_ms: int) -> CompiledRevision | None:
@@ -82,7 +84,8 @@ class Revisions:
         self.newest_from_ms, self.newest = self._in_force[-1] if self._in_force else (_NEVER_MS, None)
 
     def _compiled(self, record: RevisionRecord) -> tuple[int, CompiledRevision]:
-        compiled = compile_source(record.source_text, record.revision, record.digest)
+        raised = self._in_force[-1][1].raised if self._in_force else frozenset()
+        compiled = compile_source(record.source_text, record.revision, record.digest, raised)
         if compiled.programme != self._programme:
             raise PermanentError(
                 Problem(
@@ -95,8 +98,10 @@ class Revisions:
 
 
 @lru_cache(maxsize=COMPILED_MAX)
-def compile_source(source_text: str, revision: int, digest: str) -> CompiledRevision:
-    """Read and compile a published file, once per process.
+def compile_source(
+    source_text: str, revision: int, digest: str, raised: frozenset[str] = frozenset()
+) -> CompiledRevision:
+    """Read and compile a published file, once per process. `raised` as in `compile_rule_set`.
 
     Raises:
         PermanentError: The file has an error; the first one is the problem.
@@ -105,4 +110,4 @@ def compile_source(source_text: str, revision: int, digest: str) -> CompiledRevi
         rule_set = read_rule_set(source_text, path="ruleset.activated")
     except RuleSetErrors as errors:
         raise PermanentError(errors.problems[0].problem) from errors
-    return compile_rule_set(rule_set, revision=revision, digest=digest)
+    return compile_rule_set(rule_set, revision=revision, digest=digest, raised=raised)

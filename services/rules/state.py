@@ -35,12 +35,14 @@ NO_DAY: Final = -(2**31)
 """A day on which nothing happens."""
 NEVER: Final = -1
 """In place of a revision's number."""
+NO_ALARM: Final = 2**31 - 1
+"""Later than every day."""
 
 
 class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     """Everything about one partner in one programme.
 
-    The fields up to `series` are stored; the children are stored under their own keys; the rest is of this process.
+    The fields up to `alarm_day` are stored; the children are stored under their own keys; the rest is of this process.
 
     Attributes:
         tier: None until the first event under a revision with tiers.
@@ -51,6 +53,12 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
         profile: Facts about the partner, newest by arrival; `profile_packed` as they were last encoded.
         profile_ids: Hashes of all `partner.*` events: an old snapshot that comes again must not undo a newer one.
         series: By series id (`series.series_id`).
+        assigned: The tier reached by hand or by choice, which no review takes away; None without one.
+        marks: Milestone to the spans of its metric that have decided: lower bound outside, upper bound inside, in turns
+            and ascending, in the metric's smallest units (plain numbers in millionths).
+        raises: Reward to the percentage points, in ppm, that milestones raised it by.
+        told: Inactivity to the last day on which its metric had taken something when the silence was told.
+        alarm_day: The local day at whose close the partner's silences are to be looked at; NO_ALARM: none.
         today: The seen events of `horizon_day`, where most events belong; some other empty day before there are any.
         seen_count: Seen events in memory, those of today excluded.
         owner: What stands in the keys of all children.
@@ -74,6 +82,11 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     profile_packed: msgspec.Raw | None = None
     profile_ids: bytes = b""
     series: dict[int, Series] = {}
+    assigned: str | None = None
+    marks: dict[str, list[int]] = {}
+    raises: dict[str, int] = {}
+    told: dict[str, int] = {}
+    alarm_day: int = NO_ALARM
     deals: dict[str, DealState] = {}
     leads: dict[str, LeadState] = {}
     customers: dict[str, CustomerState] = {}
@@ -100,9 +113,9 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
         self.beneficiary_json = beneficiary_json(self.beneficiary)
 
 
-def beneficiary_json(beneficiary: str) -> bytes:
-    """The end of the JSON array that decision ids are hashed from: for whom, and no further occasion."""
-    return msgspec.json.encode(beneficiary) + b',""]'
+def beneficiary_json(beneficiary: str, occasion: str = "") -> bytes:
+    """The end of the JSON array that decision ids are hashed from: for whom, and on which occasion."""
+    return b"%b,%b]" % (msgspec.json.encode(beneficiary), msgspec.json.encode(occasion))
 
 
 class RevisionRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -157,8 +170,16 @@ def encode_partner(state: PartnerState) -> bytes:
             _packed_profile(state),
             encode_series(state.series),
             state.profile_ids,
+            _over_time(state),
         ]
     )
+
+
+def _over_time(state: PartnerState) -> list[Any] | None:
+    """What most partners never have, in one place of the encoding."""
+    if not (state.marks or state.told or state.assigned is not None or state.alarm_day != NO_ALARM):
+        return None
+    return [state.assigned, state.marks, state.raises, state.told, state.alarm_day]
 
 
 def _packed_profile(state: PartnerState) -> msgspec.Raw:
@@ -171,6 +192,7 @@ def decode_partner(programme: str, partner: str, value: bytes) -> PartnerState:
     """Raises StateUnreadable."""
     stored = checked(_decode_any(value))
     series = decode_all_series(stored[6])
+    assigned, marks, raises, told, alarm_day = stored[8] or (None, {}, {}, {}, NO_ALARM)
     return PartnerState(
         programme=programme,
         partner=partner,
@@ -181,6 +203,11 @@ def decode_partner(programme: str, partner: str, value: bytes) -> PartnerState:
         profile=msgspec.convert(stored[5], PartnerProfile),
         profile_ids=stored[7],
         series=series,
+        assigned=assigned,
+        marks=marks,
+        raises=raises,
+        told=told,
+        alarm_day=alarm_day,
         has_negative=any(isinstance(each, SumSeries) and min(each.values, default=0) < 0 for each in series.values()),
     )
 

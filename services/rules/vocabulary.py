@@ -33,9 +33,14 @@ _KINDS: Final = {
 
 
 class Vocabulary:
-    """The names that one revision's conditions may use, and one leaf per comparison, shared by all who make it."""
+    """The names that one revision's conditions may use, and one leaf per comparison, shared by all who make it.
 
-    def __init__(self, rules: RuleSet) -> None:
+    Attributes:
+        raised: Ids of the rewards whose percentage a milestone may have raised, under this revision or one before.
+    """
+
+    def __init__(self, rules: RuleSet, raised: frozenset[str] = frozenset()) -> None:
+        self.raised = raised | raised_by(rules)
         self.decimals = CURRENCY_DECIMALS | {unit.id: unit.decimals for unit in rules.units}
         told = {unit.id: told_decimals(unit.id, unit.decimals) for unit in rules.units}
         self.told_decimals = {unit: decimals for unit, decimals in told.items() if decimals is not None}
@@ -72,6 +77,11 @@ class Vocabulary:
         if leaf is None:
             leaf = self._leaves[key] = Leaf(comparison, part, self.kind(comparison.path), self.zone, self.decimals)
         return leaf
+
+
+def raised_by(rules: RuleSet) -> frozenset[str]:
+    """The rewards whose percentage a milestone of these rules raises."""
+    return frozenset(each.raises.rule for each in rules.milestones if each.raises is not None)
 
 
 def comparisons(condition: Condition) -> Iterator[Comparison]:

@@ -15,9 +15,11 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from contracts.events import Amount, Event
 from contracts.money import Money
-from contracts.ruleset import AllOf, AnyOf, Comparison, Lookup, Metric, Not, Number, PercentOf, RuleSet
+from contracts.ruleset import AllOf, AnyOf, Comparison, Lookup, Metric, Not, Number, PercentOf, RuleSet, Window
 
 Outcome = tuple[str, bool, str, int | None]
 """Rule, granted, beneficiary, minor units."""
@@ -32,6 +34,8 @@ class PartnerModel:
         self.ids: set[tuple[str, str]] = set()
         self.happened: set[tuple[str, ...]] = set()
         self.taken: list[tuple[str, date, dict[str, Any]]] = []
+        self.crossed: set[tuple[str, Fraction]] = set()
+        self.raised: dict[str, int] = {}
 
     def decide(self, event: Event) -> list[Outcome]:
         if (event.source, event.id) in self.ids:
@@ -62,7 +66,9 @@ class PartnerModel:
             if set(reward.on) & set(happens):
                 outcomes.append(self._reward(reward, event, seen, on, is_open))
         if is_open:
+            before = {metric.id: self._ever(metric) for metric in self.rules.metrics if not metric.per_customer}
             self.taken += [(each, on, seen) for each in happens]
+            outcomes += self._milestones(before)
         for tier in reversed(self.rules.tiers):
             names = [each.id for each in self.rules.tiers]
             is_higher = tier.when is not None and names.index(tier.id) > names.index(self.tier or "")
@@ -70,6 +76,29 @@ class PartnerModel:
                 outcomes.append(("tier", True, f"partner:{self.partner}", None))
                 self.tier = tier.id
                 break
+        return outcomes
+
+    def _ever(self, metric: Metric) -> Any:
+        return self._metric(msgspec.structs.replace(metric, window=Window()), {}, date.max)
+
+    def _milestones(self, before: dict[str, Any]) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for metric in self.rules.metrics:
+            for milestone in self.rules.milestones:
+                if milestone.metric != metric.id:
+                    continue
+                low, high = Fraction(before[metric.id] or 0), Fraction(self._ever(metric) or 0)
+                mark = milestone.every or milestone.at
+                step = Fraction(mark.amount_minor) if isinstance(mark, Money) else Fraction(mark.millionths, 10**6)
+                for multiple in range(1, int(high // step) + 1 if milestone.every else 2):
+                    key = (milestone.id, step * multiple)
+                    if low < step * multiple <= high and key not in self.crossed:
+                        self.crossed.add(key)
+                        amount = milestone.give.amount_minor if milestone.give else None
+                        if milestone.raises is not None:
+                            rule = milestone.raises.rule
+                            self.raised[rule] = self.raised.get(rule, 0) + milestone.raises.by_ppm
+                        outcomes.append((milestone.id, True, f"partner:{self.partner}", amount))
         return outcomes
 
     def _repeat(self, event: Event) -> bool:
@@ -142,7 +171,8 @@ class PartnerModel:
             base = seen.get(give.of)
             if base is None:
                 return None
-            minor, unit = round(round(base.minor * share) * Fraction(give.percent_ppm, 1_000_000)), base.currency
+            percent_ppm = give.percent_ppm + self.raised.get(reward.id, 0)
+            minor, unit = round(round(base.minor * share) * Fraction(percent_ppm, 1_000_000)), base.currency
         else:
             minor, unit = round(give.amount_minor * share), give.unit
         if reward.at_most is None:

@@ -254,6 +254,9 @@ def _draft(draw: random.Random) -> str:
         f"  score: {{mean: survey.score, on: survey.answered{over()}}}",
         f"  trained: {{sum: activity.quantity, on: activity.recorded{over()}}}",
         f"  qualified: {{count: [lead.qualified, lead.registered]{over()}}}",
+        "  total: {sum: deal.amount, on: [deal.won, deal.renewed], minus: deal.refunded}",
+        "  deals: {count: [deal.won, deal.opened]}",
+        "  mood: {mean: survey.score, on: survey.answered}",
         "tiers:",
         "  - id: bronze",
         "  - id: silver",
@@ -289,4 +292,26 @@ def _draft(draw: random.Random) -> str:
             lines.append(f"    give: {{percent: {percent}, of: deal.amount{at_most}}}")
         else:
             lines.append(f"    give: {draw.choice(('50 USD', '7 POINTS', '0.01 USD'))}")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *_milestones(draw, lines)]) + "\n"
+
+
+def _milestones(draw: random.Random, lines: list[str]) -> list[str]:
+    """Marks on the metrics without a window; raises of a reward that gives a percentage."""
+    if draw.random() < 0.4:
+        return []
+    rewards = [line.split()[-1] for line in lines if line.startswith("  - id: r")]
+    raised = [id for id in rewards if _gives_percentage(lines, id)]
+    written = ["milestones:"]
+    for number in range(draw.randint(1, 3)):
+        metric, mark = draw.choice((("total", "2_000 USD"), ("total", "0.5 USD"), ("deals", "3"), ("mood", "5.5")))
+        key = "at" if mark == "0.5 USD" else draw.choice(("at", "every"))
+        gift = "give: 25 USD"
+        if raised and draw.random() < 0.5:
+            gift = f"raise: {{rule: {draw.choice(raised)}, by: 0.75}}"
+        written.append(f"  - {{id: m{number}, metric: {metric}, {key}: {mark}, {gift}}}")
+    return written
+
+
+def _gives_percentage(lines: list[str], reward: str) -> bool:
+    start = lines.index(f"  - id: {reward}")
+    return next("percent:" in line for line in lines[start:] if line.startswith("    give:"))

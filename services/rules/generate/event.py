@@ -27,6 +27,7 @@ from services.rules.facts import (
 from services.rules.generate.case import write_case, write_fields
 from services.rules.generate.gate import LEAD_EVENTS, Gate
 from services.rules.generate.metrics import Taker, takers_of
+from services.rules.generate.milestones import Milestones
 from services.rules.generate.reads import Reads
 from services.rules.generate.rewards import RewardRule, Rewards, write_rewards, write_selection
 from services.rules.generate.source import Source
@@ -47,6 +48,7 @@ class EventRule:
         self._vocabulary = vocabulary
         self._tiers = tiers
         self._event_type = event_type
+        self._milestones = Milestones(rules, vocabulary)
         self._gate = Gate(rules, revision, vocabulary, event_type)
         self.rewards = self._rewards_on({event_type})
         self._takers = takers_of(event_type, rules.metrics)
@@ -150,8 +152,10 @@ class EventRule:
         if not takers:
             return
         with reads.source.block("if not blocked:"):
+            kept = self._milestones.write_before(reads, (taker.series for taker in takers))
             for taker in takers:
                 taker.write(reads)
+            self._milestones.write_after(reads, kept)
             if any(taker.series in self._tiers.series for taker in takers):
                 reads.source.add(f"state.settled_by = {NEVER}")
 

@@ -99,7 +99,10 @@ class RewardRule:
     def _arguments(self, reads: Reads) -> str:
         """The arguments of `AmountRule.work_out`."""
         by = "None" if self.amount.by is None else reads.value(self.amount.by)
-        return f"share, {by}, ({''.join(f'{reads.value(path)}, ' for path in self.amount.bases)})"
+        bases = "".join(f"{reads.value(path)}, " for path in self.amount.bases)
+        id = self.reward.id
+        raised = f", state.raises.get({reads.source.constant(id)}, 0)" if id in self._vocabulary.raised else ""
+        return f"share, {by}, ({bases}){raised}"
 
 
 Rewards = Considered[RewardRule]

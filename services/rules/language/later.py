@@ -18,7 +18,6 @@ LATER: Final[dict[str, str]] = {
     "hold": "`hold`",
     "clawback": "`clawback`",
     "groups": "`groups`",
-    "milestones": "`milestones` and `raise`",
     "inactivity": "`inactivity`",
     "tier_review": "a `tier_review` other than `never`",
     "assigned-tiers": "tiers reached by `hand` or by `choice`",

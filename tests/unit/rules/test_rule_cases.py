@@ -2,8 +2,8 @@
 
 Each case is a file's worth of rules (the sections of the file's `base`, replaced by the case's own) and events of one
 partner, run through `evaluate`. `want` lists what the decisions of all events must be, in order: `+` granted, `-`
-denied; then the rule, the amount or tier, whom it pays when that is not the partner, and after `:` what the reason must
-contain.
+denied; then the rule, the amount or tier, whom it pays when that is not the partner, `at` which occasion, and after `:`
+what the reason must contain.
 """
 
 from __future__ import annotations
@@ -74,6 +74,10 @@ def _told(decision: Decision) -> str:
         parts.append(decision.tier_to)
     if not decision.beneficiary.startswith("partner:"):
         parts.append(f"to {decision.beneficiary.replace(':', ' ')}")
+    if decision.occasion and decision.takes_back is None:
+        parts.append(f"at {decision.occasion}")
+    if decision.raises is not None:
+        parts.append(f"raises {decision.raises} by {decision.percent_ppm}")
     if decision.clamped_minor:
         parts.append(f"clamped {decision.clamped_minor}")
     return " ".join(parts) + (f": {decision.reason}" if decision.reason else "")
