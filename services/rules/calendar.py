@@ -10,23 +10,27 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from contracts.ruleset import Window
+from contracts.ruleset import Duration, Window
 
 DAY_MS: Final = 86_400_000
 QUARTER_MS: Final = 900_000
 BLOCK_MS: Final = 12 * QUARTER_MS
 SPANS_REMEMBERED_MAX: Final = 100_000
 DAYS_REMEMBERED_MAX: Final = 50_000
+Per = Literal["month", "quarter", "year", "customer", "ever"]
+"""What a limit or budget is counted for; the last two have no end."""
 LIFETIME: Final = -(2**31)
 """The first day of a window without a beginning; fits the 32 bits that days are stored in."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _FIRST_DAY: Final = date.min.toordinal() - _EPOCH_ORDINAL
+_LAST_DAY: Final = date.max.toordinal() - _EPOCH_ORDINAL
+_MILLISECOND: Final = timedelta(milliseconds=1)
 # Two days inside of the calendar's ends, so that no offset leads out of it: an event may carry any time.
 _FIRST_MS: Final = (_FIRST_DAY + 2) * DAY_MS
 _LAST_MS: Final = (date.max.toordinal() - _EPOCH_ORDINAL - 2) * DAY_MS
@@ -62,6 +66,12 @@ class Zone:
                 return day
         return day_of_date(self._local(time_ms))
 
+    def start_ms(self, day: int) -> int:
+        """The first instant of the local day; of a day that begins in a gap of the clock, the end of the gap."""
+        # Of a midnight that the clock shows twice the first one, and a skipped one counts on from before (PEP 495).
+        midnight = datetime.combine(date_of(min(max(day, _FIRST_DAY + 2), _LAST_DAY - 2)), time(), self._zone)
+        return (midnight - _EPOCH) // _MILLISECOND
+
     def _local(self, time_ms: int) -> datetime:
         within_ms = min(max(time_ms, _FIRST_MS), _LAST_MS)
         return (_EPOCH + timedelta(milliseconds=within_ms)).astimezone(self._zone)
@@ -76,13 +86,40 @@ def day_of_date(on: date) -> int:
 
 
 def months_before(day: int, months: int) -> int:
-    """The day that many months earlier, clipped to the end of its month; never before year 1."""
+    """The day that many months earlier, clipped to the end of its month; never before year 1 or after year 9999."""
     on = date_of(day)
     months_since_zero = on.year * 12 + on.month - 1 - months
     year, month = divmod(months_since_zero, 12)
-    if year < 1:
-        return _FIRST_DAY
+    if not 1 <= year <= date.max.year:
+        return _FIRST_DAY if year < 1 else _LAST_DAY
     return day_of_date(date(year, month + 1, min(on.day, monthrange(year, month + 1)[1])))
+
+
+def earlier(day: int, duration: Duration) -> int:
+    """The day that much earlier; a duration of both counts the months first."""
+    return (months_before(day, duration.months) if duration.months else day) - duration.days
+
+
+def later(day: int, duration: Duration) -> int:
+    """The day that much later: one month after 31 January is 28 or 29 February."""
+    return min((months_before(day, -duration.months) if duration.months else day) + duration.days, _LAST_DAY)
+
+
+def period_text(per: Per, first_day: int) -> str:
+    """The local period that begins on this day, as `2026`, `2026-Q1`, `2026-03`; empty for one without end."""
+    if per in ("customer", "ever"):
+        return ""
+    on = date_of(first_day)
+    if per == "month":
+        return f"{on.year:04}-{on.month:02}"
+    return f"{on.year:04}" if per == "year" else f"{on.year:04}-Q{(on.month + 2) // 3}"
+
+
+def period_start(per: Per) -> WindowStart | None:
+    """From a day to the first one of its local period; None for one without end."""
+    if per == "customer" or per == "ever":  # noqa: PLR1714 - narrows the type
+        return None
+    return WindowStart(Window(this=per))
 
 
 class WindowStart(dict[int, int]):

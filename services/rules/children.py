@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from services.rules.counters import Counters, decode_counters, encode_counters
 from services.rules.series import Series, decode_series
 
 STATE_VERSION: Final = 2
@@ -66,14 +67,23 @@ class LeadState(msgspec.Struct, gc=False):
 
 
 class CustomerState(msgspec.Struct, gc=False):
-    """The metrics `per: customer` of one customer of one partner."""
+    """What is remembered of one customer of one partner.
+
+    Attributes:
+        series: The metrics `per: customer`.
+        first_won_day: Local day of the first deal that was won and counted, by arrival, where a reward says `for`.
+        counters: What limits `per customer` have let through.
+    """
 
     key: bytes = b""
     series: dict[int, Series] = {}
+    first_won_day: int | None = None
+    counters: Counters = {}
     is_changed: bool = False
 
     def encode(self) -> bytes:
-        return _encode([STATE_VERSION, encode_series(self.series)])
+        counters = encode_counters(self.counters)
+        return _encode([STATE_VERSION, encode_series(self.series), self.first_won_day, counters])
 
 
 class SeenDay(msgspec.Struct, gc=False):
@@ -142,7 +152,7 @@ def decode_child(key: bytes, value: bytes) -> Child:
         case b"l:":
             return LeadState(key, *stored[1:])
         case _:
-            return CustomerState(key, decode_all_series(stored[1]))
+            return CustomerState(key, decode_all_series(stored[1]), stored[2], decode_counters(stored[3]))
 
 
 def encode_series(series: Mapping[int, Series]) -> list[Any]:

@@ -7,6 +7,7 @@ where each path's value is, what a comparison's literal means. Live service, tes
 from __future__ import annotations
 
 from contracts.ruleset import RuleSet
+from services.rules.bounds import Bounds
 from services.rules.generate.event import Decide, EventRule
 from services.rules.generate.tiers import Tiers
 from services.rules.vocabulary import Vocabulary
@@ -18,6 +19,7 @@ class CompiledRevision:
     Attributes:
         functions: Event type to what decides it; each is made when the first event of its type comes.
         raised: Ids of the rewards whose percentage a milestone may have raised by the end of this revision.
+        needs_customers: Whether anything is remembered per customer.
     """
 
     def __init__(self, rule_set: RuleSet, revision: int, digest: str, raised: frozenset[str] = frozenset()) -> None:
@@ -25,10 +27,12 @@ class CompiledRevision:
         self.programme = rule_set.programme
         self.revision = revision
         self.digest = digest
-        self.has_customer_metrics = any(metric.per_customer for metric in rule_set.metrics)
         vocabulary = Vocabulary(rule_set, raised)
         self.raised = vocabulary.raised
         self.functions = _Functions(rule_set, revision, vocabulary)
+        self.needs_customers = self.functions.bounds.needs_customers or any(
+            metric.per_customer for metric in rule_set.metrics
+        )
 
 
 class _Functions(dict[str, Decide]):
@@ -40,9 +44,10 @@ class _Functions(dict[str, Decide]):
         self._revision = revision
         self._vocabulary = vocabulary
         self._tiers = Tiers(rule_set, revision, self._vocabulary)
+        self.bounds = Bounds(rule_set, revision, self._vocabulary)
 
     def __missing__(self, event_type: str) -> Decide:
-        rule = EventRule(self._rule_set, self._revision, self._vocabulary, self._tiers, event_type)
+        rule = EventRule(self._rule_set, self._revision, self._vocabulary, self._tiers, self.bounds, event_type)
         function = self[event_type] = rule.function()
         return function
 

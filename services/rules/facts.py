@@ -160,6 +160,7 @@ def take_partner_facts(state: PartnerState, event: Event) -> None:
     state.profile_packed = None
     state.facts = {}
     state.gate = None
+    state.terms = None
     state.settled_by = NEVER
 
 

@@ -50,8 +50,8 @@ class Revisions:
         return None
 
     def needs_customers(self) -> bool:
-        """Whether any revision keeps metrics per customer."""
-        return any(compiled.has_customer_metrics for _, compiled in self._in_force)
+        """Whether any revision remembers something per customer."""
+        return any(compiled.needs_customers for _, compiled in self._in_force)
 
     def activate(self, activated: RulesetActivated) -> bool:
         """Let a revision enter; returns whether that is news.

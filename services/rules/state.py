@@ -28,6 +28,7 @@ from services.rules.children import (
     encode_series,
     owner_of,
 )
+from services.rules.counters import Counters, decode_counters, encode_counters
 from services.rules.rates import NO_RATES, Rates
 from services.rules.series import Series, SumSeries
 
@@ -42,7 +43,7 @@ NO_ALARM: Final = 2**31 - 1
 class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     """Everything about one partner in one programme.
 
-    The fields up to `alarm_day` are stored; the children are stored under their own keys; the rest is of this process.
+    The fields up to `counters` are stored; the children are stored under their own keys; the rest is of this process.
 
     Attributes:
         tier: None until the first event under a revision with tiers.
@@ -59,6 +60,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
         raises: Reward to the percentage points, in ppm, that milestones raised it by.
         told: Inactivity to the last day on which its metric had taken something when the silence was told.
         alarm_day: The local day at whose close the partner's silences are to be looked at; NO_ALARM: none.
+        counters: What limits have let through.
         today: The seen events of `horizon_day`, where most events belong; some other empty day before there are any.
         seen_count: Seen events in memory, those of today excluded.
         owner: What stands in the keys of all children.
@@ -68,6 +70,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
         has_negative: Whether any total of any day may be below zero, so that leaving a window behind may raise a sum.
         facts, gate: What conditions see of the profile, and how `eligible.partner` judged it: revision number,
             why it is not met, trace.
+        terms: What was negotiated and applies, as last looked up (`terms.Applying`).
         settled_by, settled_day: When the tier was last looked at in vain, under which revision and on which clock
             day; NEVER when anything may have changed.
     """
@@ -87,6 +90,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     raises: dict[str, int] = {}
     told: dict[str, int] = {}
     alarm_day: int = NO_ALARM
+    counters: Counters = {}
     deals: dict[str, DealState] = {}
     leads: dict[str, LeadState] = {}
     customers: dict[str, CustomerState] = {}
@@ -104,6 +108,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
     beneficiary_json: bytes = b""
     facts: dict[str, Any] = {}
     gate: tuple[int, str, tuple[TraceLine, ...]] | None = None
+    terms: tuple[int, int, int, tuple[int, ...] | None] | None = None
     has_negative: bool = False
 
     def __post_init__(self) -> None:
@@ -171,6 +176,7 @@ def encode_partner(state: PartnerState) -> bytes:
             encode_series(state.series),
             state.profile_ids,
             _over_time(state),
+            encode_counters(state.counters),
         ]
     )
 
@@ -208,6 +214,7 @@ def decode_partner(programme: str, partner: str, value: bytes) -> PartnerState:
         raises=raises,
         told=told,
         alarm_day=alarm_day,
+        counters=decode_counters(stored[9]),
         has_negative=any(isinstance(each, SumSeries) and min(each.values, default=0) < 0 for each in series.values()),
     )
 

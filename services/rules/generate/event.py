@@ -11,6 +11,7 @@ from typing import Final
 from contracts.decisions import Decision
 from contracts.events import EVENT_TYPES, Event
 from contracts.ruleset import RuleSet
+from services.rules.bounds import Bounds
 from services.rules.calendar import BLOCK_MS, DAY_MS
 from services.rules.children import EVENT_HASH_BYTES, DealState, deal_key, holds
 from services.rules.considered import Considered
@@ -26,10 +27,10 @@ from services.rules.facts import (
 )
 from services.rules.generate.case import write_case, write_fields
 from services.rules.generate.gate import LEAD_EVENTS, Gate
-from services.rules.generate.metrics import Taker, takers_of
+from services.rules.generate.metrics import FirstWin, Taker, takers_of
 from services.rules.generate.milestones import Milestones
 from services.rules.generate.reads import Reads
-from services.rules.generate.rewards import RewardRule, Rewards, write_rewards, write_selection
+from services.rules.generate.rewards import Rewards, reward_rules, write_rewards, write_selection
 from services.rules.generate.source import Source
 from services.rules.generate.tiers import TIER_ASSIGNED, Tiers
 from services.rules.state import NEVER, PartnerState
@@ -42,16 +43,25 @@ LEAD_QUALIFIED: Final = "lead.qualified"
 class EventRule:
     """What an event of one type can cause under one revision."""
 
-    def __init__(self, rules: RuleSet, revision: int, vocabulary: Vocabulary, tiers: Tiers, event_type: str) -> None:
+    def __init__(
+        self,
+        rules: RuleSet,
+        revision: int,
+        vocabulary: Vocabulary,
+        tiers: Tiers,
+        bounds: Bounds,
+        event_type: str,
+    ) -> None:
         self._rules = rules
         self._revision = revision
         self._vocabulary = vocabulary
         self._tiers = tiers
+        self._bounds = bounds
         self._event_type = event_type
         self._milestones = Milestones(rules, vocabulary)
         self._gate = Gate(rules, revision, vocabulary, event_type)
         self.rewards = self._rewards_on({event_type})
-        self._takers = takers_of(event_type, rules.metrics)
+        self._takers = takers_of(event_type, rules.metrics, notes_wins=bounds.has_lasts)
         # What an event brings at which a lead qualifies: `lead.qualified` happens at it, too.
         self._rewards_at_qualification = self.rewards
         self._takers_at_qualification = self._takers
@@ -61,7 +71,7 @@ class EventRule:
 
     def _rewards_on(self, event_types: set[str]) -> Rewards:
         rewards = [reward for reward in self._rules.rewards if event_types.intersection(reward.on)]
-        rules = [RewardRule(reward, self._vocabulary, self._event_type) for reward in rewards]
+        rules = reward_rules(rewards, self._rules.groups, self._vocabulary, self._event_type, self._bounds)
         return Considered(rules, [reward.when for reward in rewards])
 
     def function(self) -> Decide:
@@ -119,13 +129,13 @@ class EventRule:
             with source.block("if chosen:"):
                 gate.write(reads, is_shown=True)
                 write_fields(reads)
-                write_rewards(reads, rewards)
+                write_rewards(reads, rewards, self._bounds)
             with source.block("else:"):
                 gate.write(reads, is_shown=False)
         else:
             gate.write(reads, is_shown=True)
             write_fields(reads)
-            write_rewards(reads, rewards)
+            write_rewards(reads, rewards, self._bounds)
         self._write_takers(reads, self._takers)
 
     def _write_lead_consequences(self, reads: Reads) -> None:
@@ -139,16 +149,16 @@ class EventRule:
         with source.block("else:"):
             self._write_consequences(reads, self.rewards, self._takers)
 
-    def _write_consequences(self, reads: Reads, rewards: Rewards, takers: tuple[Taker, ...]) -> None:
+    def _write_consequences(self, reads: Reads, rewards: Rewards, takers: tuple[Taker | FirstWin, ...]) -> None:
         if rewards.tests:
             write_selection(reads, rewards)
             with reads.source.block("if chosen:"):
-                write_rewards(reads, rewards)
+                write_rewards(reads, rewards, self._bounds)
         elif rewards.rules:
-            write_rewards(reads, rewards)
+            write_rewards(reads, rewards, self._bounds)
         self._write_takers(reads, takers)
 
-    def _write_takers(self, reads: Reads, takers: tuple[Taker, ...]) -> None:
+    def _write_takers(self, reads: Reads, takers: tuple[Taker | FirstWin, ...]) -> None:
         if not takers:
             return
         with reads.source.block("if not blocked:"):

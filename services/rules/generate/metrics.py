@@ -13,6 +13,7 @@ from services.rules.children import CustomerState, customer_key
 from services.rules.facts import mark
 from services.rules.generate.reads import Reads
 from services.rules.judge import Kind, describe
+from services.rules.lasting import WON, note_win
 from services.rules.series import Kind as SeriesKind
 from services.rules.series import new_series, series_id
 from services.rules.state import PartnerState
@@ -85,9 +86,21 @@ def take_for_customer(
     known.add(day, taken)
 
 
-def takers_of(event_type: str, metrics: Iterable[Metric]) -> tuple[Taker, ...]:
-    """What an event of that type adds to, each series once."""
-    takers: dict[int, Taker] = {}
+class FirstWin:
+    """Remembers the customer's first won deal, which `for` counts from."""
+
+    series = None
+
+    def write(self, reads: Reads) -> None:
+        customer, note = reads.value("customer.id"), reads.source.constant(note_win)
+        reads.source.add(f"if {customer} is not None: {note}(state, {customer}, day)")
+
+
+def takers_of(event_type: str, metrics: Iterable[Metric], *, notes_wins: bool = False) -> tuple[Taker | FirstWin, ...]:
+    """What an event of that type adds to, each series once; `notes_wins` when a reward says `for`."""
+    takers: dict[int | None, Taker | FirstWin] = {}
+    if notes_wins and event_type == WON:
+        takers[None] = FirstWin()
     for metric in metrics:
         if event_type in metric.on:
             takers.setdefault(series_id(metric), Taker(metric, is_minus=False))

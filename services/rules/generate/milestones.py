@@ -37,7 +37,7 @@ class Milestones:
             if (milestones := [each for each in rules.milestones if each.metric == metric.id])
         }
 
-    def write_before(self, reads: Reads, taken: Iterable[int]) -> list[tuple[Crossing, str]]:
+    def write_before(self, reads: Reads, taken: Iterable[int | None]) -> list[tuple[Crossing, str]]:
         """Write what keeps the metrics that these series may move; returns them with the local that holds each."""
         series = set(taken)
         moved = [each for each in self._crossings.values() if series_id(each.metric) in series]

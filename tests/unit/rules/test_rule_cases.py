@@ -2,8 +2,8 @@
 
 Each case is a file's worth of rules (the sections of the file's `base`, replaced by the case's own) and events of one
 partner, run through `evaluate`. `want` lists what the decisions of all events must be, in order: `+` granted, `-`
-denied; then the rule, the amount or tier, whom it pays when that is not the partner, `at` which occasion, and after `:`
-what the reason must contain.
+denied; then the rule, the amount or tier, whom it pays when that is not the partner, `at` which occasion, what was
+clamped, when it is available and expires (UTC), the budgets that cover it, and after `:` what the reason must contain.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import yaml
 
 from contracts.decisions import Decision
 from contracts.errors import PermanentError
-from contracts.events import Event, EventData, parse_time_ms
+from contracts.events import Event, EventData, format_time, parse_time_ms
 from contracts.money import Money, format_money
 from services.rules.compile import compile_rule_set
 from services.rules.evaluate import evaluate
@@ -41,7 +41,7 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize(("rules", "case"), _cases())
 def test_events_are_decided_as_the_case_wants(rules: dict[str, Any], case: dict[str, Any]) -> None:
-    rule_set = read_rule_set(yaml.dump(rules, sort_keys=False, allow_unicode=True), path="case.yaml")
+    rule_set = read_rule_set(yaml.dump(rules, sort_keys=False, allow_unicode=True), path="case.yaml", later=())
     revision = compile_rule_set(rule_set, revision=1)
     state = PartnerState(programme="saas", partner="moses")
     told = []
@@ -80,6 +80,10 @@ def _told(decision: Decision) -> str:
         parts.append(f"raises {decision.raises} by {decision.percent_ppm}")
     if decision.clamped_minor:
         parts.append(f"clamped {decision.clamped_minor}")
+    for word, time_ms in (("available", decision.available_at_ms), ("expires", decision.expires_at_ms)):
+        if time_ms is not None:
+            parts.append(f"{word} {format_time(time_ms)[:16]}Z")
+    parts += [f"{claim.budget} {claim.period}".strip() for claim in decision.budgets]
     return " ".join(parts) + (f": {decision.reason}" if decision.reason else "")
 
 

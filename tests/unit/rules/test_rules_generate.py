@@ -12,6 +12,7 @@ import re
 import pytest
 
 from contracts.events import EVENT_TYPES
+from services.rules.bounds import Bounds
 from services.rules.compile import compile_rule_set
 from services.rules.generate import source
 from services.rules.generate.event import EventRule
@@ -80,9 +81,9 @@ def _sources(rewards: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ]
     rules = read_rule_set(HOSTILE + "".join(reward), path="hostile.yaml")
     vocabulary = Vocabulary(rules)
-    tiers = Tiers(rules, 1, vocabulary)
+    tiers, bounds = Tiers(rules, 1, vocabulary), Bounds(rules, 1, vocabulary)
     for event_type in EVENT_TYPES:
-        rule = EventRule(rules, 1, vocabulary, tiers, event_type)
+        rule = EventRule(rules, 1, vocabulary, tiers, bounds, event_type)
         rule.function()
         for considered in rule.rewards.rules:
             assert considered.consider
