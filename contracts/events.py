@@ -119,13 +119,34 @@ class PartnerProfile(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, 
     agreement_signed: bool | None = None
 
 
+class Canary(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """For whom a revision is in force first; either `share_ppm` or `group` is there.
+
+    Attributes:
+        base: The revision that all others stay under.
+        share_ppm: So many millionths of the partners, by a hash of who they are.
+        group: The partners whose profile has this group.
+    """
+
+    base: int
+    share_ppm: int | None = None
+    group: str | None = None
+
+
 class RulesetActivated(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A revision enters the log of every partition, whole, so that the log alone replays exactly."""
+    """A revision enters the log of every partition, whole, so that the log alone replays exactly.
+
+    Attributes:
+        canary: For whom; None: for everybody, which also ends a canary.
+        activation: Number of this activation in the programme; 0 in older logs, where it is the revision's number.
+    """
 
     revision: int
     digest: str
     effective_from_ms: int
     source_text: str
+    canary: Canary | None = None
+    activation: int = 0
 
 
 class RatesPublished(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):

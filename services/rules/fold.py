@@ -162,7 +162,7 @@ class Fold:
                     continue
                 state = touched.get(data.partner) or self._touch(event)
                 time_ms = event.time_ms
-                revision = revisions.newest if time_ms >= revisions.newest_from_ms else revisions.at(time_ms)
+                revision = revisions.newest if time_ms >= revisions.newest_from_ms else revisions.at(time_ms, state)
                 if revision is not functions_by:
                     functions_by, functions = revision, functions_of(revision)
                 made = functions[event.type](state, event)

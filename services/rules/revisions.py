@@ -2,7 +2,8 @@
 
 Revisions enter by `ruleset.activated` in the partition's own log. One that would reach back over time that this
 partition has decided starts one millisecond after the newest decided event instead, so nothing is ever decided twice;
-the first one may reach back over imported history (docs/rules.md#revisions).
+the first one may reach back over imported history (docs/rules.md#revisions). One that entered as a canary is in force
+for the partners it takes; all others stay under the newest one that entered for everybody.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from functools import lru_cache
 from typing import Final
 
 from contracts.errors import PermanentError, Problem
-from contracts.events import RulesetActivated
+from contracts.events import Canary, RulesetActivated
+from services.rules.canary import check_canary, takes
 from services.rules.compile import CompiledRevision, compile_rule_set
 from services.rules.language import RuleSetErrors, read_rule_set
-from services.rules.state import ProgrammeState, RevisionRecord
+from services.rules.state import PartnerState, ProgrammeState, RevisionRecord
 
 _NEVER_MS: Final = 2**63
 COMPILED_MAX: Final = 256
@@ -25,7 +27,8 @@ class Revisions:
     """The revisions of one programme in one partition.
 
     Attributes:
-        newest, newest_from_ms: The one that nearly every event is under, and from which event time on.
+        newest, newest_from_ms: The one that nearly every event is under, and from which event time on; while a canary
+            runs there is no such time, so that ordinary programmes pay nothing for it.
     """
 
     newest_from_ms: int
@@ -40,18 +43,23 @@ class Revisions:
             self._in_force.append(self._compiled(record))
         self._note_newest()
 
-    def at(self, time_ms: int) -> CompiledRevision | None:
-        """The newest revision in force at that time; None before the first."""
+    def at(self, time_ms: int, state: PartnerState) -> CompiledRevision | None:
+        """The newest revision in force for this partner at that time; None before the first."""
         if time_ms >= self.newest_from_ms:
             return self.newest
-        for effective_from_ms, compiled in reversed(self._in_force):
-            if effective_from_ms <= time_ms:
+        is_newest = True
+        for effective_from_ms, compiled, canary in reversed(self._in_force):
+            if effective_from_ms > time_ms:
+                continue
+            # An activation ends the canary before it: only the newest at that time may be one.
+            if canary is None or (is_newest and takes(canary, compiled.revision, state)):
                 return compiled
+            is_newest = False
         return None
 
     def needs_customers(self) -> bool:
         """Whether any revision remembers something per customer."""
-        return any(compiled.needs_customers for _, compiled in self._in_force)
+        return any(compiled.needs_customers for _, compiled, _ in self._in_force)
 
     def activate(self, activated: RulesetActivated) -> bool:
         """Let a revision enter; returns whether that is news.
@@ -59,21 +67,22 @@ class Revisions:
         Raises:
             PermanentError: It cannot be read, is for another programme, or its number is taken by another content.
         """
+        number = activated.activation or activated.revision
         for record in self.state.revisions:
-            if record.revision == activated.revision:
-                if record.digest == activated.digest:
+            if record.revision == activated.revision and record.digest != activated.digest:
+                raise self._conflict(f"revision {activated.revision}", "ruleset.digest")
+            if record.activation == number:
+                if record.revision == activated.revision and record.canary == activated.canary:
                     return False
-                raise PermanentError(
-                    Problem(
-                        code="revision-conflict",
-                        message=f"revision {activated.revision} of {self._programme} had other content",
-                        where="ruleset.digest",
-                    )
-                )
+                raise self._conflict(f"activation {number}", "ruleset.activation")
+        if activated.canary is not None:
+            check_canary(activated.canary)
         effective_from_ms = activated.effective_from_ms
         if self.newest_decided_ms is not None:
             effective_from_ms = max(effective_from_ms, self.newest_decided_ms + 1)
-        record = RevisionRecord(activated.revision, activated.digest, effective_from_ms, activated.source_text)
+        record = RevisionRecord(
+            activated.revision, activated.digest, effective_from_ms, activated.source_text, number, activated.canary
+        )
         entry = self._compiled(record)
         self._in_force.append(entry)
         self._note_newest()
@@ -81,9 +90,16 @@ class Revisions:
         return True
 
     def _note_newest(self) -> None:
-        self.newest_from_ms, self.newest = self._in_force[-1] if self._in_force else (_NEVER_MS, None)
+        self.newest_from_ms, self.newest = _NEVER_MS, None
+        if self._in_force and self._in_force[-1][2] is None:
+            self.newest_from_ms, self.newest, _ = self._in_force[-1]
 
-    def _compiled(self, record: RevisionRecord) -> tuple[int, CompiledRevision]:
+    def _conflict(self, what: str, where: str) -> PermanentError:
+        return PermanentError(
+            Problem(code="revision-conflict", message=f"{what} of {self._programme} had other content", where=where)
+        )
+
+    def _compiled(self, record: RevisionRecord) -> tuple[int, CompiledRevision, Canary | None]:
         raised = self._in_force[-1][1].raised if self._in_force else frozenset()
         compiled = compile_source(record.source_text, record.revision, record.digest, raised)
         if compiled.programme != self._programme:
@@ -94,7 +110,7 @@ class Revisions:
                     where="ruleset.source_text",
                 )
             )
-        return record.effective_from_ms, compiled
+        return record.effective_from_ms, compiled, record.canary
 
 
 @lru_cache(maxsize=COMPILED_MAX)

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from contracts.decisions import TraceLine
-from contracts.events import PartnerProfile
+from contracts.events import Canary, PartnerProfile
 from services.rules.children import (
     STATE_VERSION,
     Child,
@@ -124,16 +124,20 @@ def beneficiary_json(beneficiary: str, occasion: str = "") -> bytes:
 
 
 class RevisionRecord(msgspec.Struct, frozen=True, array_like=True):
-    """A revision that entered this partition.
+    """A revision that entered this partition, for everybody or for some; the same one may enter again.
 
     Attributes:
         effective_from_ms: From which event time it is in force in this partition.
+        activation: Number of the activation in the programme.
+        canary: For whom; None: for everybody.
     """
 
     revision: int
     digest: str
     effective_from_ms: int
     source_text: str
+    activation: int
+    canary: Canary | None = None
 
 
 class ProgrammeState(msgspec.Struct, frozen=True, array_like=True):

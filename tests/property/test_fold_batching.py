@@ -1,8 +1,8 @@
 """However events are cut into batches, wherever the process dies and however little memory it has: the same bytes.
 
-A random history with a second revision in it is folded once in a single batch; then again in random batches, with
-crashes between publishing and writing, restarts, and a cache that holds almost nothing. Decisions and stored states
-must be equal byte by byte; what a crash publishes twice must be equal to what was published before it.
+A random history with a second revision in it, perhaps a canary, is folded once in a single batch; then again in random
+batches, with crashes between publishing and writing, restarts, and a cache that holds almost nothing. Decisions and
+stored states must be equal byte by byte; what a crash publishes twice must be equal to what was published before it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.events import Event
+from contracts.events import Canary, Event
 from services.rules.fold import Fold
 from tests.support.rules import (
     DAY_MS,
@@ -78,7 +78,15 @@ def _history(seed: int, draw: random.Random) -> list[Event]:
     history = random_history(seed, 300, spread_days=300)
     first, second = random_rule_set(seed), random_rule_set(seed + 1)
     at = draw.randrange(len(history))
-    history.insert(at, activation(second, revision=2, effective_from_ms=START_MS + 30 * DAY_MS))
+    if draw.random() < 0.5:  # The second revision is a canary first, and then for all or for nobody.
+        canary = draw.choice((Canary(base=1, share_ppm=500_000), Canary(base=1, group="pilots")))
+        text, revision = draw.choice(((first, 1), (second, 2)))
+        after = activation(text, revision=revision, effective_from_ms=START_MS + 90 * DAY_MS, number=3)
+        history.insert(draw.randrange(at, len(history)), after)
+    else:
+        canary = None
+    entering = activation(second, revision=2, effective_from_ms=START_MS + 30 * DAY_MS, canary=canary)
+    history.insert(at, entering)
     history.insert(min(at, 5), activation(first))
     history.insert(draw.randrange(at, len(history)), activation(first))
     for number in range(6):

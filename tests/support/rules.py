@@ -10,6 +10,7 @@ from contracts.decisions import Decision, encode_decision
 from contracts.events import (
     Activity,
     Amount,
+    Canary,
     Customer,
     Deal,
     Event,
@@ -49,16 +50,29 @@ class Store:
                 self.values[key] = value
 
 
-def activation(text: str, *, revision: int = 1, effective_from_ms: int = 0, programme: str = PROGRAMME) -> Event:
+def activation(
+    text: str,
+    *,
+    revision: int = 1,
+    effective_from_ms: int = 0,
+    programme: str = PROGRAMME,
+    canary: Canary | None = None,
+    number: int = 0,
+) -> Event:
     return Event(
         type="ruleset.activated",
         source="goodword/rules",
-        id=f"ruleset-{programme}-{revision}",
+        id=f"ruleset-{programme}-{number or revision}",
         time_ms=START_MS,
         data=EventData(
             programme=programme,
             ruleset=RulesetActivated(
-                revision=revision, digest=digest_of(text), effective_from_ms=effective_from_ms, source_text=text
+                revision=revision,
+                digest=digest_of(text),
+                effective_from_ms=effective_from_ms,
+                source_text=text,
+                canary=canary,
+                activation=number,
             ),
         ),
     )
@@ -144,7 +158,9 @@ def _random_event(draw: random.Random, id: str, time_ms: int, partner: str) -> E
     elif type == "activity.recorded":
         data["activity"] = Activity(kind=draw.choice(("training", "event")), quantity=draw.randrange(1, 5))
     else:
-        data["profile"] = PartnerProfile(status=draw.choice(("active", "active", "suspended")))
+        data["profile"] = PartnerProfile(
+            status=draw.choice(("active", "active", "suspended")), groups=draw.choice((["pilots"], None))
+        )
     if draw.random() < 0.3:
         data["share_ppm"] = draw.choice((333_333, 500_000, 1))
     if draw.random() < 0.5:

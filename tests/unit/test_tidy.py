@@ -29,7 +29,18 @@ PURE = (
     *(
         f"services/rules/{name}.py"
         for name in (
-            *("evaluate", "compile", "fold", "revisions", "state", "children", "facts", "decide", "considered"),
+            *(
+                "evaluate",
+                "compile",
+                "fold",
+                "revisions",
+                "canary",
+                "state",
+                "children",
+                "facts",
+                "decide",
+                "considered",
+            ),
             *("calendar", "amounts", "series", "judge", "vocabulary"),
         )
     ),

@@ -164,7 +164,7 @@ def test_a_child_without_its_partner_is_refused() -> None:
 def test_a_stored_revision_that_cannot_be_read_any_more_stops_the_fold() -> None:
     from services.rules.state import ProgrammeState, RevisionRecord, encode_programme
 
-    stored = encode_programme(ProgrammeState(revisions=(RevisionRecord(1, "d", 0, "nonsense"),)))
+    stored = encode_programme(ProgrammeState(revisions=(RevisionRecord(1, "d", 0, "nonsense", 1),)))
     with pytest.raises(InvariantBroken, match="cannot be read"):
         Fold(0).load({programme_key(PROGRAMME): stored})
 
