@@ -38,7 +38,7 @@ class Revisions:
         self.state = state
         self.newest_decided_ms = newest_decided_ms
         self._programme = programme
-        self._in_force: list[tuple[int, CompiledRevision]] = []
+        self._in_force: list[tuple[int, CompiledRevision, Canary | None]] = []
         for record in state.revisions:
             self._in_force.append(self._compiled(record))
         self._note_newest()
