@@ -80,7 +80,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         decimals: Of the unit, where they are not what `contracts.money.assumed_decimals` says; `told_decimals` makes
             it. None too in decisions older than this field.
         occasion: What tells apart several decisions of one rule at one event: the multiple that a repeating milestone
-            reached, the decision that a clawback takes from, the restatement; empty else.
+            reached, the decision that a clawback takes from, the date of a tier's review, the restatement; empty else.
         takes_back: Of a clawback, the id of the decision it takes from.
         expires_at_ms: When what is granted expires unspent; None: never.
         budgets: Every budget that covers the decision, in file order.

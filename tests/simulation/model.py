@@ -30,6 +30,7 @@ class PartnerModel:
         self.rules, self.partner = rules, partner
         self.facts: dict[str, Any] = {"partner.id": partner}
         self.tier = rules.tiers[0].id if rules.tiers else None
+        self.assigned: str | None = None
         self.clock = date.min
         self.ids: set[tuple[str, str]] = set()
         self.happened: set[tuple[str, ...]] = set()
@@ -50,9 +51,11 @@ class PartnerModel:
             ZoneInfo(self.rules.timezone)
         )
         on = day.date()
+        outcomes = self._reviews(on) if self.clock != date.min else []
         self.clock = max(self.clock, on)
+        if event.type == "partner.tier_assigned":
+            return [*outcomes, self._assign(event.data.tier or "")]
         seen = self._seen(event)
-        outcomes: list[Outcome] = []
         happens = [event.type]
         is_open = self._is_open(event, seen, on)
         if event.type in ("lead.registered", "lead.qualified"):
@@ -76,6 +79,33 @@ class PartnerModel:
                 outcomes.append(("tier", True, f"partner:{self.partner}", None))
                 self.tier = tier.id
                 break
+        return outcomes
+
+    def _assign(self, tier: str) -> Outcome:
+        by = {each.id: each.by for each in self.rules.tiers}
+        is_new = tier in by and tier != self.tier
+        if tier in by:
+            self.assigned = None if by[tier] == "when" else tier
+            self.tier = tier
+        return ("tier", is_new, f"partner:{self.partner}", None)
+
+    def _reviews(self, on: date) -> list[Outcome]:
+        """Day by day, as nobody would do it."""
+        outcomes: list[Outcome] = []
+        months = {"never": (), "yearly": (1,), "quarterly": (1, 4, 7, 10), "monthly": tuple(range(1, 13))}
+        ids = [each.id for each in self.rules.tiers]
+        day = self.clock
+        while day < on:
+            before, day = day, day + timedelta(days=1)
+            if day.day != 1 or day.month not in months[self.rules.tier_review]:
+                continue
+            held = [
+                each.id for each in self.rules.tiers if each.when and self._holds(each.when, self.facts, before) is True
+            ]
+            tier = max([ids[0], self.assigned or ids[0], *held], key=ids.index)
+            if tier != self.tier:
+                outcomes.append(("tier", True, f"partner:{self.partner}", None))
+                self.tier = tier
         return outcomes
 
     def _ever(self, metric: Metric) -> Any:

@@ -134,6 +134,7 @@ def _random_event(draw: random.Random, id: str, time_ms: int, partner: str) -> E
             "survey.answered",
             "activity.recorded",
             "partner.updated",
+            "partner.tier_assigned",
         )
     )
     data: dict[str, Any] = {}
@@ -157,6 +158,8 @@ def _random_event(draw: random.Random, id: str, time_ms: int, partner: str) -> E
         data["survey"] = Survey(kind=draw.choice(("nps", "csat")), score=draw.randrange(11))
     elif type == "activity.recorded":
         data["activity"] = Activity(kind=draw.choice(("training", "event")), quantity=draw.randrange(1, 5))
+    elif type == "partner.tier_assigned":
+        data["tier"] = draw.choice(("bronze", "silver", "plus", "plus", "gold"))
     else:
         data["profile"] = PartnerProfile(
             status=draw.choice(("active", "active", "suspended")), groups=draw.choice((["pilots"], None))
@@ -254,6 +257,7 @@ def _draft(draw: random.Random) -> str:
         lines += ["eligible:", "  partner:", *when(_PARTNER_CONDITIONS, "    ")]
         if draw.random() < 0.5:
             lines += ["  customer:", *when(_CONDITIONS, "    ")]
+    has_plus, review = draw.random() < 0.5, draw.choice(("never", "monthly", "monthly", "quarterly", "yearly"))
     has_lead, has_deal = draw.random() < 0.7, draw.random() < 0.6
     if has_lead or has_deal:
         lines.append("qualified:")
@@ -278,9 +282,11 @@ def _draft(draw: random.Random) -> str:
         "  - id: silver",
         "    when:",
         *when(_TIER_CONDITIONS, "      "),
+        *(["  - {id: plus, by: choice, price: 9 USD per month}"] if has_plus else []),
         "  - id: gold",
         "    when:",
         *when((*_TIER_CONDITIONS, "tier == silver"), "      "),
+        f"tier_review: {review}",
         "rewards:",
     ]
     for number in range(draw.randint(2, 6)):
@@ -301,7 +307,7 @@ def _draft(draw: random.Random) -> str:
             percent = draw.choice(
                 (
                     "7.5",
-                    "{by: tier, values: {bronze: 5, silver: 7.5, gold: 10}}",
+                    f"{{by: tier, values: {{bronze: 5, silver: 7.5, gold: 10{', plus: 9' if has_plus else ''}}}}}",
                     "{by: deal.product, values: {Pro X: 0.0001}, otherwise: 3}",
                 )
             )

@@ -30,6 +30,7 @@ from services.rules.generate.gate import LEAD_EVENTS, Gate
 from services.rules.generate.metrics import FirstWin, Taker, takers_of
 from services.rules.generate.milestones import Milestones
 from services.rules.generate.reads import Reads
+from services.rules.generate.reviews import Reviews
 from services.rules.generate.rewards import Rewards, reward_rules, write_rewards, write_selection
 from services.rules.generate.source import Source
 from services.rules.generate.tiers import TIER_ASSIGNED, Tiers
@@ -58,6 +59,7 @@ class EventRule:
         self._tiers = tiers
         self._bounds = bounds
         self._event_type = event_type
+        self._reviews = Reviews(rules, revision, vocabulary)
         self._milestones = Milestones(rules, vocabulary)
         self._gate = Gate(rules, revision, vocabulary, event_type)
         self.rewards = self._rewards_on({event_type})
@@ -82,11 +84,13 @@ class EventRule:
         reads = Reads(source, self._vocabulary, self._event_type, self._revision)
         write_arrival(reads)
         write_fact(reads)
-        self._write_clock(source)
+        self._write_clock(reads)
         is_assigned = self._event_type == TIER_ASSIGNED
         if not (is_assigned or self._event_type in LEAD_EVENTS or self.rewards.rules or self._takers):
-            source.add(f"if not ({self._tiers.unsettled()}): return []")
-        source.add("made = []")
+            idle = f"not ({self._tiers.unsettled()})"
+            source.add(f"if {idle} and not made: return []" if self._has_clock_work else f"if {idle}: return []")
+        if not self._has_clock_work:
+            source.add("made = []")
         self._write_rules(reads)
         if is_assigned:
             self._tiers.write_assignment(reads)
@@ -95,19 +99,40 @@ class EventRule:
         source.add("return made")
         return source
 
-    def _write_clock(self, source: Source) -> None:
+    @property
+    def _has_clock_work(self) -> bool:
+        """Whether anything but the event may be decided when the clock moves."""
+        return self._reviews.are_held
+
+    def _write_clock(self, reads: Reads) -> None:
         """Step 2: the partner's clock moves to the event's local day, if that is later; it never goes back."""
+        source = reads.source
         zone = self._vocabulary.zone
         blocks, learn = source.constant(zone.blocks), source.constant(zone.learn)
         source.add(
             f"day = {blocks}.get(time_ms // {BLOCK_MS})",
             f"if day is None: day = {learn}(time_ms)",
             "clock = state.clock_day",
-            "if clock is None or day > clock: clock = state.clock_day = day",
-            "tier = state.tier",
         )
-        if self._tiers.first is not None:
-            source.add(f"if tier is None: tier = state.tier = {source.constant(self._tiers.first)}")
+        first = "" if self._tiers.first is None else source.constant(self._tiers.first)
+        if self._has_clock_work:
+            source.add("made = []")
+            if first:
+                source.add(f"if state.tier is None: state.tier = {first}")
+            source.add("if clock is None: clock = state.clock_day = day")
+            with source.block("elif day > clock:"):
+                self._write_passing(reads)
+                source.add("clock = state.clock_day = day")
+            source.add("tier = state.tier")
+            return
+        source.add("if clock is None or day > clock: clock = state.clock_day = day", "tier = state.tier")
+        if first:
+            source.add(f"if tier is None: tier = state.tier = {first}")
+
+    def _write_passing(self, reads: Reads) -> None:
+        """What happens on the days that the clock passes, before the event."""
+        if self._reviews.are_held:
+            self._reviews.write(reads)
 
     def _write_rules(self, reads: Reads) -> None:
         """Steps 3 to 6."""

@@ -19,8 +19,6 @@ LATER: Final[dict[str, str]] = {
     "clawback": "`clawback`",
     "groups": "`groups`",
     "inactivity": "`inactivity`",
-    "tier_review": "a `tier_review` other than `never`",
-    "assigned-tiers": "tiers reached by `hand` or by `choice`",
     "contests": "`contests`",
     "budgets": "`budgets`",
     "terms": "`terms`",

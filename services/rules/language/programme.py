@@ -90,8 +90,6 @@ def _read_tier_review(fields: Fields, scope: Scope) -> TierReview:
         help = did_you_mean(review.text, REVIEWS, "a tier can be lost never, monthly, quarterly or yearly")
         scope.add(review.span, unreadable_value.fault(review.text, "a tier_review", help))
         return "never"
-    if review.text != "never":
-        scope.note_later("tier_review", review.span, f"tier_review: {review.text}")
     return cast("TierReview", review.text)
 
 

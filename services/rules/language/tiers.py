@@ -51,7 +51,6 @@ def read_tiers(node: Node, scope: Scope) -> tuple[Tier, ...]:
 def _read_tier(id: TextNode, fields: Fields, scope: Scope, *, is_first: bool) -> Tier:
     by = fields.text("by")
     if by is not None:
-        scope.note_later("assigned-tiers", by.span, f"by: {by.text}")
         if by.text not in REACHED_BY:
             help = "write by: hand, or by: choice; without it the metrics decide"
             scope.add(by.span, unreadable_value.fault(by.text, "how a tier is reached", help))
