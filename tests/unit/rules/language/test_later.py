@@ -25,8 +25,6 @@ SAMPLES = {
     "groups": REWARDS + "groups: {g: {rewards: [a, b], pick: highest}}\n",
     "milestones": METRICS + "milestones: [{id: m, metric: sales, at: 100 USD, give: 5 USD}]\n",
     "inactivity": METRICS + "inactivity: [{id: quiet, when: sales missing for 90 days}]\n",
-    "tier_review": "tiers: [{id: bronze}]\ntier_review: yearly\n",
-    "assigned-tiers": "tiers: [{id: bronze}, {id: gold, by: hand}]\n",
     "contests": "contests:\n  - id: race\n    metric: {count: deal.won}\n    from: 2026-03-01\n    to: 2026-05-31\n"
     "    prizes: [5 USD]\n",
     "budgets": REWARDS + "budgets: [{id: y, amount: 100 USD, per: year, when_spent: hold}]\n",
