@@ -1,15 +1,17 @@
 """Ledger facts: what was posted, as it leaves the ledger on `goodword.ledger` (key: partner).
 
-A CloudEvent of type `transfer.posted`, its id the transfer's, its time the event's.
+A CloudEvent of type `transfer.posted`, its id the transfer's, its time the event's; or of type `reward.notice`:
+what a partner should know although no money moved.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 TRANSFER_POSTED: Final = "transfer.posted"
+REWARD_NOTICE: Final = "reward.notice"
 LEDGER_SOURCE: Final = "goodword/rewards"
 
 
@@ -19,11 +21,18 @@ class TransferPosted(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_d
     Attributes:
         id: Derived from the decision and the stage (`contracts.ids.transfer_id`).
         group: Legs of one posting share it; all are written or none.
-        stage: `granted`, later `released`, `paid`, `clawed_back`, …
+        stage: `granted`, `released`, `voided`, `clawed_back`, `adjusted`, `expired`, `written_off`; of budgets
+            `allotted` and `claimed`; later `paid`. docs/ledger.md has each as a T-account.
         time_ms: When the event behind it happened.
         posted_at_ms: When the ledger committed to it.
         revision: The rule set's revision that decided it; 0 when no rule set did.
         decimals: Of the unit, where they are not what `contracts.money.assumed_decimals` says.
+        available_at_ms: End of the hold; None without one.
+        expires_at_ms: When what was granted expires unspent; None: never.
+        takes_back: Of a clawback, the decision that it takes from.
+        reason, booked_by: Of what was booked by hand: why, and who did it.
+        news_at_ms: When it became news, where that is not the event's time: a release, an expiry, a grant that had
+            waited.
     """
 
     id: str
@@ -48,11 +57,59 @@ class TransferPosted(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_d
     deal: str | None = None
     lead: str | None = None
     decimals: int | None = None
+    available_at_ms: int | None = None
+    expires_at_ms: int | None = None
+    takes_back: str | None = None
+    reason: str | None = None
+    booked_by: str | None = None
+    news_at_ms: int | None = None
+
+
+class RewardNotice(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What happened to a reward without a transfer.
+
+    Attributes:
+        id: Derived, so that N deliveries are one notice.
+        notice: `held`: its budget is spent, it waits; `denied`: its budget is spent, it will not be paid; `expiring`:
+            `amount_minor` expires from `expires_at_ms` on unless it is spent.
+        decision: The decision it is about; of `expiring`, the one whose part expires first.
+        time_ms: When it became news.
+        reason: In words, stable enough to test on: `budget yearly is spent`.
+    """
+
+    id: str
+    notice: Literal["held", "denied", "expiring"]
+    decision: str
+    programme: str
+    rule: str
+    partner: str
+    beneficiary: str
+    amount_minor: int
+    unit: str
+    time_ms: int
+    posted_at_ms: int
+    reason: str = ""
+    traceparent: str = ""
+    customer: str | None = None
+    customer_name: str | None = None
+    deal: str | None = None
+    lead: str | None = None
+    decimals: int | None = None
+    expires_at_ms: int | None = None
 
 
 _encoder: Final = msgspec.json.Encoder()
 _list_decoder: Final = msgspec.json.Decoder(list[TransferPosted])
 _decoder: Final = msgspec.json.Decoder(TransferPosted)
+_notice_decoder: Final = msgspec.json.Decoder(RewardNotice)
+
+
+def encode_notice(fact: RewardNotice) -> bytes:
+    return _encoder.encode(fact)
+
+
+def decode_notice(value: bytes) -> RewardNotice:
+    return _notice_decoder.decode(value)
 
 
 def encode_transfer(fact: TransferPosted) -> bytes:

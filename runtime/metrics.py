@@ -21,6 +21,9 @@ from contracts.events import EVENT_TYPES
 
 SERVICES: Final = ("tracking", "rules", "rewards", "notify")
 CONSUMERS: Final = ("rules", "rewards", "notify")
+STAGES: Final = ("granted", "released", "voided", "clawed_back", "adjusted")
+HOLD_AGES: Final = ("over-365-days", "under-365-days", "under-90-days", "under-30-days")
+"""By the time of the event, the oldest first."""
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 RECORDS: Final = (1, 5, 10, 50, 100, 250, 500, 1000, 2000, 5000)
 
@@ -150,7 +153,7 @@ CATALOGUE: Final = (
     Metric(
         "state_cache_bytes", "gauge", ("rules",), "Partner states kept in this process.", "At its limit: add a process."
     ),
-    Metric("transfers_total", "counter", ("rewards",), "Transfers posted, by stage.", "None.", {"stage": ("granted",)}),
+    Metric("transfers_total", "counter", ("rewards",), "Transfers posted, by stage.", "None.", {"stage": STAGES}),
     Metric(
         "postings_refused_total",
         "counter",
@@ -177,12 +180,34 @@ CATALOGUE: Final = (
         "Growing: look at the bus.",
     ),
     Metric(
+        "holds_count",
+        "gauge",
+        ("rewards",),
+        "Rewards on hold, by how long ago they were earned.",
+        "None.",
+        {"age": HOLD_AGES},
+    ),
+    Metric(
+        "holds_overdue_seconds",
+        "gauge",
+        ("rewards",),
+        "How long the oldest hold that is over has been waiting for its release.",
+        "Growing: the rewards service's log says what keeps the clockwork from releasing.",
+    ),
+    Metric(
+        "decisions_waiting",
+        "gauge",
+        ("rewards",),
+        "Decisions that the ledger keeps until what they wait for is there.",
+        "`goodword ledger waiting` shows each with its reason.",
+    ),
+    Metric(
         "invariant_offenders",
         "gauge",
         ("rewards",),
         "Rows that break a promise about money, up to ten, by promise: must be 0.",
         "Not 0: the service's log names the rows; trust the transfers, which nobody can alter.",
-        {"invariant": ("trial-balance", "balances-match-transfers")},
+        {"invariant": ("trial-balance", "balances-match-transfers", "holds-match-pending")},
     ),
     Metric(
         "mails_total",
@@ -191,7 +216,7 @@ CATALOGUE: Final = (
         "Mails by kind and outcome.",
         "Unknown: list them and ask the relay's log; failed: look at the reasons.",
         {
-            "kind": ("lead-qualified", "reward-granted", "tier-reached"),
+            "kind": ("lead-qualified", "reward-granted", "reward-released", "reward-taken-back", "tier-reached"),
             "outcome": ("sent", "failed", "unknown", "too-old", "no-address", "suppressed"),
         },
     ),

@@ -24,6 +24,7 @@ from runtime.database import Database
 from runtime.migrations import migrate
 from services.rewards.decode import decode_heads
 from services.rewards.postings import plan_transfers
+from services.rewards.settling import Settler
 from services.rewards.store import SETUP, Ledger, Posted
 from services.rewards.writer import Writer
 
@@ -85,8 +86,15 @@ async def _post(database: Database, batches: Iterator[Sequence[bytes]]) -> list[
         nonlocal posted
         posted += result
 
-    writer = Writer(Ledger(database), writers_max=WRITERS, posting_transfers_max=2 * BATCH, on_posted=add)
-    clock = SystemClock()
+    clock, ledger = SystemClock(), Ledger(database)
+    writer = Writer(
+        ledger,
+        Settler(database, ledger),
+        clock=clock,
+        writers_max=WRITERS,
+        posting_transfers_max=2 * BATCH,
+        on_posted=add,
+    )
     latencies_ms: list[float] = []
 
     async def partition() -> None:

@@ -95,6 +95,59 @@ def show_statement(
         _print_statement(page, amounts)
 
 
+@app.command("holds")
+def show_holds(
+    account: Annotated[
+        str | None, typer.Option("--of", metavar="BENEFICIARY", help="Only of partner:…, customer:… or member:….")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 1_000,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What is on hold, and until when."""
+    from goodword.amounts import amounts_now
+    from goodword.target import find_target
+    from services.rewards.reads import holds
+
+    with problems_shown():
+        postgres = find_target(data).postgres
+        rows = holds(postgres, beneficiary=account, limit=limit)
+        show = amounts_now(postgres).show
+    if as_json:
+        emit_json(rows)
+    else:
+        cells = [
+            (row["available_at"], row["beneficiary"], show(row["minor"], row["unit"]), row["rule"], row["decision"])
+            for row in rows
+        ]
+        print_table(("available at", "of", ">on hold", "rule", "decision"), cells)
+
+
+@app.command("waiting")
+def show_waiting(
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 1_000,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decisions that the ledger keeps until what they wait for is there."""
+    from goodword.amounts import amounts_now
+    from goodword.target import find_target
+    from services.rewards.reads import waiting
+
+    with problems_shown():
+        postgres = find_target(data).postgres
+        rows = waiting(postgres, limit=limit)
+        show = amounts_now(postgres).show
+    if as_json:
+        emit_json(rows)
+    else:
+        cells = [
+            (row["decision"], row["beneficiary"], show(row["minor"], row["unit"]), row["rule"], row["reason"])
+            for row in rows
+        ]
+        print_table(("decision", "of", ">amount", "rule", "why"), cells)
+
+
 @app.command("explain")
 def explain_reference(
     reference: Annotated[

@@ -6,7 +6,8 @@ one mail. Facts of events that happened too long ago are recorded, not told.
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal, get_args
 
 import msgspec
 
@@ -15,10 +16,16 @@ from contracts.facts import TransferPosted
 from runtime.tracing import trace_id
 from services.notify.addresses import one_line
 
-Kind = Literal["lead-qualified", "reward-granted", "tier-reached"]
-KINDS: Final[tuple[Kind, ...]] = ("lead-qualified", "reward-granted", "tier-reached")
+Kind = Literal["lead-qualified", "reward-granted", "reward-released", "reward-taken-back", "tier-reached"]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
-STAGE_GRANTED: Final = "granted"
+KIND_OF_STAGE: Final[dict[str, Kind]] = {
+    "granted": "reward-granted",
+    "released": "reward-released",
+    "voided": "reward-taken-back",
+    "clawed_back": "reward-taken-back",
+    "adjusted": "reward-taken-back",
+}
 TIER_BY_HAND: Final = "partner.tier_assigned"
 DAY_MS: Final = 86_400_000
 
@@ -53,6 +60,9 @@ class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
     unit: str | None = None
     decimals: int | None = None
     tier: str | None = None
+    available_on: str | None = None
+    """The day, in UTC, from which on what is on hold can be paid."""
+    reason: str | None = None
 
 
 class Mail(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -100,15 +110,23 @@ def mail_of_decision(decision: DecisionView, traceparent: str) -> Mail | None:
 
 
 def mail_of_transfer(fact: TransferPosted) -> Mail | None:
-    """The mail that a posting makes: a reward granted to the partner, not one to a customer or member."""
-    if fact.stage != STAGE_GRANTED or not fact.credit.startswith(f"partner:{fact.partner}:"):
+    """The mail that a posting makes: what the partner was granted, can have now, or lost again.
+
+    What goes to a customer or member makes none; nor does a release in the posting that granted it, which says it all.
+    """
+    kind = KIND_OF_STAGE.get(fact.stage)
+    own = f"partner:{fact.partner}:"
+    if kind is None or not (fact.debit if kind == "reward-taken-back" else fact.credit).startswith(own):
         return None
+    if kind == "reward-released" and fact.group != fact.id:
+        return None
+    is_on_hold = fact.credit == f"{own}pending" and (fact.available_at_ms or 0) > fact.posted_at_ms
     return Mail(
         fact=fact.id,
-        kind="reward-granted",
+        kind=kind,
         programme=fact.programme,
         partner=fact.partner,
-        time_ms=fact.time_ms,
+        time_ms=fact.time_ms if fact.news_at_ms is None else fact.news_at_ms,
         trace=trace_id(fact.traceparent),
         details=Details(
             customer=_text(fact.customer_name or fact.customer),
@@ -118,6 +136,8 @@ def mail_of_transfer(fact: TransferPosted) -> Mail | None:
             amount_minor=fact.amount_minor,
             unit=fact.unit,
             decimals=fact.decimals,
+            available_on=_day(fact.available_at_ms) if is_on_hold else None,
+            reason=_text(fact.reason),
         ),
     )
 
@@ -125,6 +145,11 @@ def mail_of_transfer(fact: TransferPosted) -> Mail | None:
 def is_too_old(time_ms: int, *, now_ms: int, age_max_days: int) -> bool:
     """Whether what happened then is no news any more. Exactly `age_max_days` old is still told."""
     return now_ms - time_ms > age_max_days * DAY_MS
+
+
+def _day(time_ms: int | None) -> str | None:
+    # Not from a timestamp: years 1 to 9999 do not all have one.
+    return None if time_ms is None else f"{datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms):%Y-%m-%d}"
 
 
 def _text(value: str | None) -> str | None:

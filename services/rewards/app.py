@@ -1,7 +1,7 @@
 """The composition root of the rewards service: which parts it has, and how they are wired.
 
-The parts start in this order and stop in reverse: bus and schema, database, writer, relay, the two consumers,
-housekeeping.
+The parts start in this order and stop in reverse: bus and schema, database, writer, relay, clockwork, the two
+consumers, housekeeping.
 Consumers stop before the writer that they wait for, and the relay publishes what it has in hand.
 """
 
@@ -19,10 +19,12 @@ from runtime.metrics import Metrics
 from runtime.service import App, run_service
 from services.rewards import api
 from services.rewards.archive import ArchiveOwner
+from services.rewards.clockwork import Clockwork
 from services.rewards.handlers import PostingOwner
 from services.rewards.observe import Housekeeping, RewardsObserver
 from services.rewards.outbox import Relay
 from services.rewards.settings import GROUP, GROUP_ARCHIVE, NAME, RewardsSettings
+from services.rewards.settling import Settler
 from services.rewards.store import SETUP, Ledger, Posted
 from services.rewards.writer import Writer
 
@@ -39,8 +41,8 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
     database = Database(
         settings.postgres,
         application=NAME,
-        # Each writer and the archive have one in hand; the rest is for gauges and checks.
-        connections_max=settings.rewards_writers_max + 4,
+        # Each writer, the clockwork and the archive have one in hand; the rest is for gauges and checks.
+        connections_max=2 * settings.rewards_writers_max + 4,
         setup=SETUP,
     )
     relay = Relay(
@@ -55,8 +57,12 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         observer.posted(result)
         relay.wake()
 
+    ledger = Ledger(database)
+    settler = Settler(database, ledger)
     writer = Writer(
-        Ledger(database),
+        ledger,
+        settler,
+        clock=clock,
         writers_max=settings.rewards_writers_max,
         posting_transfers_max=settings.rewards_posting_transfers_max,
         on_posted=posted,
@@ -101,12 +107,21 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
             Foundation(settings, bus, service=NAME),
             database,
             relay,
+            Clockwork(
+                database,
+                settler,
+                clock=clock,
+                every_s=settings.rewards_clock_every_ms / 1_000,
+                batch_max=settings.rewards_posting_transfers_max,
+                on_posted=posted,
+            ),
             consumer,
             archive,
             LagWatch([consumer, archive], metrics=metrics, every_s=settings.gauges_every_s),
             Housekeeping(
                 metrics,
                 database=database,
+                clock=clock,
                 gauges_every_s=settings.gauges_every_s,
                 trial_balance_every_s=settings.rewards_trial_balance_every_s,
                 audit_every_s=settings.rewards_audit_every_s,

@@ -15,8 +15,11 @@ import msgspec
 from contracts.errors import Problem
 
 
-class DecisionHead(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """`contracts.decisions.Decision` without what the ledger has no use for; the same names mean the same."""
+class DecisionHead(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """`contracts.decisions.Decision` without what the ledger has no use for; the same names mean the same.
+
+    Kept as JSON in `rewards.lives` and compared there: fields are only ever added, with a default that is omitted.
+    """
 
     id: str
     granted: bool
@@ -36,6 +39,9 @@ class DecisionHead(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     lead: str | None = None
     deal: str | None = None
     decimals: int | None = None
+    takes_back: str | None = None
+    expires_at_ms: int | None = None
+    restates: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +55,21 @@ class Decoded:
 
 _DECISION_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
 _decoder: Final = msgspec.json.Decoder(DecisionHead)
+_encoder: Final = msgspec.json.Encoder()
 _list_decoder: Final = msgspec.json.Decoder(list[DecisionHead])
 
 
 def is_decision_id(text: str) -> bool:
     """Whether this is a UUIDv8 in the one way we write it; another spelling would be another id to derive from."""
     return _DECISION_ID.fullmatch(text) is not None
+
+
+def encode_head(head: DecisionHead) -> str:
+    return _encoder.encode(head).decode()
+
+
+def decode_head(text: str) -> DecisionHead:
+    return _decoder.decode(text)
 
 
 def decode_heads(values: Sequence[bytes]) -> Decoded:

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from contracts.events import Headers, format_time
-from contracts.facts import LEDGER_SOURCE, TRANSFER_POSTED, TransferPosted, encode_transfer
+from contracts.facts import LEDGER_SOURCE, TRANSFER_POSTED, TransferPosted, decode_transfer_list, encode_transfer
 from runtime.bus.port import Record
 
 _COMPRESSION: Final = 1
@@ -43,6 +43,11 @@ _CONTENT_TYPE: Final = ("content-type", b"application/json")
 
 def pack_facts(transfers: Sequence[TransferPosted]) -> bytes:
     return zlib.compress(b"[" + b",".join(map(encode_transfer, transfers)) + b"]", _COMPRESSION)
+
+
+def unpack_facts(blob: bytes, posted_ids: AbstractSet[str] | None) -> list[TransferPosted]:
+    """The transfers of a blob that were really posted; see `fact_records`."""
+    return decode_transfer_list([record.value for record in fact_records(blob, posted_ids)])
 
 
 def fact_records(blob: bytes, posted_ids: AbstractSet[str] | None) -> list[Record]:

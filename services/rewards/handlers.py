@@ -14,7 +14,7 @@ from contracts.facts import TransferPosted
 from runtime.bus.port import Batch, Headers, Received
 from runtime.clock import Clock
 from services.rewards.decode import decode_heads
-from services.rewards.postings import plan_transfers
+from services.rewards.postings import Careful, plan_transfers
 
 
 class DeadLetterBox(Protocol):
@@ -27,6 +27,8 @@ class Poster(Protocol):
     """What of `services.rewards.writer` is used here."""
 
     async def post(self, transfers: Sequence[TransferPosted]) -> None: ...
+
+    async def settle(self, careful: Sequence[Careful]) -> None: ...
 
 
 class PostingOwner:
@@ -54,6 +56,8 @@ class PostingOwner:
             batch.topic, batch.partition, [(records[index], problem) for index, problem in sorted(rejected, key=_index)]
         )
         await self._writer.post(plan.transfers)
+        # After the grants of the same batch: a clawback finds what it takes from.
+        await self._writer.settle(plan.careful)
         await batch.commit()
 
     async def revoked(self, topic: str, partition: int) -> None:

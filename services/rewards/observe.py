@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from contracts.errors import TransientError
+from contracts.ids import uuid_text
 from contracts.topics import DECISIONS
 from runtime import log
 from runtime.bus.observe import BusObserver
+from runtime.clock import Clock
 from runtime.database import OUTAGES, Database
-from runtime.metrics import Metrics
-from services.rewards.invariants import BalancesMatch, Invariant, SumsToZero
+from runtime.metrics import HOLD_AGES, Metrics
+from services.rewards.invariants import BalancesMatch, HoldsMatch, Invariant, SumsToZero
 from services.rewards.store import Posted
+
+HOLD_AGE_DAYS: Final = (365, 90, 30)
+DAY_MS: Final = 86_400_000
 
 logger = log.get(__name__)
 
@@ -48,6 +54,7 @@ class Housekeeping:
         metrics: Metrics,
         *,
         database: Database,
+        clock: Clock,
         gauges_every_s: float,
         trial_balance_every_s: float,
         audit_every_s: float,
@@ -55,10 +62,16 @@ class Housekeeping:
         self._trial_balance = metrics.gauge("trial_balance_minor")
         self._outbox = metrics.gauge("outbox_pending_batches")
         self._offenders = metrics.gauge("invariant_offenders")
+        self._holds = metrics.gauge("holds_count")
+        self._overdue = metrics.gauge("holds_overdue_seconds")
+        self._waiting = metrics.gauge("decisions_waiting")
         self._database = database
+        self._clock = clock
         self._rounds: tuple[tuple[float, Callable[[], Awaitable[None]]], ...] = (
             (gauges_every_s, self.count_outbox),
+            (gauges_every_s, self.find_overdue),
             (trial_balance_every_s, self.draw_trial_balance),
+            (audit_every_s, self.count_holds),
             (audit_every_s, self.audit),
         )
         self._tasks: list[asyncio.Task[None]] = []
@@ -86,6 +99,29 @@ class Housekeeping:
         ):
             self._trial_balance.labels(unit).set(int(minor))
         await self._check(SumsToZero())
+        await self._check(HoldsMatch())
+
+    async def find_overdue(self) -> None:
+        now_ms = self._clock.now_ms()
+        rows = await self._database.fetch_all(
+            "SELECT min(available_at_ms) FROM rewards.lives WHERE pending_minor > 0 AND available_at_ms <= %(now_ms)s",
+            {"now_ms": now_ms},
+        )
+        self._overdue.set(0 if rows[0][0] is None else (now_ms - rows[0][0]) / 1_000)
+        rows = await self._database.fetch_all("SELECT count(*) FROM rewards.lives WHERE state = 'waiting'")
+        self._waiting.set(rows[0][0])
+
+    async def count_holds(self) -> None:
+        # Ids begin with the time of the event, so their order tells the age.
+        now_ms = self._clock.now_ms()
+        counted = await self._database.fetch_all(
+            "SELECT width_bucket(decision_id, %(bounds)s::uuid[]), count(*) FROM rewards.lives"
+            " WHERE pending_minor > 0 GROUP BY 1",
+            {"bounds": [uuid_text(now_ms - days * DAY_MS, "0" * 64) for days in HOLD_AGE_DAYS]},
+        )
+        counts: dict[int, int] = dict(counted)
+        for bucket, age in enumerate(HOLD_AGES):
+            self._holds.labels(age).set(counts.get(bucket, 0))
 
     async def audit(self) -> None:
         await self._check(BalancesMatch())

@@ -20,6 +20,7 @@ TEXT_CACHE_MAX: Final = 100_000
 _POSTGRES_EPOCH_MS: Final = 946_684_800_000
 """2000-01-01, from which PostgreSQL counts microseconds."""
 _HEADER: Final = struct.Struct(">iiIii")
+_BIGINT: Final = struct.Struct(">iq")
 _NULL: Final = b"\xff\xff\xff\xff"
 
 
@@ -90,6 +91,20 @@ def times(column: Sequence[int]) -> TimestamptzArray:
     """Of milliseconds since 1970."""
     micros = [(time_ms - _POSTGRES_EPOCH_MS) * 1_000 for time_ms in column]
     return TimestamptzArray(_head(TimestamptzArray, len(column)) + _pack_fixed("iq", 8, micros))
+
+
+def optional_bigints(column: Sequence[int | None]) -> BigintArray:
+    """None is NULL."""
+    elements = [_NULL if value is None else _BIGINT.pack(8, value) for value in column]
+    return BigintArray(_head(BigintArray, len(column)) + b"".join(elements))
+
+
+def optional_times(column: Sequence[int | None]) -> TimestamptzArray:
+    """Of milliseconds since 1970; None is NULL."""
+    elements = [
+        _NULL if time_ms is None else _BIGINT.pack(8, (time_ms - _POSTGRES_EPOCH_MS) * 1_000) for time_ms in column
+    ]
+    return TimestamptzArray(_head(TimestamptzArray, len(column)) + b"".join(elements))
 
 
 def texts(column: Sequence[str | None]) -> TextArray:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
@@ -42,7 +43,7 @@ PACKED_ASIDE_MIN: Final = 500
 
 _POST: Final = (
     "SELECT posted, inserted, refused, conflicting FROM rewards.post("
-    "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 
 logger = log.get(__name__)
@@ -99,11 +100,27 @@ class Ledger:
         try:
             with outages_are_transient():
                 async with self._database.connection() as connection:
+                    await self.open_accounts(connection, {a for t in batch for a in (t.debit, t.credit)})
                     return await self._post(connection, batch)
         except TransientError:
-            # The server may have been restored to a time when these accounts had no ids yet.
-            self._accounts.clear()
+            self.forget()
             raise
+
+    async def post_within(self, connection: Connection, transfers: Sequence[TransferPosted]) -> Posted:
+        """Post as a part of the caller's transaction, between accounts that are open.
+
+        An amount that would overflow a balance raises.
+
+        Raises:
+            psycopg.Error: The transaction is over; call `forget` in an outage.
+        """
+        if not transfers:
+            return Posted()
+        return await self._post_all(connection, sorted(transfers, key=attrgetter("id")), told=transfers)
+
+    def forget(self) -> None:
+        """The server may have been restored to a time when accounts had no ids yet."""
+        self._accounts.clear()
 
     async def _post(self, connection: Connection, batch: Sequence[TransferPosted]) -> Posted:
         try:
@@ -113,18 +130,21 @@ class Ledger:
             # absurd amount does not stop everybody's money. The legs of a group stay together.
             groups = sorted({transfer.group for transfer in batch})
             if len(groups) == 1:
-                return await self._refuse(connection, batch, "balance-out-of-range", _message(error))
+                return await self.refuse(connection, batch, "balance-out-of-range", message_of(error))
             first = set(groups[: len(groups) // 2])
             done = await self._post(connection, [t for t in batch if t.group in first])
             return done + await self._post(connection, [t for t in batch if t.group not in first])
 
-    async def _post_all(self, connection: Connection, batch: Sequence[TransferPosted]) -> Posted:
+    async def _post_all(
+        self, connection: Connection, batch: Sequence[TransferPosted], told: Sequence[TransferPosted] | None = None
+    ) -> Posted:
+        """Post a batch sorted by id; its facts leave in the order of `told`, where several are of one story."""
         accounts = await self._account_ids(connection, batch)
         if len(batch) < PACKED_ASIDE_MIN:
-            parameters = (*_columns(batch, accounts), pack_facts(batch))
+            parameters = (*_columns(batch, accounts), pack_facts(told or batch))
         else:
             # Compressing lets go of the interpreter, so it runs beside the packing of the columns.
-            packing_facts = asyncio.create_task(asyncio.to_thread(pack_facts, batch))
+            packing_facts = asyncio.create_task(asyncio.to_thread(pack_facts, told or batch))
             parameters = (*_columns(batch, accounts), await packing_facts)
         cursor = await connection.execute(_POST, parameters, prepare=True, binary=True)
         row = await cursor.fetchone()
@@ -148,9 +168,7 @@ class Ledger:
             Counter(stages.values()), duplicates=len(batch) - posted - differing, conflicts=len(conflicting["new"])
         )
 
-    async def _refuse(
-        self, connection: Connection, legs: Sequence[TransferPosted], reason: str, message: str
-    ) -> Posted:
+    async def refuse(self, connection: Connection, legs: Sequence[TransferPosted], reason: str, message: str) -> Posted:
         """Keep the refusal under the ids of all legs, unless they were posted or refused meanwhile."""
         cursor = await connection.execute(
             "INSERT INTO rewards.refusals (id, reason, message, fact, refused_at)"
@@ -168,29 +186,41 @@ class Ledger:
         logger.error("posting refused", transfers=[leg.id for leg in legs], reason=reason, message=message)
         return Posted(refused=cursor.rowcount, duplicates=len(legs) - cursor.rowcount)
 
-    async def _account_ids(self, connection: Connection, batch: Sequence[TransferPosted]) -> dict[str, int]:
-        """Ids of all accounts of the batch, made on first use; an account that stays empty does no harm."""
+    async def open_accounts(self, connection: Connection, addresses: AbstractSet[str]) -> None:
+        """Make the accounts that are not there, outside of any transaction; one that stays empty does no harm.
+
+        In a transaction that is rolled back, they would be gone again, while their ids are remembered here.
+        """
         known = self._accounts
-        missing = {a for t in batch for a in (t.debit, t.credit) if a not in known}
+        missing = sorted(addresses - known.keys())
+        if not missing:
+            return
+        if len(known) + len(missing) > ACCOUNTS_CACHE_MAX:
+            known.clear()
+            missing = sorted(addresses)
+        await connection.execute(
+            "INSERT INTO rewards.accounts (address) SELECT a FROM unnest(%s::text[]) a ORDER BY a"
+            " ON CONFLICT DO NOTHING",
+            (missing,),
+        )
+        # A second statement, because the first does not see what another process made meanwhile.
+        await self._look_up(connection, missing)
+
+    async def _account_ids(self, connection: Connection, batch: Sequence[TransferPosted]) -> dict[str, int]:
+        """Ids of all accounts of the batch; they are open."""
+        missing = {a for t in batch for a in (t.debit, t.credit)} - self._accounts.keys()
         if missing:
-            if len(known) + len(missing) > ACCOUNTS_CACHE_MAX:
-                known.clear()
-                missing = {a for t in batch for a in (t.debit, t.credit)}
-            addresses = sorted(missing)
-            await connection.execute(
-                "INSERT INTO rewards.accounts (address) SELECT a FROM unnest(%s::text[]) a ORDER BY a"
-                " ON CONFLICT DO NOTHING",
-                (addresses,),
-            )
-            # A second statement, because the first does not see what another process made meanwhile.
-            cursor = await connection.execute(
-                "SELECT address, id FROM rewards.accounts WHERE address = ANY (%s)", (addresses,)
-            )
-            known.update(await cursor.fetchall())
-        return known
+            await self._look_up(connection, sorted(missing))
+        return self._accounts
+
+    async def _look_up(self, connection: Connection, addresses: list[str]) -> None:
+        cursor = await connection.execute(
+            "SELECT address, id FROM rewards.accounts WHERE address = ANY (%s)", (addresses,)
+        )
+        self._accounts.update(await cursor.fetchall())
 
 
-def _message(error: psycopg.Error) -> str:
+def message_of(error: psycopg.Error) -> str:
     return error.diag.message_primary or type(error).__name__
 
 
@@ -217,4 +247,14 @@ def _columns(batch: Sequence[TransferPosted], accounts: dict[str, int]) -> tuple
         packing.texts([t.customer for t in batch]),
         packing.unique_texts([t.deal for t in batch]),
         packing.unique_texts([t.lead for t in batch]),
+        _or_none(packing.optional_times, [t.available_at_ms for t in batch]),
+        _or_none(packing.optional_times, [t.expires_at_ms for t in batch]),
+        _or_none(packing.unique_texts, [t.takes_back for t in batch]),
+        _or_none(packing.texts, [t.reason for t in batch]),
+        _or_none(packing.texts, [t.booked_by for t in batch]),
     )
+
+
+def _or_none(pack: Callable[[list[Any]], object], column: list[Any]) -> object:
+    """Most batches have no such value, and then none is packed or read."""
+    return pack(column) if any(value is not None for value in column) else None

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from contracts.facts import TransferPosted
+from runtime.clock import Clock
 from runtime.together import Together
+from services.rewards.postings import Careful
+from services.rewards.settling import Settler
 from services.rewards.store import Ledger, Posted
 
 
@@ -17,7 +20,7 @@ class Writer:
     """Posts for many tasks.
 
     Args:
-        ledger: Where to post.
+        ledger, settler: Where to post, and where to settle.
         writers_max: Postings in the database at once.
         posting_transfers_max: Transfers of one posting; a single larger batch is posted alone.
         on_posted: Told what became of each posting, once durable.
@@ -26,15 +29,23 @@ class Writer:
     def __init__(
         self,
         ledger: Ledger,
+        settler: Settler,
         *,
+        clock: Clock,
         writers_max: int,
         posting_transfers_max: int,
         on_posted: Callable[[Posted], None] = lambda posted: None,
     ) -> None:
         self._ledger = ledger
+        self._settler = settler
+        self._clock = clock
         self._on_posted = on_posted
         self._posted = Together(
             self._post_all, name="writer", at_once_max=writers_max, weight=len, weight_max=posting_transfers_max
+        )
+
+        self._settled = Together(
+            self._settle_all, name="settler", at_once_max=writers_max, weight=len, weight_max=posting_transfers_max
         )
 
     async def post(self, transfers: Sequence[TransferPosted]) -> None:
@@ -45,6 +56,20 @@ class Writer:
         """
         if transfers:
             await self._posted.call(transfers)
+
+    async def settle(self, careful: Sequence[Careful]) -> None:
+        """Settle a batch in its order; durable when it returns.
+
+        Raises:
+            TransientError: The database is away; give the same batch again.
+        """
+        if careful:
+            await self._settled.call(careful)
+
+    async def _settle_all(self, batches: list[Sequence[Careful]]) -> list[None]:
+        careful = [one for batch in batches for one in batch]
+        self._on_posted(await self._settler.settle(careful, at_ms=self._clock.now_ms()))
+        return [None] * len(batches)
 
     async def _post_all(self, batches: list[Sequence[TransferPosted]]) -> list[None]:
         self._on_posted(await self._ledger.post([transfer for batch in batches for transfer in batch]))

@@ -18,10 +18,9 @@ from contracts.decisions import Decision
 from runtime.database import Database
 from runtime.migrations import migrate
 from services.rewards.reads import trial_balance
-from services.rewards.store import SETUP, Ledger
-from services.rewards.writer import Writer
+from services.rewards.store import SETUP
 from tests.support.decisions import decided, denied
-from tests.support.ledger import assert_sound, expected_balances, found_balances, transfers
+from tests.support.ledger import assert_sound, expected_balances, found_balances, transfers, writer_on
 
 numbers = itertools.count()
 
@@ -37,7 +36,7 @@ class OpenLedger:
 
     def deliver(self, batches: list[list[Decision]], *, side_by_side: int) -> None:
         async def deliver() -> None:
-            writer = Writer(Ledger(self.database), writers_max=2, posting_transfers_max=20)
+            writer = writer_on(self.database, posting_transfers_max=20)
             for at in range(0, len(batches), side_by_side):
                 await asyncio.gather(*(writer.post(transfers(*b)) for b in batches[at : at + side_by_side]))
 

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from contracts.decisions import Decision
 from contracts.facts import TransferPosted
+from runtime.clock import Clock
 from runtime.database import Database
 from services.rewards.invariants import INVARIANTS
 from services.rewards.postings import plan_transfers
 from services.rewards.reads import balances
+from services.rewards.settling import Settler
+from services.rewards.store import Ledger
+from services.rewards.writer import Writer
 from tests.support.decisions import head
 
 POSTED_AT_MS = 1_767_300_000_000
@@ -20,6 +25,32 @@ def transfers(*decisions: Decision, posted_at_ms: int = POSTED_AT_MS) -> list[Tr
     planned = plan_transfers([head(d) for d in decisions], [""] * len(decisions), posted_at_ms=posted_at_ms)
     assert planned.refused == []
     return planned.transfers
+
+
+class SetClock:
+    """A clock that stands until it is set."""
+
+    def __init__(self, now_ms: int = POSTED_AT_MS) -> None:
+        self.at_ms = now_ms
+
+    def now_ms(self) -> int:
+        return self.at_ms
+
+
+def writer_on(database: Database, *, clock: Clock | None = None, **options: Any) -> Writer:
+    """A writer with a ledger of its own, as each process has one."""
+    ledger = Ledger(database)
+    known: dict[str, Any] = {"writers_max": 2, "posting_transfers_max": 100} | options
+    return Writer(ledger, Settler(database, ledger), clock=clock or SetClock(), **known)
+
+
+async def deliver(database: Database, *decisions: Decision, at_ms: int = POSTED_AT_MS) -> None:
+    """As the consumer does it: plain grants first, then what has to be settled, in its order."""
+    planned = plan_transfers([head(d) for d in decisions], [""] * len(decisions), posted_at_ms=at_ms)
+    assert planned.refused == []
+    writer = writer_on(database, clock=SetClock(at_ms))
+    await writer.post(planned.transfers)
+    await writer.settle(planned.careful)
 
 
 def expected_balances(decisions: Iterable[Decision]) -> dict[tuple[str, str], int]:

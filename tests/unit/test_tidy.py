@@ -44,7 +44,7 @@ PURE = (
             *("calendar", "amounts", "series", "judge", "vocabulary"),
         )
     ),
-    "services/rewards/postings.py",
+    *(f"services/rewards/{name}.py" for name in ("postings", "faults", "legs", "lives", "decode")),
     "services/rewards/chart.py",
     "services/tracking/attribution.py",
     "services/tracking/clicks.py",

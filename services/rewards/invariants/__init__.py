@@ -7,9 +7,10 @@ A check is one statement, so it sees one moment however much is posted meanwhile
 from typing import Final
 
 from services.rewards.invariants.balances_match import BalancesMatch
+from services.rewards.invariants.holds_match import HoldsMatch
 from services.rewards.invariants.invariant import Invariant, Offender
 from services.rewards.invariants.sums_to_zero import SumsToZero
 
-INVARIANTS: Final[tuple[Invariant, ...]] = (SumsToZero(), BalancesMatch())
+INVARIANTS: Final[tuple[Invariant, ...]] = (SumsToZero(), BalancesMatch(), HoldsMatch())
 
-__all__ = ["INVARIANTS", "BalancesMatch", "Invariant", "Offender", "SumsToZero"]
+__all__ = ["INVARIANTS", "BalancesMatch", "HoldsMatch", "Invariant", "Offender", "SumsToZero"]

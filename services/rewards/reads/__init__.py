@@ -7,19 +7,24 @@ much is posted meanwhile. Answers are plain dictionaries, as they are printed by
 from services.rewards.reads.balances import Balance, TrialBalance, balances, trial_balance
 from services.rewards.reads.connect import open_ledger
 from services.rewards.reads.explain import Explanation, explain
+from services.rewards.reads.lives import Held, Waiting, holds, waiting
 from services.rewards.reads.statement import Posting, Statement, statement
 from services.rewards.reads.transfers import Transfer
 
 __all__ = [
     "Balance",
     "Explanation",
+    "Held",
     "Posting",
     "Statement",
     "Transfer",
     "TrialBalance",
+    "Waiting",
     "balances",
     "explain",
+    "holds",
     "open_ledger",
     "statement",
     "trial_balance",
+    "waiting",
 ]

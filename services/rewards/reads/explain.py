@@ -14,7 +14,7 @@ from contracts.decisions import Decision
 from contracts.events import format_time, time_ms_of
 from contracts.ids import event_hash, transfer_id
 from services.rewards.archive import unpack
-from services.rewards.postings import STAGE_GRANTED
+from services.rewards.legs import STAGE_GRANTED, STAGES_OF_A_DECISION
 from services.rewards.reads.connect import Source, reading
 from services.rewards.reads.transfers import Transfer, transfer_of
 
@@ -94,11 +94,27 @@ def _of_transfer(cursor: Cursor, reference: str, id: UUID) -> Explanation | None
 def _of_decision(cursor: Cursor, reference: str, id: UUID) -> Explanation | None:
     decisions = _decisions_by_id(cursor, [id])
     transfer = UUID(transfer_id(str(id), STAGE_GRANTED))
-    # Its id is derived, so no index by decision is needed.
-    transfers = [transfer_of(row) for row in cursor.execute(_TRANSFERS + " WHERE t.id = %s", (transfer,))]
+    rows = cursor.execute(_TRANSFERS + " WHERE t.id = ANY (%s)", (_legs(cursor, id),)).fetchall()
+    rows.sort(key=lambda row: (row["posted_at"], STAGES_OF_A_DECISION.index(row["stage"]), row["id"]))
+    transfers = [transfer_of(row) for row in rows]
     if not decisions and not transfers:
         return None
     return _explanation(cursor, reference, "decision", transfers, decisions, refused=[transfer])
+
+
+def _legs(cursor: Cursor, decision: UUID) -> list[str]:
+    """The ids that transfers of a decision, and of what takes back from it, have: they are derived, so no index is."""
+    cursor.execute(
+        "SELECT decision_id::text AS decision, legs FROM rewards.lives WHERE decision_id = %s OR takes_back = %s",
+        (decision, decision),
+    )
+    parts = {str(decision): 1} | {row["decision"]: max(row["legs"], 1) for row in cursor}
+    return [
+        transfer_id(one, stage, part)
+        for one, count in parts.items()
+        for stage in STAGES_OF_A_DECISION
+        for part in range(count)
+    ]
 
 
 def _of_event(cursor: Cursor, reference: str) -> Explanation | None:

@@ -18,10 +18,9 @@ from runtime.clock import SystemClock
 from runtime.database import Database
 from services.rewards.archive import ArchiveOwner
 from services.rewards.outbox import Relay
-from services.rewards.store import SETUP, Ledger
-from services.rewards.writer import Writer
+from services.rewards.store import SETUP
 from tests.support.decisions import decided, denied
-from tests.support.ledger import transfers
+from tests.support.ledger import transfers, writer_on
 
 DECISIONS = 3_000
 
@@ -51,7 +50,7 @@ async def main(url: str, seed: int) -> None:
     await database.start()
     relay = Relay(url, bus, setup=SETUP, poll_s=0.05, transfers_max=500)
     await relay.start()
-    writer = Writer(Ledger(database), writers_max=2, posting_transfers_max=500, on_posted=lambda posted: relay.wake())
+    writer = writer_on(database, posting_transfers_max=500, on_posted=lambda posted: relay.wake())
     archive = ArchiveOwner(database=database, clock=SystemClock())
     done = 0
     while done < len(decisions):

@@ -17,9 +17,8 @@ from runtime.migrations import migrate
 from services.rewards import packing
 from services.rewards.reads import explain
 from services.rewards.store import SETUP, Ledger, Posted
-from services.rewards.writer import Writer
 from tests.support.decisions import decided
-from tests.support.ledger import assert_sound, expected_balances, found_balances, transfers
+from tests.support.ledger import assert_sound, expected_balances, found_balances, transfers, writer_on
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -140,9 +139,9 @@ async def test_two_writers_with_the_same_transfers_in_opposite_orders_post_each_
     await assert_sound(database)
 
 
-async def test_what_waits_is_posted_together(ledger: Ledger, database: Database, ledger_url: str) -> None:
+async def test_what_waits_is_posted_together(database: Database, ledger_url: str) -> None:
     seen: list[Posted] = []
-    writer = Writer(ledger, writers_max=1, posting_transfers_max=50, on_posted=seen.append)
+    writer = writer_on(database, writers_max=1, posting_transfers_max=50, on_posted=seen.append)
     decisions = [decided(n) for n in range(60)]
     waiting = [asyncio.create_task(writer.post(transfers(decision))) for decision in decisions]
     await asyncio.gather(*waiting)
@@ -155,8 +154,7 @@ async def test_an_outage_is_transient_and_the_same_batch_can_be_given_again(
 ) -> None:
     database = Database(ledger_url, application="rewards", connections_max=2, setup=SETUP)
     await database.start()
-    ledger = Ledger(database)
-    writer = Writer(ledger, writers_max=2, posting_transfers_max=100)
+    writer = writer_on(database)
     await writer.post(transfers(decided(1)))
     postgres_server.kill()
     with pytest.raises(TransientError):

@@ -89,7 +89,7 @@ async def test_decisions_become_balances_facts_explanations_and_metrics(postgres
     decisions = [decided(n, partner=f"p{n % 9}") if n % 3 else denied(n, partner=f"p{n % 9}") for n in range(300)]
     poison = [
         Record(b"p1", b"{not json"),
-        record(decided(900, available_at_ms=5)),
+        record(decided(900, takes_back="no id")),
         record(decided(901, beneficiary="partner:a:b")),
     ]
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -109,8 +109,8 @@ async def test_decisions_become_balances_facts_explanations_and_metrics(postgres
         letters = await read_all(bus, DECISIONS.dlq)
         assert sorted(dict(letter.headers)["dlq_code"] for letter in letters) == [
             b"account-outside-chart",
-            b"hold-not-carried-out",
             b"not-a-decision",
+            b"takes-back-malformed",
         ]
 
         assert sample(app, "goodword_rewards_transfers_total", stage="granted") == granted_count

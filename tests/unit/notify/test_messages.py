@@ -76,6 +76,7 @@ TRANSFERS: list[tuple[dict[str, Any], bool]] = [
     ({"credit": "member:moses-frase:available"}, False),
     ({"credit": "partner:moses-frase-2:available"}, False),
     ({"stage": "released"}, False),
+    ({"stage": "allotted"}, False),
     ({"stage": "paid"}, False),
 ]
 
@@ -89,6 +90,36 @@ def test_only_a_grant_to_the_partner_makes_a_mail(changes: dict[str, Any], is_to
             customer="cancity", deal="1C1I7A6R", rule="commission", amount_minor=105400, unit="USD"
         )
         assert mail.trace == TRACE
+
+
+OWN, HELD, COST = "partner:moses-frase:available", "partner:moses-frase:pending", "programme:crm-sales:cost"
+LATER_MS = 1_490_000_000_000
+STAGES: list[tuple[dict[str, Any], str | None, str | None]] = [
+    # What the fact says                                                          mail                 available on
+    ({"credit": HELD, "available_at_ms": LATER_MS}, "reward-granted", "2017-03-20"),
+    # A hold that was over at once: the grant says it all.
+    ({"credit": HELD, "available_at_ms": FACT.posted_at_ms}, "reward-granted", None),
+    ({"stage": "released", "debit": HELD, "group": FACT.id}, "reward-released", None),
+    ({"stage": "released", "debit": HELD, "group": "the grant's"}, None, None),
+    ({"stage": "voided", "debit": HELD, "credit": COST}, "reward-taken-back", None),
+    ({"stage": "clawed_back", "debit": OWN, "credit": COST}, "reward-taken-back", None),
+    ({"stage": "adjusted", "debit": OWN, "credit": COST}, "reward-taken-back", None),
+    ({"stage": "clawed_back", "debit": "customer:c:available", "credit": COST}, None, None),
+]
+
+
+@pytest.mark.parametrize(("changes", "kind", "available_on"), STAGES)
+def test_each_stage_of_a_reward_is_told_once(
+    changes: dict[str, Any], kind: str | None, available_on: str | None
+) -> None:
+    mail = mail_of_transfer(msgspec.structs.replace(FACT, **changes))
+    assert (mail and mail.kind, mail and mail.details.available_on) == (kind, available_on)
+
+
+def test_a_release_is_news_when_the_hold_ends_not_when_the_deal_was_won() -> None:
+    mail = mail_of_transfer(msgspec.structs.replace(FACT, stage="released", group=FACT.id, news_at_ms=LATER_MS))
+    assert mail is not None
+    assert mail.time_ms == LATER_MS
 
 
 @pytest.mark.parametrize(

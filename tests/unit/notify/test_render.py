@@ -35,6 +35,21 @@ CASES: dict[str, tuple[Kind, Details, str | None]] = {
         Details(lead="L-1", rule="survey-points", amount_minor=10, unit="POINTS"),
         "Moses Frase",
     ),
+    "reward-granted-held": (
+        "reward-granted",
+        Details(rule="commission", amount_minor=105400, unit="USD", available_on="2026-12-22"),
+        None,
+    ),
+    "reward-released": (
+        "reward-released",
+        Details(customer="Cancity", deal="1C1I7A6R", rule="commission", amount_minor=105400, unit="USD"),
+        "Moses Frase",
+    ),
+    "reward-taken-back": (
+        "reward-taken-back",
+        Details(customer="Cancity", rule="commission", amount_minor=105400, unit="USD", reason="deal <cancelled>"),
+        "Moses Frase",
+    ),
     "tier-reached": ("tier-reached", Details(tier="gold"), "Moses Frase"),
 }
 

@@ -8,14 +8,9 @@ import pytest
 
 from contracts.decisions import Decision
 from contracts.ids import transfer_id
-from services.rewards.postings import (
-    REVISION_MAX,
-    TIME_MS_MAX,
-    TIME_MS_MIN,
-    Plan,
-    granted_transfer_id,
-    plan_transfers,
-)
+from services.rewards.faults import REVISION_MAX, TIME_MS_MAX, TIME_MS_MIN
+from services.rewards.legs import granted_transfer_id
+from services.rewards.postings import Plan, plan_transfers
 from tests.support.decisions import decided, denied, head
 
 POSTED_AT_MS = 1_767_300_000_000
@@ -35,16 +30,20 @@ MOVE_NOTHING = [
 FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("decision-id-malformed", {"id": "opp-1"}),
     ("decision-id-malformed", {"id": decided(1).id.upper()}),
-    ("hold-not-carried-out", {"available_at_ms": POSTED_AT_MS}),
+    ("takes-back-malformed", {"takes_back": "opp-1"}),
     ("amount-out-of-range", {"amount_minor": 0}),
     ("amount-out-of-range", {"amount_minor": -1}),
     ("amount-out-of-range", {"amount_minor": 2**63}),
+    ("amount-out-of-range", {"amount_minor": 5, "takes_back": decided(2).id}),
+    ("amount-out-of-range", {"amount_minor": -(2**63), "restates": "r-1"}),
     ("unit-malformed", {"unit": None}),
     ("unit-malformed", {"unit": "usd"}),
     ("decimals-out-of-range", {"decimals": -1}),
     ("decimals-out-of-range", {"decimals": 7}),
     ("time-out-of-range", {"time_ms": TIME_MS_MIN - 1, "id": decided(1).id}),
     ("time-out-of-range", {"time_ms": TIME_MS_MAX + 1, "id": decided(1).id}),
+    ("time-out-of-range", {"available_at_ms": TIME_MS_MAX + 1}),
+    ("time-out-of-range", {"expires_at_ms": TIME_MS_MIN - 1}),
     ("revision-out-of-range", {"revision": -1}),
     ("revision-out-of-range", {"revision": REVISION_MAX + 1}),
     ("text-not-storable", {"customer_name": "Can\0city"}),

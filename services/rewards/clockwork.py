@@ -1,0 +1,163 @@
+"""What time does to the ledger: holds that are over are released, what waited for something that came is settled.
+
+Promises: each exactly once, however many processes run and however they are killed: what is due is locked, posted and
+written off in one transaction. One process works at a time (an advisory lock that ends with its transaction), so that
+they do not do each other's work. Time is the clock's, handed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import psycopg
+
+from contracts.errors import TransientError
+from runtime import log
+from runtime.clock import Clock
+from runtime.database import Connection, Database
+from services.rewards.decode import decode_head
+from services.rewards.lives import Settlement, release
+from services.rewards.lives_store import lock_due, lock_resumable
+from services.rewards.postings import Careful
+from services.rewards.settling import Settler
+from services.rewards.store import Posted, message_of, outages_are_transient
+
+LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('goodword/rewards/clockwork', 0))"
+RETRY_WAIT_S: Final = 2.0
+Work = Callable[[Connection, int], Awaitable[tuple[list[str], Posted]]]
+"""Does up to so many of what is due, in the caller's transaction: the decisions concerned, and what was posted."""
+
+logger = log.get(__name__)
+
+
+class Clockwork:
+    """A component (`start`, `wait`, `stop`) of `runtime.service`.
+
+    Args:
+        every_s: How often to look for what is due.
+        batch_max: Decisions of one transaction.
+        on_posted: Told what became of each transaction, once durable.
+    """
+
+    name = "clockwork"
+
+    def __init__(
+        self,
+        database: Database,
+        settler: Settler,
+        *,
+        clock: Clock,
+        every_s: float,
+        batch_max: int,
+        on_posted: Callable[[Posted], None] = lambda posted: None,
+    ) -> None:
+        self._database = database
+        self._settler = settler
+        self._clock = clock
+        self._every_s = every_s
+        self._batch_max = batch_max
+        self._on_posted = on_posted
+        # What is due for them would overflow a balance; a restart tries them again.
+        self._stuck: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="clockwork")
+
+    async def wait(self) -> None:
+        assert self._task is not None, "start first"
+        await asyncio.shield(self._task)
+
+    async def stop(self) -> None:
+        """What is in hand is rolled back, and done by the next process."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def tick(self) -> int:
+        """Do all that is due now; returns how many decisions it concerned.
+
+        Raises:
+            TransientError: The database is away.
+        """
+        works: tuple[Work, ...] = (self._release, self._resume)
+        with outages_are_transient():
+            return sum([await self._until_done(work) for work in works])
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.tick()
+            except TransientError as error:
+                logger.warning("clockwork tries again", reason=str(error))
+                await asyncio.sleep(RETRY_WAIT_S)
+            await asyncio.sleep(self._every_s)
+
+    async def _until_done(self, work: Work) -> int:
+        """Batch after batch. One that cannot be posted is halved until what does it is found, and left alone."""
+        total, batch = 0, self._batch_max
+        while True:
+            done: list[str] = []
+            posted = Posted()
+            try:
+                async with self._database.connection() as connection, connection.transaction():
+                    if not await _is_alone(connection):
+                        return total
+                    done, posted = await work(connection, batch)
+            except _Overflow as overflow:
+                if batch > 1:
+                    batch //= 2
+                else:
+                    self._leave_alone(overflow)
+                continue
+            self._on_posted(posted)
+            total += len(done)
+            if len(done) < batch:
+                return total
+
+    async def _release(self, connection: Connection, count_max: int) -> tuple[list[str], Posted]:
+        now_ms = self._clock.now_ms()
+        due = await lock_due(connection, now_ms=now_ms, count_max=count_max, but=self._stuck)
+        done = Settlement()
+        for life in due:
+            done.transfers.append(release(life, life.pending_minor, at_ms=now_ms))
+            done.changed[life.decision] = life
+        with _overflow_named(done.changed):
+            return list(done.changed), await self._settler.write(connection, done, now_ms)
+
+    async def _resume(self, connection: Connection, count_max: int) -> tuple[list[str], Posted]:
+        waiting = await lock_resumable(connection, count_max=count_max, but=self._stuck)
+        careful = [Careful(decode_head(life.head or ""), life.traceparent) for life in waiting]
+        if not careful:
+            return [], Posted()
+        done = [one.decision.id for one in careful]
+        with _overflow_named(done):
+            return done, await self._settler.settle_within(connection, careful, self._clock.now_ms())
+
+    def _leave_alone(self, overflow: _Overflow) -> None:
+        self._stuck.update(overflow.decisions)
+        logger.error("what is due cannot be posted", decisions=overflow.decisions, reason=str(overflow))
+
+
+class _Overflow(Exception):
+    """Some balance would not fit 64 bits any more; `decisions` are what was in hand."""
+
+    def __init__(self, decisions: Iterable[str], message: str) -> None:
+        super().__init__(message)
+        self.decisions = list(decisions)
+
+
+@contextmanager
+def _overflow_named(decisions: Iterable[str]) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.errors.NumericValueOutOfRange as error:
+        raise _Overflow(decisions, message_of(error)) from error
+
+
+async def _is_alone(connection: Connection) -> bool:
+    row = await (await connection.execute(LOCK)).fetchone()
+    return bool(row and row[0])

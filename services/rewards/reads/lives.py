@@ -1,0 +1,86 @@
+"""What is on hold, and what waits: the decisions that the ledger has not finished with."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypedDict
+
+from contracts.events import format_time
+from services.rewards.decode import decode_head
+from services.rewards.reads.connect import Source, reading
+
+ROWS_MAX: Final = 10_000
+
+
+class Held(TypedDict):
+    """A decision of which something is on hold until `available_at`; what is over is released within seconds."""
+
+    decision: str
+    beneficiary: str
+    programme: str
+    rule: str
+    minor: int
+    unit: str
+    available_at: str
+
+
+class Waiting(TypedDict):
+    """A decision that the ledger keeps until what it waits for is there. `minor` is below zero where it takes back."""
+
+    decision: str
+    beneficiary: str
+    programme: str
+    rule: str
+    minor: int
+    unit: str
+    waits_for: str | None
+    reason: str
+
+
+def holds(postgres: Source, *, beneficiary: str | None = None, limit: int = 1_000) -> list[Held]:
+    """What is on hold, what is available first on top."""
+    with reading(postgres) as cursor:
+        cursor.execute(
+            "SELECT decision_id::text AS decision, beneficiary, unit, pending_minor, available_at_ms, head"
+            " FROM rewards.lives WHERE pending_minor > 0 AND (%(whose)s::text IS NULL OR beneficiary = %(whose)s)"
+            " ORDER BY available_at_ms, decision_id LIMIT %(limit)s",
+            {"whose": beneficiary, "limit": min(limit, ROWS_MAX)},
+        )
+        return [
+            Held(
+                **_decided(row),
+                minor=row["pending_minor"],
+                unit=row["unit"],
+                available_at=format_time(row["available_at_ms"]),
+            )
+            for row in cursor
+        ]
+
+
+def waiting(postgres: Source, *, limit: int = 1_000) -> list[Waiting]:
+    """What waits, in the order of the events behind it."""
+    with reading(postgres) as cursor:
+        cursor.execute(
+            "SELECT decision_id::text AS decision, beneficiary, unit, waits_for::text, reason, head"
+            " FROM rewards.lives WHERE state = 'waiting' ORDER BY decision_id LIMIT %s",
+            (min(limit, ROWS_MAX),),
+        )
+        return [
+            Waiting(
+                **_decided(row),
+                minor=decode_head(row["head"]).amount_minor or 0,
+                unit=row["unit"],
+                waits_for=row["waits_for"],
+                reason=row["reason"],
+            )
+            for row in cursor
+        ]
+
+
+def _decided(row: dict[str, Any]) -> dict[str, Any]:
+    head = decode_head(row["head"])
+    return {
+        "decision": row["decision"],
+        "beneficiary": row["beneficiary"],
+        "programme": head.programme,
+        "rule": head.rule,
+    }

@@ -1,0 +1,83 @@
+"""docs/ledger.md tells the truth: every flow on it is executed, step by step, and the transfers compared."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.decisions import Decision
+from contracts.facts import TransferPosted
+from runtime.database import Database
+from services.rewards.clockwork import Clockwork
+from services.rewards.facts import unpack_facts
+from services.rewards.settling import Settler
+from services.rewards.store import Ledger
+from tests.support.decisions import TIME_MS, decided
+from tests.support.ledger import SetClock, assert_sound, deliver
+
+PAGE = Path(__file__).resolve().parents[3] / "docs/ledger.md"
+DAY_MS = 86_400_000
+FLOWS = dict(re.findall(r"<!-- flow: ([a-z-]+) -->\n(.*?)<!-- end flow -->", PAGE.read_text(), re.DOTALL))
+
+
+class Steps:
+    """What the column `what` may say, done to a ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.clock = SetClock()
+        self.takes = 0
+        self.told = 0
+        ledger = Ledger(database)
+        self.clockwork = Clockwork(database, Settler(database, ledger), clock=self.clock, every_s=1, batch_max=10)
+
+    async def do(self, day: int, what: str) -> list[TransferPosted]:
+        self.clock.at_ms = TIME_MS + day * DAY_MS
+        if what == "tick":
+            await self.clockwork.tick()
+        else:
+            await deliver(self.database, self.decision(what), at_ms=self.clock.at_ms)
+        rows = await self.database.fetch_all("SELECT facts FROM rewards.outbox ORDER BY block")
+        facts = [fact for (blob,) in rows for fact in unpack_facts(blob, None)][self.told :]
+        self.told += len(facts)
+        return facts
+
+    def decision(self, what: str) -> Decision:
+        grant_id = decided(1, time_ms=TIME_MS).id
+        if found := re.fullmatch(r"grant ([\d.]+)(?: held (\d+) days)?", what):
+            fields: dict[str, Any] = {"available_at_ms": TIME_MS + int(found[2]) * DAY_MS} if found[2] else {}
+            return decided(1, time_ms=TIME_MS, amount_minor=minor(found[1]), **fields)
+        if found := re.fullmatch(r"take back ([\d.]+)", what):
+            self.takes += 1
+            return decided(100 + self.takes, amount_minor=-minor(found[1]), takes_back=grant_id)
+        if found := re.fullmatch(r"restate (-?[\d.]+)", what):
+            return decided(200, amount_minor=minor(found[1]), restates="r-1")
+        raise AssertionError(f"docs/ledger.md says {what!r}, which no step is")
+
+
+def minor(text: str) -> int:
+    return int(Decimal(text) * 100)
+
+
+def shown(fact: TransferPosted) -> tuple[str, str, str, str]:
+    return (fact.stage, fact.debit, fact.credit, f"{Decimal(fact.amount_minor) / 100:.2f}")
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+async def test_the_page_tells_what_the_ledger_does(flow: str, database: Database) -> None:
+    steps = Steps(database)
+    steps_of_page: list[tuple[str, str, list[tuple[str, ...]]]] = []
+    for line in FLOWS[flow].strip().splitlines()[2:]:
+        when, what, *transfer = (cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|"))
+        if when:
+            steps_of_page.append((when, what, []))
+        if any(transfer):
+            steps_of_page[-1][2].append(tuple(transfer))
+    for when, what, expected in steps_of_page:
+        found = await steps.do(int(when.removeprefix("day ")), what)
+        assert [shown(fact) for fact in found] == expected, f"{when}: {what}"
+    await assert_sound(database)
