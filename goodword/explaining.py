@@ -84,8 +84,8 @@ def _what(decision: Mapping[str, Any], amounts: Amounts) -> str:
 def _transfer_line(transfer: Mapping[str, Any], amounts: Amounts) -> str:
     amount = amounts.show(transfer["minor"], transfer["unit"])
     return (
-        f"transfer {transfer['id']}, {transfer['stage']}: {amount} from {escape(transfer['debit'])} to {escape(transfer['credit'])}, "
-        f"posted {transfer['posted_at']}"
+        f"transfer {transfer['id']}: {amount} from {escape(transfer['debit'])} to {escape(transfer['credit'])}, "
+        f"{transfer['stage'].replace('_', ' ')} {transfer['posted_at']}"
     )
 
 

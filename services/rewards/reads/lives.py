@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypedDict
+from typing import Final, TypedDict
 
 from contracts.events import format_time
 from services.rewards.decode import decode_head
@@ -47,12 +47,16 @@ def holds(postgres: Source, *, beneficiary: str | None = None, limit: int = 1_00
         )
         return [
             Held(
-                **_decided(row),
+                decision=row["decision"],
+                beneficiary=row["beneficiary"],
+                programme=head.programme,
+                rule=head.rule,
                 minor=row["pending_minor"],
                 unit=row["unit"],
                 available_at=format_time(row["available_at_ms"]),
             )
             for row in cursor
+            for head in (decode_head(row["head"]),)
         ]
 
 
@@ -66,21 +70,15 @@ def waiting(postgres: Source, *, limit: int = 1_000) -> list[Waiting]:
         )
         return [
             Waiting(
-                **_decided(row),
-                minor=decode_head(row["head"]).amount_minor or 0,
+                decision=row["decision"],
+                beneficiary=row["beneficiary"],
+                programme=head.programme,
+                rule=head.rule,
+                minor=head.amount_minor or 0,
                 unit=row["unit"],
                 waits_for=row["waits_for"],
                 reason=row["reason"],
             )
             for row in cursor
+            for head in (decode_head(row["head"]),)
         ]
-
-
-def _decided(row: dict[str, Any]) -> dict[str, Any]:
-    head = decode_head(row["head"])
-    return {
-        "decision": row["decision"],
-        "beneficiary": row["beneficiary"],
-        "programme": head.programme,
-        "rule": head.rule,
-    }
