@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from contracts.decisions import RULE_EVENT, RULE_TIER, Decision, TraceLine
+from contracts.decisions import RULE_EVENT, RULE_TIER, BudgetClaim, Decision, TraceLine
 from services.rules.state import beneficiary_json
 
 encode_text: Final = msgspec.json.Encoder().encode
@@ -69,6 +69,8 @@ def decide(
     base_unit: str | None = None,
     percent_ppm: int | None = None,
     raises: str | None = None,
+    expires_at_ms: int | None = None,
+    budgets: tuple[BudgetClaim, ...] = (),
 ) -> Decision:
     """What no reward of the event gives: granted when there is no reason against it; to the partner unless said so.
 
@@ -114,7 +116,10 @@ def decide(
         trace,
         decimals,
         occasion,
-        raises=raises,
+        None,
+        expires_at_ms,
+        budgets,
+        raises,
     )
 
 

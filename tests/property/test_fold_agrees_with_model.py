@@ -41,6 +41,16 @@ def _compare(seed: int) -> None:
         decided = [(each.rule, each.granted, each.beneficiary, each.amount_minor) for each in result.decisions]
         expected = models[event.data.partner or ""].decide(event)
         assert decided == expected, f"seed {seed}, event {number}: {event}\n{result.decisions}\n{text}"
+        told = {
+            each.rule: (
+                each.available_at_ms,
+                each.expires_at_ms,
+                tuple((claim.budget, claim.period) for claim in each.budgets),
+            )
+            for each in result.decisions
+            if each.rule.startswith("r") and each.granted
+        }
+        assert told == models[event.data.partner or ""].bounds.extras, f"seed {seed}, event {number}: {event}\n{text}"
     for partner, model in models.items():
         stored = decode_partner(PROGRAMME, partner, store.values[partner_key(PROGRAMME, partner)])
         assert stored.tier == model.tier

@@ -20,6 +20,7 @@ import msgspec
 from contracts.events import Amount, Event
 from contracts.money import Money
 from contracts.ruleset import AllOf, AnyOf, Comparison, Lookup, Metric, Not, Number, PercentOf, RuleSet, Window
+from tests.simulation.bounds_model import BoundsModel, Candidate, unit_of
 
 Outcome = tuple[str, bool, str, int | None]
 """Rule, granted, beneficiary, minor units."""
@@ -32,6 +33,7 @@ class PartnerModel:
         self.tier = rules.tiers[0].id if rules.tiers else None
         self.assigned: str | None = None
         self.clock = date.min
+        self.bounds = BoundsModel(rules, partner)
         self.ids: set[tuple[str, str]] = set()
         self.happened: set[tuple[str, ...]] = set()
         self.taken: list[tuple[str, date, dict[str, Any]]] = []
@@ -39,11 +41,14 @@ class PartnerModel:
         self.raised: dict[str, int] = {}
 
     def decide(self, event: Event) -> list[Outcome]:
+        self.bounds.extras = {}
         if (event.source, event.id) in self.ids:
             return []
         self.ids.add((event.source, event.id))
         if event.type.startswith("partner.") and event.data.profile:
             self.facts["partner.status"] = event.data.profile.status
+            if event.data.profile.groups is not None:
+                self.bounds.groups = event.data.profile.groups
         repeat = self._repeat(event)
         if repeat:
             return [("event", False, f"partner:{self.partner}", None)]
@@ -65,10 +70,15 @@ class PartnerModel:
                 happens.append("lead.qualified")
             if not qualifies and event.type == "lead.qualified":
                 is_open = False
-        for reward in self.rules.rewards:
-            if set(reward.on) & set(happens):
-                outcomes.append(self._reward(reward, event, seen, on, is_open))
+        rewards = [
+            self._reward(reward, event, seen, on, is_open)
+            for reward in self.rules.rewards
+            if set(reward.on) & set(happens)
+        ]
+        outcomes += self.bounds.settle(rewards, seen.get("customer.id"), on)
         if is_open:
+            if event.type == "deal.won" and seen.get("customer.id") is not None:
+                self.bounds.first_won.setdefault(seen["customer.id"], on)
             before = {metric.id: self._ever(metric) for metric in self.rules.metrics if not metric.per_customer}
             self.taken += [(each, on, seen) for each in happens]
             outcomes += self._milestones(before)
@@ -180,15 +190,20 @@ class PartnerModel:
             self.happened.add(("lead.qualified", lead.id))
         return qualifies, [("qualified.lead", qualifies, f"partner:{self.partner}", None)]
 
-    def _reward(self, reward: Any, event: Event, seen: dict[str, Any], on: date, is_open: bool) -> Outcome:
+    def _reward(self, reward: Any, event: Event, seen: dict[str, Any], on: date, is_open: bool) -> Candidate:
         to = f"partner:{self.partner}"
-        paid = {"customer": seen.get("customer.id"), "member": event.data.member}.get(reward.to, "x")
+        customer = seen.get("customer.id")
+        paid = {"customer": customer, "member": event.data.member}.get(reward.to, "x")
         if paid is not None and reward.to != "partner":
             to = f"{reward.to}:{paid}"
+        mine = self.bounds.with_terms(reward, on)
         amount = None
-        if is_open and paid is not None and (reward.when is None or self._holds(reward.when, seen, on) is True):
-            amount = self._amount(reward, seen)
-        return (reward.id, True, to, amount) if amount and amount > 0 else (reward.id, False, to, None)
+        is_theirs = is_open and paid is not None and mine is not None
+        if mine is not None and is_theirs and self.bounds.is_covered(mine, event.type, customer, on):
+            holds = mine.when is None or self._holds(mine.when, seen, on) is True
+            amount = self._amount(mine, seen) if holds else None
+        minor = amount if amount and amount > 0 else None
+        return Candidate(mine or reward, to, minor, unit_of(mine or reward, seen))
 
     def _amount(self, reward: Any, seen: dict[str, Any]) -> int | None:
         give, share = reward.give, Fraction(seen["share"], 1_000_000)

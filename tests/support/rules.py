@@ -23,6 +23,7 @@ from contracts.events import (
 )
 from services.rules.fold import Fold, FoldResult
 from services.rules.language import RuleSetErrors, digest_of, read_rule_set
+from tests.support.bounded_rules import bound
 
 DAY_MS = 86_400_000
 START_MS = 1_709_164_800_000  # 2024-02-29, a leap day
@@ -161,9 +162,8 @@ def _random_event(draw: random.Random, id: str, time_ms: int, partner: str) -> E
     elif type == "partner.tier_assigned":
         data["tier"] = draw.choice(("bronze", "silver", "plus", "plus", "gold"))
     else:
-        data["profile"] = PartnerProfile(
-            status=draw.choice(("active", "active", "suspended")), groups=draw.choice((["pilots"], None))
-        )
+        groups = draw.choice((None, None, [], ["pilots"], ["old", "pilots"]))
+        data["profile"] = PartnerProfile(status=draw.choice(("active", "active", "suspended")), groups=groups)
     if draw.random() < 0.3:
         data["share_ppm"] = draw.choice((333_333, 500_000, 1))
     if draw.random() < 0.5:
@@ -314,7 +314,7 @@ def _draft(draw: random.Random) -> str:
             lines.append(f"    give: {{percent: {percent}, of: deal.amount{at_most}}}")
         else:
             lines.append(f"    give: {draw.choice(('50 USD', '7 POINTS', '0.01 USD'))}")
-    return "\n".join([*lines, *_milestones(draw, lines)]) + "\n"
+    return "\n".join([*bound(draw, lines), *_milestones(draw, lines)]) + "\n"
 
 
 def _milestones(draw: random.Random, lines: list[str]) -> list[str]:

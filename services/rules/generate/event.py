@@ -60,7 +60,7 @@ class EventRule:
         self._bounds = bounds
         self._event_type = event_type
         self._reviews = Reviews(rules, revision, vocabulary)
-        self._milestones = Milestones(rules, vocabulary)
+        self._milestones = Milestones(rules, vocabulary, bounds)
         self._gate = Gate(rules, revision, vocabulary, event_type)
         self.rewards = self._rewards_on({event_type})
         self._takers = takers_of(event_type, rules.metrics, notes_wins=bounds.has_lasts)

@@ -2,7 +2,7 @@
 
 Before < mark <= after, of everything that the metric has taken, whatever day it belongs to: a late event crosses a mark
 as well. A mark that was crossed once is never crossed again, however the metric falls and rises. The function must
-have the locals `state`, `clock`, `tier` and `made`.
+have the locals `state`, `day`, `clock`, `tier` and `made`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from contracts.decisions import Decision, TraceLine
 from contracts.money import PPM, Money, format_money
 from contracts.ruleset import Metric, Milestone, Number, RuleSet
+from services.rules.bounds import Bounds
 from services.rules.calendar import LIFETIME
 from services.rules.decide import ALL, Case, decide
 from services.rules.generate.case import write_case
@@ -30,9 +31,9 @@ MULTIPLES_MAX: Final = 10_000
 class Milestones:
     """The milestones of one revision, by the metric that crosses them."""
 
-    def __init__(self, rules: RuleSet, vocabulary: Vocabulary) -> None:
+    def __init__(self, rules: RuleSet, vocabulary: Vocabulary, bounds: Bounds) -> None:
         self._crossings = {
-            metric.id: Crossing(metric, milestones, vocabulary)
+            metric.id: Crossing(metric, milestones, vocabulary, bounds)
             for metric in rules.metrics
             if (milestones := [each for each in rules.milestones if each.metric == metric.id])
         }
@@ -49,9 +50,8 @@ class Milestones:
         for crossing, before in kept:
             after = crossing.write_value(reads)
             with source.block(f"if {after} != {before}:"):
-                source.add(
-                    f"made += {source.constant(crossing.decide)}({write_case(reads)}, state, tier, {before}, {after})"
-                )
+                decide, values = source.constant(crossing.decide), f"{before}, {after}"
+                source.add(f"made += {decide}({write_case(reads)}, state, day, tier, {values})")
 
 
 class _Span(NamedTuple):
@@ -68,7 +68,8 @@ class _Span(NamedTuple):
 class Crossing:
     """What happens when one metric moves."""
 
-    def __init__(self, metric: Metric, milestones: list[Milestone], vocabulary: Vocabulary) -> None:
+    def __init__(self, metric: Metric, milestones: list[Milestone], vocabulary: Vocabulary, bounds: Bounds) -> None:
+        self._bounds = bounds
         self.metric = metric
         self._milestones = milestones
         self._decimals = vocabulary.decimals
@@ -83,8 +84,10 @@ class Crossing:
         source.add(f"{name} = {series}.between({LIFETIME}, clock) if {series} else {nothing}")
         return name
 
-    def decide(self, case: Case, state: PartnerState, tier: str | None, before: Any, after: Any) -> list[Decision]:
-        """What the move from `before` to `after` brings."""
+    def decide(
+        self, case: Case, state: PartnerState, day: int, tier: str | None, before: Any, after: Any
+    ) -> list[Decision]:
+        """What the move from `before` to `after` at an event of that local day brings."""
         made: list[Decision] = []
         # The metric has taken the shared amounts; what is given for it is given whole.
         case = (*case[:11], ALL, *case[12:])
@@ -96,7 +99,8 @@ class Crossing:
             marks = [mark for mark in span.marks() if not _is_in(mark, known)] if _fits(span) else [span.last]
             state.marks[milestone.id] = _with_span(known, span)
             made += [
-                self._decision(case, state, tier, milestone, mark, before, after, fits=_fits(span)) for mark in marks
+                self._decision(case, state, day, tier, milestone, mark, before, after, fits=_fits(span))
+                for mark in marks
             ]
         return made
 
@@ -104,6 +108,7 @@ class Crossing:
         self,
         case: Case,
         state: PartnerState,
+        day: int,
         tier: str | None,
         milestone: Milestone,
         mark: int,
@@ -136,6 +141,8 @@ class Crossing:
             minor=give.amount_minor,
             unit=give.unit,
             decimals=self._told_decimals.get(give.unit),
+            expires_at_ms=self._bounds.expires_at_ms(give.unit, day),
+            budgets=self._bounds.claims(milestone.id, day),
         )
 
     def _crossed(self, milestone: Milestone, before: Any, after: Any) -> _Span | None:

@@ -34,8 +34,11 @@ def refuse_unreachable_rewards(rule_set: RuleSet, scope: Scope) -> None:
         _compare_with_gates(reward, gates, scope)
     rewards = {reward.id: reward for reward in rule_set.rewards}
     order = {id: index for index, id in enumerate(rewards)}
+    # What was negotiated may turn the outcome for somebody.
+    negotiated = {override.rule for terms in rule_set.terms for override in terms.overrides}
     for group in rule_set.groups:
-        _compare_bids(group, [rewards[id] for id in group.rewards], order, scope)
+        members = [rewards[id] for id in group.rewards if id not in negotiated]
+        _compare_bids(group, members, order, scope)
 
 
 def _compare_with_gates(reward: Reward, gates: _Gates, scope: Scope) -> None:
