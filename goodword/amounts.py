@@ -9,7 +9,7 @@ import psycopg
 
 from contracts.money import CURRENCY_DECIMALS, format_minor
 from services.rules.language import RuleSetErrors, read_rule_set
-from services.rules.publish import list_revisions
+from services.rules.lifecycle import list_revisions
 
 
 class Amounts:

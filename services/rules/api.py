@@ -22,9 +22,9 @@ from runtime.clock import Clock
 from runtime.http import json_response, problem_response
 from runtime.operator import operator_only
 from services.rules.language import RuleSetErrors
-from services.rules.publish import list_revisions, publish_rule_set
+from services.rules.lifecycle import Desk, GateRefused, list_revisions, publish_rule_set
 from services.rules.store import StateStore
-from services.rules.testing import RuleTestsFailed, report_as_json
+from services.rules.testing import report_as_json
 
 BODY_BYTES_MAX: Final = 1_000_000
 """A rule set travels in one record of the log, which takes no more."""
@@ -47,14 +47,15 @@ def routes(*, postgres: str, bus: Bus, store: StateStore, clock: Clock, admin_ke
         path = request.query_params.get("path", "programme.yaml")
         author = request.query_params.get("author", "operator")
         try:
-            published = await publish_rule_set(
-                text, path, postgres=postgres, bus=bus, store=store, clock=clock, author=author
-            )
+            desk = Desk(postgres=postgres, bus=bus, store=store, clock=clock)
+            published = await publish_rule_set(desk, text, path, who=author)
         except RuleSetErrors as error:
             problem = Problem(code="rule-set-errors", message=f"{path} has {len(error.problems)} errors", where=path)
             return problem_response(problem, 422, problems=[located.problem for located in error.problems])
-        except RuleTestsFailed as failed:
-            return problem_response(failed.problem, 422, tests=report_as_json(failed.tested)["tests"])
+        except GateRefused as refused:
+            status = _STATUSES.get(refused.problem.code, 422)
+            tests = report_as_json(refused.tested)["tests"]
+            return problem_response(refused.problem, status, problems=refused.problems, tests=tests)
         return json_response(published, 201 if published.is_new else 200)
 
     async def list_all(request: Request) -> Response:

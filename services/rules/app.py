@@ -19,8 +19,8 @@ from runtime.metrics import Metrics
 from runtime.service import App, run_service
 from services.rules import api
 from services.rules.handlers import RulesOwner
+from services.rules.lifecycle import resume_publishing, tell_policy
 from services.rules.observe import Housekeeping, RulesObserver
-from services.rules.publish import resume_publishing
 from services.rules.settings import GROUP, NAME, RulesSettings
 from services.rules.store import StateStore
 
@@ -65,6 +65,7 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
     )
 
     async def finish_publishing() -> None:
+        await tell_policy(settings.postgres, settings.policy, clock)
         for revision in await resume_publishing(settings.postgres, bus=bus, clock=clock):
             logger.info("publishing finished", programme=revision.programme, revision=revision.revision)
 

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Final
 from pydantic import Field
 
 from runtime.settings import Settings
+from services.rules.lifecycle.policy import Policy
 
 PORT_DEFAULT: Final = 8711
 NAME: Final = "rules"
@@ -23,5 +24,14 @@ class RulesSettings(Settings):
     """Partner states kept in this process, all partitions together; beyond it, the least recently used are dropped."""
     rules_rule_labels_max: Annotated[int, Field(ge=1)] = 500
     """Distinct (programme, rule) labels of `decisions_total`; any further rule is counted as `other`."""
+    rules_require_approval: bool = False
+    """Somebody other than its author must approve a revision before it is activated, on the command line too."""
+    rules_require_backtest: bool = False
+    """A revision must have been back-tested against the active one before it is activated."""
     rules_gc_busy_s_max: Annotated[float, Field(gt=0)] = 60.0
     """Garbage is collected when the service is idle, and at the latest after this long under load."""
+
+    @property
+    def policy(self) -> Policy:
+        """What these settings ask of a publication."""
+        return Policy(require_approval=self.rules_require_approval, require_backtest=self.rules_require_backtest)

@@ -15,7 +15,7 @@ from services.rules.language import RuleSetErrors, read_rule_set
 
 
 class Earlier(Protocol):
-    """A revision that was published, as `services.rules.publish.Revision` is."""
+    """A revision that was published, as `services.rules.lifecycle.Revision` is."""
 
     @property
     def programme(self) -> str: ...

@@ -6,12 +6,14 @@ from typing import Final
 
 import typer
 
+from goodword.commands.rules.approve import approve, reject
 from goodword.commands.rules.diff import diff
 from goodword.commands.rules.lint import lint
-from goodword.commands.rules.listing import list_rules
+from goodword.commands.rules.listing import history, list_rules
 from goodword.commands.rules.publish import publish, publish_to
 from goodword.commands.rules.schema import schema
 from goodword.commands.rules.show import show
+from goodword.commands.rules.takeback import promote, rollback, withdraw
 from goodword.commands.rules.test import run_rule_tests
 
 __all__ = ["app", "publish_to"]
@@ -30,4 +32,10 @@ app.command("show")(show)
 app.command("diff")(diff)
 app.command("test")(run_rule_tests)
 app.command("publish")(publish)
+app.command("approve")(approve)
+app.command("reject")(reject)
+app.command("promote")(promote)
+app.command("withdraw")(withdraw)
+app.command("rollback")(rollback)
 app.command("list")(list_rules)
+app.command("history")(history)

@@ -1,79 +1,89 @@
-"""`goodword rules publish`: a rule set enters into force."""
+"""`goodword rules publish`: a rule set enters into force, or goes as far as it may."""
 
 from __future__ import annotations
 
 import asyncio
-import getpass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
+from goodword.commands.rules.desk import (
+    CanaryGroupOption,
+    CanaryOption,
+    canary_of,
+    open_desk,
+    refusals_shown,
+    say_opinion,
+)
 from goodword.commands.rules.files import FileArgument, read_file
-from goodword.terminal import EXIT_NO, DataOption, JsonOption, emit_json, out, problems_shown, say
+from goodword.commands.rules.who import NoteOption, WhoOption, name_of
+from goodword.terminal import EXIT_NO, DataOption, JsonOption, emit_json, out, problems_shown, say, show_problem
 
 if TYPE_CHECKING:
     from goodword.target import Target
     from services.rules.language import LocatedProblem
-    from services.rules.publish import Published
-    from services.rules.testing import FileResults
+    from services.rules.lifecycle import CanaryAsked, Published
 
 
 def publish(
     file: FileArgument,
-    author: Annotated[str | None, typer.Option("--author", help="Who publishes. [default: the user's name]")] = None,
+    who: WhoOption = None,
+    note: NoteOption = "",
+    canary: CanaryOption = None,
+    canary_group: CanaryGroupOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a rule set enter into force, as the next revision of its programme, if all of its tests pass.
+    """Let a rule set enter into force, as the next revision of its programme, if the gate lets it through.
 
-    The same text again changes nothing.
+    The same text again changes nothing, or goes on where it waited: for somebody's approval, for a back-test, as a
+    canary. Exit code 0: it is in force. 1: it is not, and every reason is told.
     """
     from goodword.target import find_target
     from services.rules.language import RuleSetErrors
-    from services.rules.testing import RuleTestsFailed
 
     text = read_file(file)
-    with problems_shown():
+    asked = canary_of(canary, canary_group)
+    with problems_shown(), refusals_shown(as_json=as_json):
         target = find_target(data)
         try:
-            published = asyncio.run(publish_to(target, text, str(file), author or _user_name()))
+            published = asyncio.run(publish_to(target, text, str(file), name_of(who), note=note, canary=asked))
         except RuleSetErrors as errors:
             _show_errors(errors.problems, text, file, as_json=as_json)
-        except RuleTestsFailed as failed:
-            _show_failed(failed.tested, as_json=as_json)
     if as_json:
         emit_json(published)
-        return
+    else:
+        _say(published)
+    raise typer.Exit(EXIT_NO if published.waits_for else 0)
+
+
+async def publish_to(
+    target: Target, text: str, path: str, who: str, *, note: str = "", canary: CanaryAsked | None = None
+) -> Published:
+    """Publish a rule set to a stack. Raises RuleSetErrors, GateRefused, PermanentError, TransientError."""
+    from services.rules.lifecycle import publish_rule_set
+
+    async with open_desk(target) as desk:
+        return await publish_rule_set(desk, text, path, who=who, note=note, canary=canary)
+
+
+def _say(published: Published) -> None:
     from contracts.events import format_time
 
-    since = format_time(published.effective_from_ms)
-    if published.is_new:
-        out.print(f"{published.programme}: revision {published.revision} is in force from {since} on")
-    else:
-        out.print(f"{published.programme}: revision {published.revision} has this very text already; nothing changed")
-
-
-async def publish_to(target: Target, text: str, path: str, author: str) -> Published:
-    """Publish a rule set to a stack. Raises RuleSetErrors, RuleTestsFailed, PermanentError, TransientError."""
-    from contracts.topics import TOPICS
-    from goodword.flow import open_target_bus
-    from runtime.clock import SystemClock
-    from runtime.settings import Settings
-    from services.rules.publish import publish_rule_set
-    from services.rules.store import StateStore
-
-    store = StateStore(target.redis)
-    try:
-        await store.start()
-        async with open_target_bus(target) as bus:
-            # Publishing before the rules service ever ran is fine: it finds the revision in the log.
-            await bus.ensure_topics(TOPICS, Settings().partitions)
-            return await publish_rule_set(
-                text, path, postgres=target.postgres, bus=bus, store=store, clock=SystemClock(), author=author
-            )
-    finally:
-        await store.stop()
+    name = f"{published.programme}: revision {published.revision}"
+    if not published.is_new:
+        out.print(f"{name} has this very text already; nothing changed", markup=False)
+        return
+    say_opinion(published.second_opinion)
+    if published.waits_for:
+        out.print(f"{name} is {published.state}, and not in force", markup=False)
+        for problem in published.waits_for:
+            show_problem(problem)
+        return
+    assert published.effective_from_ms is not None
+    whom = "for some partners " if published.state == "canary" else ""
+    out.print(f"{name} is in force {whom}from {format_time(published.effective_from_ms)} on", markup=False)
 
 
 def _show_errors(problems: list[LocatedProblem], text: str, file: Path, *, as_json: bool) -> NoReturn:
@@ -85,21 +95,3 @@ def _show_errors(problems: list[LocatedProblem], text: str, file: Path, *, as_js
         out.print(render_problems(problems, text, str(file)), markup=False, end="")
         say("nothing was published", "bold")
     raise typer.Exit(EXIT_NO)
-
-
-def _show_failed(tested: FileResults, *, as_json: bool) -> NoReturn:
-    from services.rules.testing import render_results, report_as_json
-
-    if as_json:
-        emit_json(report_as_json(tested))
-    else:
-        out.print(render_results(tested), markup=False, end="")
-        say("nothing was published", "bold")
-    raise typer.Exit(EXIT_NO)
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # A container's user may have no name.
-        return "unknown"

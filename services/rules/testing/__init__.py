@@ -6,7 +6,7 @@ Pure: text in, results out. Semantics: docs/rules.md#tests.
 from __future__ import annotations
 
 from services.rules.testing.coverage import Unreached, unreached
-from services.rules.testing.gate import RuleTestsFailed, refuse_failing_tests
+from services.rules.testing.gate import failing_tests_problem
 from services.rules.testing.junit import results_as_junit
 from services.rules.testing.report import render_results, render_unreached, report_as_json
 from services.rules.testing.run import FileResults, Result, run_tests
@@ -14,9 +14,8 @@ from services.rules.testing.run import FileResults, Result, run_tests
 __all__ = [
     "FileResults",
     "Result",
-    "RuleTestsFailed",
     "Unreached",
-    "refuse_failing_tests",
+    "failing_tests_problem",
     "render_results",
     "render_unreached",
     "report_as_json",

@@ -12,7 +12,7 @@ from contracts.topics import TOPICS
 from runtime.bus.open import open_bus
 from runtime.bus.port import Bus
 from runtime.migrations import migrate
-from services.rules.publish import publish_rule_set
+from services.rules.lifecycle import Desk, publish_rule_set
 from services.rules.store import StateStore
 from tests.integration.rules.harness import RULES, FixedClock, RulesProcess, Start
 
@@ -63,6 +63,5 @@ def start(schema_url: str, valkey_url: str, tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 async def published(schema_url: str, bus: Bus, store: StateStore) -> None:
-    await publish_rule_set(
-        RULES, "crm.yaml", postgres=schema_url, bus=bus, store=store, clock=FixedClock(), author="test"
-    )
+    desk = Desk(postgres=schema_url, bus=bus, store=store, clock=FixedClock())
+    await publish_rule_set(desk, RULES, "crm.yaml", who="test")

@@ -13,10 +13,9 @@ from contracts.topics import REFERRALS
 from runtime.bus.port import Bus
 from services.rules.decode import decode_records
 from services.rules.language import RuleSetErrors
-from services.rules.publish import Published, list_revisions, publish_rule_set, resume_publishing
+from services.rules.lifecycle import Desk, GateRefused, Published, list_revisions, publish_rule_set, resume_publishing
 from services.rules.state import decided_key, encode_decided
 from services.rules.store import StateStore
-from services.rules.testing import RuleTestsFailed
 from tests.integration.rules.conftest import PARTITIONS
 
 NOW_MS = parse_time_ms("2026-11-22T12:00:00Z")
@@ -42,13 +41,12 @@ class Publisher:
     """`publish_rule_set` with the servers filled in."""
 
     def __init__(self, url: str, bus: Bus, store: StateStore) -> None:
-        self.url, self.bus, self.store = url, bus, store
+        self.url, self.bus = url, bus
+        self.desk = Desk(postgres=url, bus=bus, store=store, clock=FixedClock())
 
     async def __call__(self, amount: int = 50, effective: str = "", tests: str = "") -> Published:
         text = TEXT.format(amount=amount, effective=effective and f"effective_from: {effective}") + tests
-        return await publish_rule_set(
-            text, "saas.yaml", postgres=self.url, bus=self.bus, store=self.store, clock=FixedClock(), author="ana"
-        )
+        return await publish_rule_set(self.desk, text, "saas.yaml", who="ana")
 
 
 @pytest.fixture
@@ -104,7 +102,7 @@ async def test_a_file_with_errors_is_not_stored(publish: Publisher, bus: Bus) ->
 
 async def test_a_file_whose_own_tests_do_not_pass_is_not_stored(publish: Publisher, bus: Bus) -> None:
     tests = "tests: [{name: a deal, events: [{type: deal.won}], expect: [won: 50 USD]}]"
-    with pytest.raises(RuleTestsFailed):
+    with pytest.raises(GateRefused):
         await publish(amount=51, tests=tests)
     assert await list_revisions(publish.url) == []
     assert await activations(bus, 0) == []
@@ -123,8 +121,15 @@ async def test_what_a_crash_left_half_published_is_finished_when(publish: Publis
     await publish(50)
     async with await psycopg.AsyncConnection.connect(publish.url, autocommit=True) as connection:
         await connection.execute(
-            "INSERT INTO rules.revisions SELECT programme, 2, 'another', path, source_text || '# more',"
-            " effective_from_at, published_at, author, 'publishing' FROM rules.revisions"
+            "INSERT INTO rules.revisions (programme, revision, digest, path, source_text, effective_from_at,"
+            " published_at, author, state, submitted_at, base_revision)"
+            " SELECT programme, 2, 'another', path, source_text || '# more', effective_from_at, published_at, author,"
+            " 'publishing', submitted_at, 1 FROM rules.revisions"
+        )
+        await connection.execute(
+            "INSERT INTO rules.activations (programme, activation, revision, kind, effective_from_at, activated_at,"
+            " activated_by) SELECT programme, 2, 2, kind, effective_from_at, activated_at, activated_by"
+            " FROM rules.activations"
         )
     if how == "the service starts":
         finished = await resume_publishing(publish.url, bus=bus, clock=FixedClock())
@@ -161,9 +166,7 @@ async def test_the_first_revision_may_reach_back_over_undecided_history(publish:
 async def test_a_file_that_no_record_can_hold_is_refused_before_it_is_stored(publish: Publisher) -> None:
     text = TEXT.format(amount=50, effective="") + "# " + '"' * 900_000  # JSON doubles each of these
     with pytest.raises(PermanentError) as refusal:
-        await publish_rule_set(
-            text, "f", postgres=publish.url, bus=publish.bus, store=publish.store, clock=FixedClock(), author="ana"
-        )
+        await publish_rule_set(publish.desk, text, "f", who="ana")
     assert refusal.value.problem.code == "record-too-large"
     assert await list_revisions(publish.url) == []
 
@@ -185,11 +188,11 @@ rewards:
 async def test_a_unit_has_one_scale_over_all_programmes_and_revisions(
     schema_url: str, bus: Bus, store: StateStore
 ) -> None:
+    desk = Desk(postgres=schema_url, bus=bus, store=store, clock=FixedClock())
+
     async def publish(programme: str, decimals: int, amount: int = 5) -> Published:
         text = UNITS.format(programme=programme, decimals=decimals, amount=amount)
-        return await publish_rule_set(
-            text, "credit.yaml", postgres=schema_url, bus=bus, store=store, clock=FixedClock(), author="ana"
-        )
+        return await publish_rule_set(desk, text, "credit.yaml", who="ana")
 
     await publish("saas", 2)
     for programme in ("retail", "saas"):

@@ -1,0 +1,190 @@
+"""What stands between a text and the money: tests, both engines, units, time, a back-test, a second person, a canary.
+
+All reasons are found, not only the first. Some of them a later step can still meet (somebody approves, a back-test is
+run): these are kept apart as `waits_for`, and a draft may be stored meanwhile. Any other means that nothing is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+from contracts.errors import PermanentError, Problem
+from contracts.events import Canary, format_time
+from contracts.ruleset import RuleSet
+from contracts.topics import REFERRALS
+from runtime.database import Connection
+from services.rules.canary import check_canary
+from services.rules.language import read_rule_set
+from services.rules.lifecycle.backtests import backtest_of
+from services.rules.lifecycle.desk import Desk
+from services.rules.lifecycle.record import Revision, fetch, fetch_active
+from services.rules.lifecycle.second_opinion import Opinion, opinion_of
+from services.rules.standing import newest_decided_ms
+from services.rules.testing import FileResults, failing_tests_problem, run_tests
+from services.rules.testing.run import Verdict
+from services.rules.units import refuse_other_decimals
+
+WAITS: Final = frozenset({"approval-missing", "backtest-missing"})
+"""Codes of reasons that a later step of somebody may meet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What needs nothing but the text: the rule set, its tests, and what the second engine says."""
+
+    rule_set: RuleSet
+    tested: FileResults
+    opinion: Opinion
+
+    def as_json(self) -> dict[str, Any]:
+        """For the audit log."""
+        return {
+            "tests": {verdict: self.tested.count(verdict) for verdict in get_args(Verdict)},
+            "second_opinion": self.opinion.verdict,
+        }
+
+
+class GateRefused(PermanentError):
+    """The gate says no. `problems` are all reasons; `tested` has the results of the file's tests."""
+
+    def __init__(self, problems: list[Problem], checked: Checked) -> None:
+        super().__init__(problems[0])
+        self.problems = problems
+        self.tested = checked.tested
+
+
+async def check_text(text: str, path: str) -> Checked:
+    """Run what needs nothing but the text. Raises RuleSetErrors."""
+    # In a thread: the service that this runs in goes on deciding meanwhile.
+    return await asyncio.to_thread(_check, text, path)
+
+
+def _check(text: str, path: str) -> Checked:
+    rule_set = read_rule_set(text, path=path)
+    return Checked(rule_set, run_tests(text, path), opinion_of(text, path))
+
+
+def problems_of(checked: Checked) -> list[Problem]:
+    """Why the text itself may not enter into force."""
+    problems = []
+    if failing := failing_tests_problem(checked.tested):
+        problems.append(failing)
+    if checked.opinion.verdict == "differs" and checked.opinion.problem is not None:
+        problems.append(checked.opinion.problem)
+    return problems
+
+
+async def gate(
+    desk: Desk, connection: Connection, revision: Revision, checked: Checked, canary: Canary | None = None
+) -> list[Problem]:
+    """Every reason why this revision may not be activated now; it need not be stored yet."""
+    problems = problems_of(checked)
+    active = await fetch_active(connection, revision.programme)
+    active_number = None if active is None else active.revision
+    asked = await desk.asked(connection)
+    problems += await _unit_problems(connection, checked.rule_set)
+    if (from_ms := taking_effect_ms(revision, checked.rule_set)) is not None:
+        problems += await _time_problems(desk, revision.programme, from_ms)
+    if revision.base_revision != active_number:
+        problems.append(stale_problem(revision, active_number))
+    problems += await _canary_problems(connection, revision, canary, active_number)
+    # What was in force before was seen and approved then; in an emergency there is no time for it again.
+    if revision.restores_revision is None:
+        if asked.require_backtest and not await backtest_of(
+            connection, revision.programme, revision.digest, active_number
+        ):
+            problems.append(
+                Problem(
+                    code="backtest-missing",
+                    message="this text was not back-tested against "
+                    + (f"revision {active_number}, which is active" if active_number else "an empty programme"),
+                    where=revision.path,
+                    help=f"goodword rules backtest {revision.path}",
+                )
+            )
+        if asked.require_approval and revision.approved_by is None:
+            problems.append(
+                Problem(
+                    code="approval-missing",
+                    message=f"somebody other than {revision.author} is to approve it",
+                    where=revision.path,
+                    help="`goodword rules approve PROGRAMME REVISION`, by the other person",
+                )
+            )
+    return problems
+
+
+def taking_effect_ms(revision: Revision, rule_set: RuleSet) -> int | None:
+    """When the text says that it takes effect; None: from its activation on, as a rollback does."""
+    return None if revision.restores_revision is not None else rule_set.effective_from_ms
+
+
+def stale_problem(revision: Revision, active: int | None) -> Problem:
+    return Problem(
+        code="stale-draft",
+        message=f"it was submitted over revision {revision.base_revision or 'none'}, and revision {active} has been "
+        "activated since: nobody has compared the two",
+        where=revision.path,
+        help="publish the file again; that makes a revision over the active one",
+    )
+
+
+async def _unit_problems(connection: Connection, rule_set: RuleSet) -> list[Problem]:
+    entered = [each for each in await fetch(connection, None) if each.published_at is not None]
+    try:
+        refuse_other_decimals(rule_set, entered)
+    except PermanentError as error:
+        return [error.problem]
+    return []
+
+
+async def _time_problems(desk: Desk, programme: str, from_ms: int) -> list[Problem]:
+    partitions = await desk.bus.partition_count(REFERRALS.name)
+    newest_ms = await newest_decided_ms(desk.store, programme, partitions)
+    if newest_ms is None or from_ms > newest_ms:
+        return []
+    return [
+        Problem(
+            code="reaches-back",
+            message=f"{programme} is decided until {format_time(newest_ms)}, and this revision would take effect "
+            f"on {format_time(from_ms)}",
+            where="effective_from",
+            help="let it take effect later, or leave effective_from out: then it does from its publishing on",
+        )
+    ]
+
+
+async def _canary_problems(
+    connection: Connection, revision: Revision, canary: Canary | None, active: int | None
+) -> list[Problem]:
+    problems = []
+    if revision.restores_revision is None:
+        problems += [
+            Problem(
+                code="canary-running",
+                message=f"revision {running.revision} is being tried on some partners",
+                where=f"{running.programme}/{running.revision}",
+                help=f"first `goodword rules promote {running.programme}`, or "
+                f"`goodword rules withdraw {running.programme} {running.revision}`",
+            )
+            for running in await fetch(connection, revision.programme, "canary")
+            if running.revision != revision.revision
+        ]
+    if canary is None:
+        return problems
+    try:
+        check_canary(canary)
+    except PermanentError as error:
+        problems.append(error.problem)
+    if active is None:
+        problems.append(
+            Problem(
+                code="canary-without-base",
+                message="nothing is in force that the other partners could stay under",
+                where="canary",
+                help="publish the first revision for everybody",
+            )
+        )
+    return problems
