@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from rich.markup import escape
 from rich.tree import Tree
 
 from contracts.decisions import RULE_EVENT, RULE_LEAD_QUALIFIED, RULE_TIER
+from contracts.events import format_time
 from contracts.money import PPM
 from goodword.amounts import Amounts
 from goodword.terminal import out
@@ -29,7 +30,7 @@ def print_explanation(found: Mapping[str, Any], amounts: Amounts) -> None:
     for transfer in found["transfers"]:
         by_decision.setdefault(transfer["decision"], []).append(transfer)
     for decision in decisions:
-        out.print(_decision_tree(decision, by_decision.pop(decision["id"], []), amounts))
+        out.print(decision_tree(decision, by_decision.pop(decision["id"], []), amounts))
     for transfers in by_decision.values():
         for transfer in transfers:
             out.print(f"{_transfer_line(transfer, amounts)} (its decision is not archived yet)")
@@ -40,7 +41,8 @@ def print_explanation(found: Mapping[str, Any], amounts: Amounts) -> None:
         out.print(f"[bold red]conflict[/]: transfer {conflict['transfer']} came again with other {escape(fields)}")
 
 
-def _decision_tree(decision: Mapping[str, Any], transfers: Sequence[Mapping[str, Any]], amounts: Amounts) -> Tree:
+def decision_tree(decision: Mapping[str, Any], transfers: Sequence[Mapping[str, Any]], amounts: Amounts) -> Tree:
+    """One decision with all that it rests on; `transfers` are those it led to, as far as somebody knows them."""
     verdict = "[green]granted[/]" if decision["granted"] else "[red]denied[/]"
     tree = Tree(f"{verdict} [bold]{escape(_rule_name(decision))}[/]{escape(_what(decision, amounts))}")
     if decision["reason"]:
@@ -55,6 +57,8 @@ def _decision_tree(decision: Mapping[str, Any], transfers: Sequence[Mapping[str,
         tree.add(f"share of this partner: {_percent(decision['share_ppm'])}")
     if decision.get("clamped_minor"):
         tree.add(f"a ceiling took off {amounts.show(decision['clamped_minor'], decision['unit'])}")
+    for line in _bounds(decision, amounts):
+        tree.add(line)
     if decision["trace"]:
         conditions = tree.add("conditions")
         for line in decision["trace"]:
@@ -65,6 +69,25 @@ def _decision_tree(decision: Mapping[str, Any], transfers: Sequence[Mapping[str,
     for transfer in transfers:
         tree.add(_transfer_line(transfer, amounts))
     return tree
+
+
+def _bounds(decision: Mapping[str, Any], amounts: Amounts) -> Iterator[str]:
+    """What holds a reward back, takes it away or adds to it."""
+    if decision.get("available_at_ms") is not None:
+        yield f"on hold until {format_time(decision['available_at_ms'])}"
+    if decision.get("expires_at_ms") is not None:
+        yield f"expires unspent at {format_time(decision['expires_at_ms'])}"
+    for claim in decision.get("budgets") or ():
+        period = f" of {claim['period']}" if claim["period"] else ""
+        spent = "waits" if claim["when_spent"] == "hold" else "is not paid"
+        amount = amounts.show(claim["amount_minor"], claim["unit"])
+        yield f"covered by the budget {escape(claim['budget'])}{escape(period)}: {amount}; what goes over it {spent}"
+    if decision.get("raises") and decision.get("percent_ppm") is not None:
+        yield f"{escape(decision['raises'])} gives {_percent(decision['percent_ppm'])} more from now on"
+    if decision.get("takes_back"):
+        yield f"takes back from decision {escape(decision['takes_back'])}"
+    if decision.get("restates"):
+        yield f"corrects the past: restatement {escape(decision['restates'])}"
 
 
 def _rule_name(decision: Mapping[str, Any]) -> str:

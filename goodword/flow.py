@@ -36,12 +36,13 @@ class Stage:
 
 
 RULES: Final = Stage("rules", REFERRALS.name, "rules")
+HISTORY: Final = Stage("rules", REFERRALS.name, "rules-history")
 REWARDS: Final = Stage("rewards", DECISIONS.name, "rewards")
 ARCHIVE: Final = Stage("rewards", DECISIONS.name, "rewards-archive")
 NOTIFY_DECISIONS: Final = Stage("notify", DECISIONS.name, "notify-decisions")
 NOTIFY_LEDGER: Final = Stage("notify", LEDGER.name, "notify-ledger")
 NOTIFY_PARTNERS: Final = Stage("notify", PARTNERS.name, "notify-partners")
-STAGES: Final = (RULES, REWARDS, ARCHIVE, NOTIFY_DECISIONS, NOTIFY_LEDGER, NOTIFY_PARTNERS)
+STAGES: Final = (RULES, HISTORY, REWARDS, ARCHIVE, NOTIFY_DECISIONS, NOTIFY_LEDGER, NOTIFY_PARTNERS)
 
 TO_THE_LEDGER: Final = ((RULES,), (REWARDS, ARCHIVE))
 """What `--wait` waits for, in this order."""

@@ -1,13 +1,17 @@
-"""`goodword rebuild rules`: the states of the rules service anew from the log, or the proof that they are the same."""
+"""`goodword rebuild rules|history`: what the rules service keeps, anew from the log."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from goodword.terminal import EXIT_NO, DataOption, JsonOption, emit_json, err, out, problems_shown, say
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 app: Final = typer.Typer(no_args_is_help=True)
 
@@ -40,14 +44,7 @@ def rebuild_rules(
         target = find_target(data)
         settings = RulesSettings(kafka=target.kafka, postgres=target.postgres, redis=target.redis)
         with Progress(console=err, disable=not err.is_terminal) as bars:
-            tasks = {}
-
-            def show(number: int, done: int, total: int) -> None:
-                if number not in tasks:
-                    tasks[number] = bars.add_task(f"partition {number}", total=total)
-                bars.update(tasks[number], completed=done, total=total)
-
-            rebuilt = asyncio.run(rebuild(settings, partitions=partition, verify=verify, progress=show))
+            rebuilt = asyncio.run(rebuild(settings, partitions=partition, verify=verify, progress=_shown_in(bars)))
     if as_json:
         emit_json(rebuilt)
     else:
@@ -58,3 +55,38 @@ def rebuild_rules(
         elif verify:
             out.print(f"{rebuilt.states:,} states are the same, byte for byte")
     raise typer.Exit(EXIT_NO if rebuilt.difference is not None else 0)
+
+
+@app.command("history")
+def rebuild_history_of_events(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Empty what the rules service keeps for `goodword rules explain`, and fill it again from the log.
+
+    Safe while the service runs.
+    """
+    from rich.progress import Progress
+
+    from goodword.target import find_target
+    from services.rules.explaining.rebuild import rebuild_history
+    from services.rules.settings import RulesSettings
+
+    with problems_shown():
+        target = find_target(data)
+        settings = RulesSettings(kafka=target.kafka, postgres=target.postgres, redis=target.redis)
+        with Progress(console=err, disable=not err.is_terminal) as bars:
+            records = asyncio.run(rebuild_history(settings, progress=_shown_in(bars)))
+    if as_json:
+        emit_json({"records": records})
+    else:
+        out.print(f"kept {records:,} records of the log for explanations")
+
+
+def _shown_in(bars: Progress) -> Callable[[int, int, int], None]:
+    """One bar per partition."""
+    tasks: dict[int, TaskID] = {}
+
+    def show(number: int, done: int, total: int) -> None:
+        if number not in tasks:
+            tasks[number] = bars.add_task(f"partition {number}", total=total)
+        bars.update(tasks[number], completed=done, total=total)
+
+    return show

@@ -6,23 +6,30 @@ housekeeping.
 
 from __future__ import annotations
 
+from typing import Final
+
 from contracts.topics import REFERRALS
 from runtime import log
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
 from runtime.bus.lag import LagWatch
-from runtime.bus.port import Bus
+from runtime.bus.port import Batch, Bus
 from runtime.clock import Clock
 from runtime.database import Database
 from runtime.foundation import Foundation
 from runtime.metrics import Metrics
 from runtime.service import App, run_service
-from services.rules import api
+from services.rules import api, api_explain
+from services.rules.explaining.keep import Busyness, HistoryOwner
 from services.rules.handlers import RulesOwner
 from services.rules.lifecycle import resume_publishing, tell_policy
 from services.rules.observe import Housekeeping, RulesObserver
-from services.rules.settings import GROUP, NAME, RulesSettings
+from services.rules.settings import GROUP, GROUP_HISTORY, NAME, RulesSettings
 from services.rules.store import StateStore
+
+HISTORY_RECORDS_MAX: Final = 5_000
+HISTORY_LINGER_MS: Final = 1_000
+"""What is kept for explanations is in no hurry, and more at once takes less room; the rest is read from the log."""
 
 logger = log.get(__name__)
 
@@ -37,7 +44,7 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
     metrics = Metrics(NAME)
     observer = RulesObserver(metrics, rule_labels_max=settings.rules_rule_labels_max)
     store = StateStore(settings.redis)
-    database = Database(settings.postgres, application=NAME, connections_max=2)
+    database = Database(settings.postgres, application=NAME, connections_max=3)
     owner = RulesOwner(
         bus=bus,
         store=store,
@@ -51,6 +58,12 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
         clock=clock,
         cache_bytes_max=settings.rules_cache_bytes_max // settings.partitions,
     )
+    busyness = Busyness(batch_records_max=settings.batch_records_max)
+
+    def handled(batch: Batch, seconds: float) -> None:
+        observer.handled(batch, seconds)
+        busyness.handled(batch, seconds)
+
     consumer = Consumer(
         bus,
         REFERRALS.name,
@@ -61,7 +74,19 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
         batch_bytes_max=settings.batch_bytes_max,
         clock=clock,
         on_retry=observer.retried,
-        on_batch=observer.handled,
+        on_batch=handled,
+    )
+    history = Consumer(
+        bus,
+        REFERRALS.name,
+        GROUP_HISTORY,
+        HistoryOwner(bus=bus, database=database, busyness=busyness),
+        retry=Retry(wait_ms_max=settings.retry_wait_ms_max, retries_max=settings.retries_max),
+        batch_records_max=HISTORY_RECORDS_MAX,
+        batch_bytes_max=settings.batch_bytes_max,
+        linger_ms=HISTORY_LINGER_MS,
+        clock=clock,
+        on_retry=observer.retried,
     )
 
     async def finish_publishing() -> None:
@@ -72,14 +97,24 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
     return App(
         name=NAME,
         metrics=metrics,
-        routes=api.routes(postgres=settings.postgres, bus=bus, store=store, clock=clock, admin_key=settings.admin_key),
+        routes=[
+            *api.routes(postgres=settings.postgres, bus=bus, store=store, clock=clock, admin_key=settings.admin_key),
+            *api_explain.routes(
+                postgres=settings.postgres,
+                bus=bus,
+                store=store,
+                admin_key=settings.admin_key,
+                events_max=settings.rules_explain_events_max,
+            ),
+        ],
         checks={"bus": bus.check, "postgres": database.check, "redis": store.check},
         components=[
             Foundation(settings, bus, service=NAME, then=finish_publishing),
             database,
             store,
             consumer,
-            LagWatch([consumer], metrics=metrics, every_s=settings.gauges_every_s),
+            history,
+            LagWatch([consumer, history], metrics=metrics, every_s=settings.gauges_every_s),
             Housekeeping(
                 observer,
                 metrics,

@@ -22,11 +22,12 @@ from services.rules import children
 from services.rules import state as states
 from services.rules.calendar import DAY_MS
 from services.rules.children import Child, CustomerState, DealState, LeadState, SeenDay
+from services.rules.compile import CompiledRevision
 from services.rules.evaluate import functions_of
 from services.rules.facts import add_day
 from services.rules.rates import Rates
 from services.rules.revisions import Revisions
-from services.rules.state import PartnerState, ProgrammeState
+from services.rules.state import PartnerState, ProgrammeState, RevisionRecord
 
 CACHE_BYTES: Final = 256 * 1024 * 1024
 _BYTES_PER_STORED_BYTE: Final = 6
@@ -178,6 +179,24 @@ class Fold:
                 decisions += made
                 traceparents += [event.traceparent] * len(made)
         return FoldResult(decisions, traceparents, rejected)
+
+    def partner(self, programme: str, partner: str) -> PartnerState | None:
+        """The partner's state, if it is in memory; for explanations, which only look at it."""
+        return self._held.get((programme, partner))
+
+    def partner_or_new(self, event: Event) -> PartnerState:
+        """The state that the event would be decided on; a new one is not held."""
+        programme, partner = event.data.programme, event.data.partner
+        assert partner is not None, "an event with a partner"
+        new = PartnerState(programme=programme, partner=partner, rates=self._rates_of(programme))
+        return self.partner(programme, partner) or new
+
+    def in_force(self, event: Event) -> tuple[RevisionRecord, CompiledRevision] | None:
+        """By what the event would be decided now; the programme's key must have been loaded."""
+        revisions = self._revisions[event.data.programme]
+        state = self.partner_or_new(event)
+        place, compiled = revisions.place_at(event.time_ms, state), revisions.at(event.time_ms, state)
+        return None if place is None or compiled is None else (revisions.state.revisions[place], compiled)
 
     def fold_one(self, event: Event) -> list[Decision]:
         """Decide one event alone. Raises PermanentError for one that cannot be judged."""

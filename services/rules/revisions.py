@@ -47,13 +47,19 @@ class Revisions:
         """The newest revision in force for this partner at that time; None before the first."""
         if time_ms >= self.newest_from_ms:
             return self.newest
+        place = self.place_at(time_ms, state)
+        return None if place is None else self._in_force[place][1]
+
+    def place_at(self, time_ms: int, state: PartnerState) -> int | None:
+        """Which of the activations, in their order, is in force for this partner then; None before the first."""
         is_newest = True
-        for effective_from_ms, compiled, canary in reversed(self._in_force):
+        for place in reversed(range(len(self._in_force))):
+            effective_from_ms, compiled, canary = self._in_force[place]
             if effective_from_ms > time_ms:
                 continue
             # An activation ends the canary before it: only the newest at that time may be one.
             if canary is None or (is_newest and takes(canary, compiled.revision, state)):
-                return compiled
+                return place
             is_newest = False
         return None
 

@@ -13,6 +13,8 @@ PORT_DEFAULT: Final = 8711
 NAME: Final = "rules"
 GROUP: Final = "rules"
 """The consumer group on the bus."""
+GROUP_HISTORY: Final = "rules-history"
+"""The group that keeps events by partner, for explanations."""
 
 
 class RulesSettings(Settings):
@@ -30,6 +32,8 @@ class RulesSettings(Settings):
     """A revision must have been back-tested against the active one before it is activated."""
     rules_gc_busy_s_max: Annotated[float, Field(gt=0)] = 60.0
     """Garbage is collected when the service is idle, and at the latest after this long under load."""
+    rules_explain_events_max: Annotated[int, Field(ge=1)] = 50_000
+    """Events of one partner that are played again to explain one; more are refused over HTTP."""
 
     @property
     def policy(self) -> Policy:

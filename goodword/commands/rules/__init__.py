@@ -8,6 +8,7 @@ import typer
 
 from goodword.commands.rules.approve import approve, reject
 from goodword.commands.rules.diff import diff
+from goodword.commands.rules.explain import explain_event
 from goodword.commands.rules.lint import lint
 from goodword.commands.rules.listing import history, list_rules
 from goodword.commands.rules.publish import publish, publish_to
@@ -23,7 +24,7 @@ app: Final = typer.Typer(no_args_is_help=True)
 
 @app.callback()
 def _rules() -> None:
-    """Check, test, publish and list rule sets."""
+    """Check, test, publish and list rule sets, and explain what they decided."""
 
 
 app.command("lint")(lint)
@@ -37,5 +38,6 @@ app.command("reject")(reject)
 app.command("promote")(promote)
 app.command("withdraw")(withdraw)
 app.command("rollback")(rollback)
+app.command("explain")(explain_event)
 app.command("list")(list_rules)
 app.command("history")(history)

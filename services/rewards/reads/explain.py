@@ -182,6 +182,7 @@ def _shown(decision: Decision) -> dict[str, Any]:
     """All fields by name, also those that the bus leaves out, the trace as objects, and the event's time as text."""
     shown = {name: getattr(decision, name) for name in decision.__struct_fields__}
     shown["trace"] = [{name: getattr(line, name) for name in line.__struct_fields__} for line in decision.trace]
+    shown["budgets"] = [{name: getattr(each, name) for name in each.__struct_fields__} for each in decision.budgets]
     shown["event_at"] = format_time(decision.time_ms)
     return shown
 
