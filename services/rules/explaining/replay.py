@@ -45,9 +45,13 @@ class Placed(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """An event that a metric took, and what it added: minor units, a number, or 1; of a `distinct`, no number."""
+    """An event that a metric took, and what it added: minor units, a number, or 1; of a `distinct`, no number.
+
+    `day` is the local day that it was counted on, by the timezone of the revision that it was decided by.
+    """
 
     placed: Placed
+    day: int
     added: int | None
 
 
@@ -109,17 +113,21 @@ def replay(history: Sequence[Placed], revisions: ProgrammeState) -> Replayed:
     fold = Fold(0, cache_bytes=_UNLIMITED)
     passed = [each.event for each in history]
     fold.load(dict.fromkeys(fold.missing_keys(passed)))
-    watch = _Watch()
+    watch, zones = _Watch(), _Zones()
     first_arrival: dict[tuple[str, str], int] = {}
     for placed in history[:-1]:
         event = placed.event
         if event.type == _ACTIVATED:
             _enter(fold, event, revisions)
             continue
-        rejected = fold.fold((event,)).rejected
-        if event.type not in _BROADCASTS and not rejected:
+        if event.type in _BROADCASTS:
+            fold.fold((event,))
+            continue
+        by = fold.in_force(event)
+        if not fold.fold((event,)).rejected:
             first_arrival.setdefault((event.source, event.id), placed.offset)
-            watch.look(fold.partner(programme, partner), placed)
+            if by is not None:
+                watch.look(fold.partner(programme, partner), placed, zones[by[1].rule_set.timezone])
     before = fold.partner(programme, partner)
     record, revision = fold.in_force(target.event) or (None, None)
     tier_before = None if before is None else before.tier
@@ -173,6 +181,14 @@ def activation_of(event: Event) -> int:
     return ruleset.activation or ruleset.revision
 
 
+class _Zones(dict[str, Zone]):
+    """Timezones by name; a revision may change the programme's."""
+
+    def __missing__(self, name: str) -> Zone:
+        zone = self[name] = Zone(name)
+        return zone
+
+
 class _Watch:
     """Which events each series took, seen from outside."""
 
@@ -181,19 +197,19 @@ class _Watch:
         self._totals: dict[tuple[int, str | None], int] = {}
         self._watched: list[Series] = []
 
-    def look(self, state: PartnerState | None, placed: Placed) -> None:
+    def look(self, state: PartnerState | None, placed: Placed, zone: Zone) -> None:
         """After an event: note what it changed."""
         if state is None:
             return
         for id, series in state.series.items():
-            self._note((id, None), series, placed)
+            self._note((id, None), series, placed, zone)
         customer = placed.event.data.customer
         own = None if customer is None else state.customers.get(customer.id)
         if customer is not None and own is not None:
             for id, series in own.series.items():
-                self._note((id, customer.id), series, placed)
+                self._note((id, customer.id), series, placed, zone)
 
-    def _note(self, key: tuple[int, str | None], series: Series, placed: Placed) -> None:
+    def _note(self, key: tuple[int, str | None], series: Series, placed: Placed, zone: Zone) -> None:
         if series.packed is _WATCHED:
             return
         series.packed = _WATCHED
@@ -206,7 +222,7 @@ class _Watch:
             total = series.total if isinstance(series, SumSeries) else series.total.total
             added = total - self._totals.get(key, 0)
             self._totals[key] = total
-        counted.append(Counted(placed, added))
+        counted.append(Counted(placed, zone.day_of(placed.event.time_ms), added))
 
     def counted(self, id: int, customer: str | None) -> list[Counted]:
         return self._counted.get((id, customer), [])
@@ -238,14 +254,11 @@ def _holder(metric: Metric, state: PartnerState | None, event: Event) -> Mapping
 
 def _metrics(state: PartnerState | None, event: Event, revision: CompiledRevision, watch: _Watch) -> list[MetricValue]:
     """Every metric of the rule set as the event met it, in file order."""
-    zone = Zone(revision.rule_set.timezone)
-    day = zone.day_of(event.time_ms)
-    return [_metric(metric, state, event, day, zone, watch) for metric in revision.rule_set.metrics]
+    day = Zone(revision.rule_set.timezone).day_of(event.time_ms)
+    return [_metric(metric, state, event, day, watch) for metric in revision.rule_set.metrics]
 
 
-def _metric(
-    metric: Metric, state: PartnerState | None, event: Event, day: int, zone: Zone, watch: _Watch
-) -> MetricValue:
+def _metric(metric: Metric, state: PartnerState | None, event: Event, day: int, watch: _Watch) -> MetricValue:
     id = series_id(metric)
     first_day = WindowStart(metric.window)[day]
     customer = event.data.customer if metric.per_customer else None
@@ -255,10 +268,7 @@ def _metric(
     series = _holder(metric, state, event).get(id)
     if series is not None:
         value = series.between(first_day, day)
-    counted = [
-        each
-        for each in watch.counted(id, None if customer is None else customer.id)
-        if first_day <= zone.day_of(each.placed.event.time_ms) <= day
-    ]
+    taken = watch.counted(id, None if customer is None else customer.id)
+    counted = [each for each in taken if first_day <= each.day <= day]
     has_beginning = metric.window.duration is not None or metric.window.this is not None
     return MetricValue(metric, value, first_day if has_beginning else None, day, counted)

@@ -13,7 +13,7 @@ import msgspec
 from contracts.decisions import RULE_EVENT, Decision
 from contracts.events import Canary, Event, format_time
 from services.rules.amounts import percent_text
-from services.rules.calendar import Zone, date_of
+from services.rules.calendar import date_of
 from services.rules.explaining.again import ruled_out
 from services.rules.explaining.replay import Counted, MetricValue, Placed, Replayed, activation_of
 from services.rules.explaining.told import (
@@ -143,14 +143,10 @@ def _behind(counted: Counted, unit: str | None, vocabulary: Vocabulary) -> Behin
         source=event.source,
         id=event.id,
         time=format_time(event.time_ms),
-        day=_day(event, vocabulary.zone),
+        day=date_of(counted.day).isoformat(),
         offset=offset,
         added="" if counted.added is None else describe(counted.added, kind, vocabulary.decimals),
     )
-
-
-def _day(event: Event, zone: Zone) -> str:
-    return date_of(zone.day_of(event.time_ms)).isoformat()
 
 
 def _revisions(history: Sequence[Placed], found: Replayed, stored: ProgrammeState) -> list[RevisionTold]:
