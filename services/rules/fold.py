@@ -9,7 +9,7 @@ are cut into batches and whenever the process was restarted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
@@ -62,10 +62,18 @@ class Fold:
     Args:
         partition: Its number, for messages.
         cache_bytes: How much decoded state may stay in memory between batches, estimated.
+        revisions: What says which revision decides; a back-test puts another one in place (`backtest.sides`).
     """
 
-    def __init__(self, partition: int, *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(
+        self,
+        partition: int,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+        revisions: Callable[[str, ProgrammeState, int | None], Revisions] = Revisions,
+    ) -> None:
         self.partition = partition
+        self._revisions_of = revisions
         self._cache_bytes_max = cache_bytes
         self._cached_bytes = 0
         self._held: dict[tuple[str, str], PartnerState] = {}
@@ -224,7 +232,7 @@ class Fold:
         state = ProgrammeState() if stored is None else states.decode_programme(stored)
         newest_ms = None if decided is None else states.decode_decided(decided)
         try:
-            self._revisions[programme] = Revisions(programme, state, newest_ms)
+            self._revisions[programme] = self._revisions_of(programme, state, newest_ms)
         except PermanentError as error:
             raise InvariantBroken(f"a revision in force cannot be read any more: {error}") from error
 
