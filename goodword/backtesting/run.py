@@ -12,6 +12,7 @@ import os
 import queue
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,11 +40,12 @@ class Stopped(Exception):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What a run came to."""
+    """What a run came to; `cpu_s` is what all its processes took, this time."""
 
     kept: Comparison
     events: int
     skipped: int
+    cpu_s: float
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +69,8 @@ def run(plan: Plan, folder: Path, *, limits: Limits, on_progress: OnProgress) ->
     """
     with _stopping_by_signal() as stop:
         workers = min(limits.workers, len(plan.parts))
+        began_s = time.process_time()
+        others_s = 0.0
         if workers <= 1:
             done = [
                 work_on(
@@ -81,13 +85,15 @@ def run(plan: Plan, folder: Path, *, limits: Limits, on_progress: OnProgress) ->
                 for part in plan.parts
             ]
         else:
-            done = _Pool(plan, folder, limits, workers, stop).run(on_progress)
+            pool = _Pool(plan, folder, limits, workers, stop)
+            done = pool.run(on_progress)
+            others_s = pool.cpu_s
     if not all(done):
         raise Stopped
-    return _gathered(plan, folder)
+    return _gathered(plan, folder, others_s + time.process_time() - began_s)
 
 
-def _gathered(plan: Plan, folder: Path) -> Found:
+def _gathered(plan: Plan, folder: Path, cpu_s: float) -> Found:
     """What all parts kept, taken together in their order."""
     whole = taker_of(plan, b"")
     events = skipped = 0
@@ -98,7 +104,7 @@ def _gathered(plan: Plan, folder: Path) -> Found:
         whole.add(taker_of(plan, progress.kept))
         events += progress.events
         skipped += progress.skipped
-    return Found(whole, events, skipped)
+    return Found(whole, events, skipped, cpu_s)
 
 
 class _Pool:
@@ -110,6 +116,7 @@ class _Pool:
         context.set_forkserver_preload(_PRELOADED)
         self._plan = plan
         self._stop = stop
+        self.cpu_s = 0.0
         self._told: Any = context.Queue()
         self._wanted: Any = context.Queue()
         self._is_stopping: Any = context.Event()
@@ -143,7 +150,8 @@ class _Pool:
                         done[index] = is_done
                     case ("failed", error):
                         raise error
-                    case "ended":
+                    case ("ended", cpu_s):
+                        self.cpu_s += cpu_s
                         left -= 1
         finally:
             self._is_stopping.set()
@@ -196,7 +204,7 @@ def _serve(plan: Plan, folder: Path, shared: tuple[int, int], wanted: Any, told:
     except GoodwordError as error:
         told.put(("failed", error))
     else:
-        told.put("ended")
+        told.put(("ended", time.process_time()))
 
 
 @contextmanager

@@ -31,9 +31,10 @@ def show_report(report: Report) -> None:
         _show_partners(report, f"who gains most, {total.unit}", report.winners(total.unit))
         _show_partners(report, f"who loses most, {total.unit}", report.losers(total.unit))
     _show_rules(report)
-    for title, changes in (("tiers", report.tiers), ("months", report.months)):
-        if any(change.name for change in changes):
-            print_table((title[:-1], *_MONEY), [(each.name, *_money(report, each)) for each in changes], title=title)
+    for title, changes in (("tier", report.tiers), ("month", report.months)):
+        differing = [(each.name, *_money(report, each)) for each in changes if each.name and each.difference_minor]
+        if differing:
+            print_table((title, *_MONEY), differing, title=f"{title}s that differ")
     _show_consequences(report)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 class Measured(StrEnum):
     TRACKING = "tracking"
     RULES = "rules"
+    BACKTEST = "backtest"
     LEDGER = "ledger"
     BUS = "bus"
     E2E = "e2e"
@@ -46,7 +47,10 @@ def bench(
     ] = None,
     kafka: Annotated[str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Also on this Kafka.")] = None,
     events: Annotated[
-        int | None, typer.Option("--events", min=1_000, help="Of e2e, at 1,000 a second; of whole, as fast as it goes.")
+        int | None,
+        typer.Option(
+            "--events", min=1_000, help="Of e2e, at 1,000 a second; of backtest and whole, as fast as it goes."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -127,6 +131,12 @@ def _measure(path: Measured, kafka: str | None, events: int | None) -> Iterator[
         from goodword.bench import rules
 
         yield from asyncio.run(rules.run())
+    if path is Measured.BACKTEST:
+        from goodword.bench import backtest
+
+        with _servers(None) as servers:
+            yield from backtest.measure(postgres=servers.postgres, events=events or backtest.EVENTS)
+        return
     if path is Measured.LEDGER:
         from goodword.bench import ledger
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from contracts.topics import REFERRALS
+from runtime.bus.open import open_bus
 from tests.e2e.crm_oracle import Expected, expected
 from tests.support.crm import require_data_folder
 from tests.support.stack import UpStack
@@ -99,6 +103,56 @@ def test_importing_history_mails_nobody(imported: tuple[dict[str, object], Path]
 
 def test_rebuilt_states_are_the_same_byte_for_byte(imported: tuple[dict[str, object], Path], stack: UpStack) -> None:
     assert stack.json("rebuild", "rules", "--verify")["difference"] is None
+
+
+def test_a_back_test_of_what_was_in_force_pays_the_same_and_is_recorded(
+    imported: tuple[dict[str, object], Path], stack: UpStack, oracle: Expected
+) -> None:
+    report = stack.json("rules", "backtest", str(EXAMPLE / "programme.yaml"))
+    paid: Counter[str] = Counter()
+    for (account, unit), minor in oracle.balances.items():
+        paid[unit] += minor * account.startswith(("partner:", "customer:", "member:"))
+    assert {total["unit"]: total["after_minor"] for total in report["totals"]} == +paid
+    assert not any(row["difference_minor"] for row in (*report["partners"], *report["rules"], *report["months"]))
+    assert (report["moves"], report["denials"], report["skipped"]) == ([], [], 0)
+    seen = stack.query("SELECT against_revision, summary->>'winners' FROM rules.backtests ORDER BY number DESC LIMIT 1")
+    assert seen == [(1, "0")]
+
+
+def test_a_back_test_of_an_event_file_equals_that_of_the_log(
+    imported: tuple[dict[str, object], Path], stack: UpStack, tmp_path: Path
+) -> None:
+    draft = tmp_path / "draft.yaml"
+    draft.write_text((EXAMPLE / "programme.yaml").read_text().replace("bronze: 5", "bronze: 6"))
+    events = tmp_path / "events.ndjson"
+    events.write_bytes(b"".join(asyncio.run(_events_of_the_log(stack))))
+    of_log = stack.json("rules", "backtest", str(draft), "--against", "active", "--workers", "2")
+    of_file = stack.json("rules", "backtest", str(draft), "--against", "1", "--events", str(events), "--workers", "3")
+    assert of_log["totals"] != []
+    assert any(total["difference_minor"] for total in of_log["totals"])
+    assert of_file == of_log
+
+
+async def _events_of_the_log(stack: UpStack) -> list[bytes]:
+    """What was sent to the front door, as NDJSON: the log without what the system itself wrote."""
+    lines = []
+    bus = open_bus(kafka=None, postgres=stack.state.postgres, client="test")
+    await bus.start()
+    try:
+        for partition, end in (await bus.end_offsets(REFERRALS.name)).items():
+            async for records in bus.read(REFERRALS.name, partition, start=0, end=end, batch_records_max=5_000):
+                for record in records:
+                    context = {name[3:]: value.decode() for name, value in record.headers if name.startswith("ce_")}
+                    if context["source"].startswith("goodword/"):
+                        continue
+                    kept = {name: context[name] for name in ("specversion", "type", "source", "id", "time")}
+                    data = json.loads(record.value)
+                    # How the partner was found is for the door to say.
+                    del data["attribution"]
+                    lines.append(json.dumps(kept | {"data": data}).encode() + b"\n")
+    finally:
+        await bus.close()
+    return lines
 
 
 def test_a_dry_run_needs_no_stack_and_counts_the_same(oracle: Expected, tmp_path: Path) -> None:

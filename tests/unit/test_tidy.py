@@ -25,6 +25,7 @@ PURE = (
     "services/rules/words",
     "services/rules/comparing",
     "services/rules/testing",
+    "services/rules/backtest",
     "services/rules/generate",
     *(f"services/rules/explaining/{name}.py" for name in ("replay", "again", "told", "telling")),
     *(

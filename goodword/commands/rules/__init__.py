@@ -7,6 +7,7 @@ from typing import Final
 import typer
 
 from goodword.commands.rules.approve import approve, reject
+from goodword.commands.rules.backtest import backtest
 from goodword.commands.rules.diff import diff
 from goodword.commands.rules.explain import explain_event
 from goodword.commands.rules.lint import lint
@@ -32,6 +33,7 @@ app.command("schema")(schema)
 app.command("show")(show)
 app.command("diff")(diff)
 app.command("test")(run_rule_tests)
+app.command("backtest")(backtest)
 app.command("publish")(publish)
 app.command("approve")(approve)
 app.command("reject")(reject)

@@ -5,7 +5,7 @@ Amounts are integers in minor units; `units` tells their decimals. Fields are on
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -123,6 +123,20 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """Whether no money, no tier and no denial differs."""
         is_money_equal = not any(change.difference_minor for change in self.partners)
         return is_money_equal and not (self.moves or self.denials or any(rule.difference_minor for rule in self.rules))
+
+    def summary(self) -> dict[str, Any]:
+        """For whoever only wants to know that somebody looked, and at what: the totals and how many are touched."""
+        return {
+            "events": self.events,
+            "before": self.before.label,
+            "after": self.after.label,
+            "from": self.from_day,
+            "to": self.to_day,
+            "totals": [msgspec.to_builtins(total) for total in self.totals],
+            "winners": sum(change.difference_minor > 0 for change in self.partners),
+            "losers": sum(change.difference_minor < 0 for change in self.partners),
+            "tier_moves": sum(len(move.partners) for move in self.moves),
+        }
 
     def amount(self, minor: int, unit: str, *, is_signed: bool = False) -> str:
         """`1,054.00`, with a sign where it is a difference."""

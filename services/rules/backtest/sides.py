@@ -16,7 +16,7 @@ import msgspec
 
 from services.rules.compile import CompiledRevision
 from services.rules.revisions import Revisions, compile_source
-from services.rules.state import ProgrammeState
+from services.rules.state import PartnerState, ProgrammeState
 
 DRAFT_REVISION: Final = 2**31 - 1
 """In place of the number of a rule set that was not published; no revision is called so."""
@@ -57,30 +57,28 @@ class InPlace(Revisions):
 
     def __init__(self, programme: str, state: ProgrammeState, newest_decided_ms: int | None, *, side: Side) -> None:
         self._side = side
-        self._stand_in = compile_source(side.source_text, side.revision, side.digest)
         super().__init__(programme, state, newest_decided_ms)
 
-    def at(self, time_ms: int) -> CompiledRevision | None:
+    def at(self, time_ms: int, state: PartnerState) -> CompiledRevision | None:
         side = self._side
         is_replaced = (side.from_ms is None or time_ms >= side.from_ms) and (side.to_ms is None or time_ms < side.to_ms)
         if is_replaced and side.is_always:
             return self._stand_in
-        in_force = self._in_force_at(time_ms)
-        return in_force if in_force is None or not is_replaced else self._stand_in
+        place = self.place_at(time_ms, state)
+        if place is None:
+            return None
+        return self._stand_in if is_replaced else self._in_force[place][1]
 
     def needs_customers(self) -> bool:
-        return self._stand_in.has_customer_metrics or super().needs_customers()
-
-    def _in_force_at(self, time_ms: int) -> CompiledRevision | None:
-        for effective_from_ms, compiled in reversed(self._in_force):
-            if effective_from_ms <= time_ms:
-                return compiled
-        return None
+        return self._stand_in.needs_customers or super().needs_customers()
 
     def _note_newest(self) -> None:
         """What the fold asks without a call: from here on it is the stand-in for certain."""
         super()._note_newest()
         side = self._side
+        # What earlier revisions have raised stays raised, as it would under the next one.
+        raised = self._in_force[-1][1].raised if self._in_force else frozenset()
+        self._stand_in = compile_source(side.source_text, side.revision, side.digest, raised)
         if side.to_ms is not None:
             self.newest_from_ms = _NEVER_MS
         elif side.is_always:
