@@ -25,7 +25,6 @@ from services.rules.language import digest_of, read_rule_set
 from services.rules.lifecycle import Revision, list_revisions
 
 ACTIVE: Final = "active"
-_ONCE_IN_FORCE: Final = frozenset({"publishing", "active", "canary", "superseded"})
 _READ_BYTES: Final = 1024 * 1024
 
 
@@ -57,21 +56,19 @@ def revision_side(revision: Revision) -> Side:
     )
 
 
-async def published_of(target: Target | None, programme: str) -> list[Revision]:
-    """The programme's revisions that were in force at some time, oldest first."""
-    if target is None:
-        return []
-    return [each for each in await list_revisions(target.postgres, programme) if each.state in _ONCE_IN_FORCE]
+async def revisions_known(target: Target | None, programme: str) -> list[Revision]:
+    """The programme's revisions, drafts included, oldest first; none where no stack is asked."""
+    return [] if target is None else await list_revisions(target.postgres, programme)
 
 
-def against(named: str, text: str | None, published: Sequence[Revision], programme: str) -> Against:
+def against(named: str, text: str | None, revisions: Sequence[Revision], programme: str) -> Against:
     """The side that `--against` names; `text` is that of the file, if it names one.
 
     Raises:
         PermanentError: `no-such-revision`, `wrong-programme`.
         RuleSetErrors: The file has errors.
     """
-    newest = next((each for each in reversed(published) if each.state == "active"), None)
+    newest = next((each for each in reversed(revisions) if each.state == "active"), None)
     if text is not None:
         rules = read_rule_set(text, path=named)
         if rules.programme != programme:
@@ -82,15 +79,15 @@ def against(named: str, text: str | None, published: Sequence[Revision], program
         if newest is None:
             return Against(Side(label=HISTORY), None, None)
         return Against(Side(label=HISTORY), newest.revision, _rules_of(newest))
-    wanted = newest if named == ACTIVE else next((each for each in published if str(each.revision) == named), None)
+    wanted = newest if named == ACTIVE else next((each for each in revisions if str(each.revision) == named), None)
     if wanted is None:
-        known = ", ".join(str(each.revision) for each in published) or "none"
+        known = ", ".join(str(each.revision) for each in revisions) or "none"
         raise PermanentError(
             Problem(
                 code="no-such-revision",
                 message=f"{programme} has no {'active revision' if named == ACTIVE else f'revision {named}'}",
                 where="--against",
-                help=f"revisions that were in force: {known}; a FILE can be named as well",
+                help=f"its revisions: {known}; a FILE can be named as well",
             )
         )
     return Against(revision_side(wanted), wanted.revision, _rules_of(wanted))

@@ -139,17 +139,17 @@ class _Asked:
         return None if needs_none else find_target(self._data)
 
     def _compared_with(self, target: Target | None) -> Against:
-        from goodword.backtesting.asked import against, published_of
+        from goodword.backtesting.asked import against, revisions_known
         from services.rules.language import RuleSetErrors
 
         if self._events and self._against == "history":
             fail_usage("event files have no history of revisions: name --against active, N or FILE")
         is_file = not self._against.isdecimal() and Path(self._against).is_file()
         text = read_file(Path(self._against), not_text_exit_code=EXIT_USAGE) if is_file else None
-        published = asyncio.run(published_of(target, self._rules.programme))
-        self._is_published = bool(published)
+        revisions = asyncio.run(revisions_known(target, self._rules.programme))
+        self._is_published = any(each.published_at is not None for each in revisions)
         try:
-            return against(self._against, text, published, self._rules.programme)
+            return against(self._against, text, revisions, self._rules.programme)
         except RuleSetErrors as errors:
             _refuse(errors, text or "", self._against)
 
