@@ -9,21 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Final, NamedTuple
 
 from contracts.decisions import TraceLine, Verdict
-from contracts.events import Amount, format_time
-from contracts.money import CURRENCY_DECIMALS, PPM, Money, format_minor, round_half_even
+from contracts.money import PPM, Money, is_currency
 from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Day, Moment, Not, Number, Scalar
 from services.rules.calendar import Zone, date_of, day_of_date
+from services.rules.measures import Kind, Market, amount_in_words, as_number, describe, in_currency, number_text
+from services.rules.rates import Rates
 
 MEMO_MAX: Final = 4096
 """Judgements that one comparison remembers, by the value it saw."""
-MEAN_DECIMALS: Final = 4
-NUMBER_DECIMALS: Final = 6
 TRUE: Final = "true"
 FALSE: Final = "false"
 """A yes or no is compared as the text it is written as."""
@@ -37,19 +34,6 @@ Judgement = tuple[bool | None, TraceLine, str]
 """What a comparison made of a value: the verdict (None is unknown), its trace line, and why it is not met, else empty.
 
 A plain tuple, because generated code takes it apart for every comparison."""
-
-
-class Kind(NamedTuple):
-    """What a path gives.
-
-    Attributes:
-        name: `data` for values of events and partners, `amount` and `number` for such among them that differ widely,
-            `sum` for totals and counts, `mean` for averages (sum and count), `time` for instants in milliseconds.
-        unit: Of a sum or mean of amounts; None for plain numbers.
-    """
-
-    name: str
-    unit: str | None = None
 
 
 class Inline(NamedTuple):
@@ -86,9 +70,22 @@ class Leaf(dict[Any, Judgement]):
         judgement = self[value] = self._judge(value)
         return judgement
 
-    def _judge(self, value: Any) -> Judgement:
+    def at(self, value: Any, day: int, rates: Rates) -> Judgement:
+        """The judgement where amounts convert: not remembered, for rates may differ from event to event."""
+        return self[value] if value is None else self._judge(value, Market(day, rates))
+
+    @property
+    def converts(self) -> bool:
+        """Whether an amount may have to be converted, so that `at` must be asked."""
+        literals = self.comparison.literal if isinstance(self.comparison.literal, tuple) else (self.comparison.literal,)
+        units = {each.unit for each in literals if isinstance(each, Money) and is_currency(each.unit)}
+        return bool(units) and (
+            self._kind.name == "amount" or (self._kind.unit is not None and units != {self._kind.unit})
+        )
+
+    def _judge(self, value: Any, market: Market | None = None) -> Judgement:
         comparison = self.comparison
-        verdict, why = self._verdict(value)
+        verdict, why = self._verdict(value, market)
         saw = f"{comparison.path} is missing" if value is None else self.describe(value)
         if why and value is not None:
             saw = f"{saw}, {why}"
@@ -126,10 +123,11 @@ class Leaf(dict[Any, Judgement]):
     def describer(self) -> Callable[[Any], str]:
         """What describes values that generated code compares itself."""
         if self._kind.name == "amount":
-            return _amount_in_words
+            return amount_in_words
         return str if self._kind.name == "number" else self.describe
 
-    def _verdict(self, value: Any) -> tuple[bool | None, str]:
+    def _verdict(self, value: Any, market: Market | None) -> tuple[bool | None, str]:
+        """The verdict, and what there is to say about the value besides."""
         operator, literal = self.comparison.operator, self.comparison.literal
         if operator == "exists":
             return value is not None, ""
@@ -138,96 +136,59 @@ class Leaf(dict[Any, Judgement]):
         if value is None:
             return None, ""
         if operator in {"in", "not in"}:
-            return self._among(
-                value, literal if isinstance(literal, tuple) else (literal,), negated=operator == "not in"
-            )
+            among = literal if isinstance(literal, tuple) else (literal,)
+            return self._among(value, among, market, negated=operator == "not in")
         if operator in {"contains", "starts_with"}:
             return _text_verdict(value, operator, _text_of(literal))
-        sides = self._sides(value, literal)
+        sides = self._sides(value, literal, market)
         if isinstance(sides, str):
             return None, sides
-        return _ORDER[operator](*sides), ""
+        return _ORDER[operator](sides[0], sides[1]), sides[2]
 
-    def _among(self, value: Any, literals: tuple[Any, ...], *, negated: bool) -> tuple[bool | None, str]:
-        unknown = ""
+    def _among(
+        self, value: Any, literals: tuple[Any, ...], market: Market | None, *, negated: bool
+    ) -> tuple[bool | None, str]:
+        unknown, note = "", ""
         for literal in literals:
-            sides = self._sides(value, literal)
+            sides = self._sides(value, literal, market)
             if isinstance(sides, str):
                 unknown = sides
-            elif sides[0] == sides[1]:
-                return not negated, ""
-        return (None, unknown) if unknown else (negated, "")
+                continue
+            note = sides[2] or note
+            if sides[0] == sides[1]:
+                return not negated, note
+        return (None, unknown) if unknown else (negated, note)
 
-    def _sides(self, value: Any, literal: Scalar | tuple[Scalar, ...] | None) -> tuple[Any, Any] | str:
-        """Both sides as something exact to compare, or why they cannot be compared."""
+    def _sides(
+        self, value: Any, literal: Scalar | tuple[Scalar, ...] | None, market: Market | None
+    ) -> tuple[Any, Any, str] | str:
+        """Both sides as something exact to compare and how the first was converted, or why they cannot be compared."""
         match literal:
             case Money():
-                return self._amounts(value, literal)
+                measured = in_currency(value, self._kind, literal.unit, market)
+                if isinstance(measured, str):
+                    return measured
+                return measured.minor, literal.amount_minor, measured.note
             case Number():
-                return self._numbers(value, literal.millionths)
+                number = as_number(value, self._kind)
+                return "not a number" if number is None else (number * PPM, literal.millionths, "")
             case Day():
                 return self._days(value, literal.epoch_day)
             case Moment():
-                return (value, literal.time_ms) if self._kind.name == "time" else "not a time"
+                return (value, literal.time_ms, "") if self._kind.name == "time" else "not a time"
             case bool() | str():
                 if isinstance(value, str):
-                    return value, _text_of(literal)
-                return (str(value), _text_of(literal)) if isinstance(value, int) else "not a text"
+                    return value, _text_of(literal), ""
+                return (str(value), _text_of(literal), "") if isinstance(value, int) else "not a text"
         return "not comparable"
 
-    def _amounts(self, value: Any, literal: Money) -> tuple[int, int] | str:
-        kind, unit = self._kind.name, self._kind.unit
-        if isinstance(value, Amount):
-            if value.currency != literal.unit:
-                return f"no rate from {value.currency} to {literal.unit}"
-            return value.minor, literal.amount_minor
-        if unit is not None and unit != literal.unit:
-            return f"no rate from {unit} to {literal.unit}"
-        if kind == "mean":
-            return value[0], literal.amount_minor * value[1]
-        return (value, literal.amount_minor) if kind == "sum" else "not an amount"
-
-    def _numbers(self, value: Any, millionths: int) -> tuple[Any, Any] | str:
-        if isinstance(value, int):
-            return value * PPM, millionths
-        if self._kind.name == "mean":
-            return value[0] * PPM, millionths * value[1]
-        if isinstance(value, str):
-            number = _exact_number(value)
-            return "not a number" if number is None else (number * PPM, millionths)
-        return "not a number"
-
-    def _days(self, value: Any, epoch_day: int) -> tuple[int, int] | str:
+    def _days(self, value: Any, epoch_day: int) -> tuple[int, int, str] | str:
         if self._kind.name == "time":
-            return self._zone.day_of(value), epoch_day
+            return self._zone.day_of(value), epoch_day, ""
         try:
-            return day_of_date(date.fromisoformat(value)), epoch_day
+            return day_of_date(date.fromisoformat(value)), epoch_day, ""
         except (TypeError, ValueError):
             return "not a date"
-
-
-def describe(value: Any, kind: Kind, decimals: Mapping[str, int]) -> str:
-    if isinstance(value, Amount):
-        return _amount_in_words(value)
-    if kind.name == "time":
-        return format_time(value)
-    scale = 0 if kind.unit is None else decimals.get(kind.unit, 0)
-    unit = "" if kind.unit is None else f" {kind.unit}"
-    if kind.name == "mean":
-        shown = max(scale, MEAN_DECIMALS)
-        return format_minor(round_half_even(value[0] * 10 ** (shown - scale), value[1]), shown) + unit
-    if kind.name == "sum":
-        return format_minor(value, scale) + unit
-    if isinstance(value, tuple):
-        return f"[{', '.join(value)}]"
-    return str(value)
-
-
-def _amount_in_words(amount: Amount) -> str:
-    minor, currency = amount.minor, amount.currency
-    if minor >= 0 and CURRENCY_DECIMALS.get(currency) == 2:
-        return f"{minor // 100}.{minor % 100:02d} {currency}"
-    return f"{format_minor(minor, CURRENCY_DECIMALS.get(currency, 0))} {currency}"
 
 
 def _text_verdict(value: Any, operator: str, literal: str) -> tuple[bool | None, str]:
@@ -244,23 +205,6 @@ def _text_of(literal: Any) -> str:
     if isinstance(literal, Number):
         return number_text(literal.millionths)
     return literal if isinstance(literal, str) else str(literal)
-
-
-def number_text(millionths: int) -> str:
-    """`7_500_000` as `7.5`."""
-    text = format_minor(millionths, NUMBER_DECIMALS)
-    return text.rstrip("0").rstrip(".")
-
-
-def _exact_number(text: str) -> Fraction | None:
-    """A number written as text, which attributes may carry; None for anything else, also for exponents that explode."""
-    if len(text) > 40 or "e" in text.lower():
-        return None
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return None
-    return Fraction(number) if number.is_finite() else None
 
 
 def day_text(epoch_day: int) -> str:

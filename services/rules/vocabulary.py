@@ -9,7 +9,8 @@ from contracts.events import Activity, Customer, Deal, Lead, Link, PartnerProfil
 from contracts.money import CURRENCY_DECIMALS, told_decimals
 from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Metric, Not, RuleSet
 from services.rules.calendar import WindowStart, Zone
-from services.rules.judge import Kind, Leaf
+from services.rules.judge import Leaf
+from services.rules.measures import Kind
 
 ATTRIBUTES: Final = "attributes."
 STRUCTS: Final = {

@@ -118,7 +118,7 @@ class Conditions:
     def _judge(self, name: str, leaf: Leaf, value: str) -> None:
         """Ask the leaf, which remembers by value; amounts are compared right here, for they hardly ever come again."""
         source, constant = self._source, self._source.constant
-        ask = f"r{name}, t{name}, q{name} = {constant(leaf)}[{value}]"
+        ask = f"r{name}, t{name}, q{name} = {self._asked(leaf, value)}"
         inline = leaf.inline
         if inline is None or not inline.has_many_values:
             source.add(ask)
@@ -140,12 +140,18 @@ class Conditions:
 
     def _test(self, name: str, leaf: Leaf, value: str) -> None:
         inline = leaf.inline
-        ask = f"{self._source.constant(leaf)}[{value}][0]"
+        ask = f"{self._asked(leaf, value)}[0]"
         if inline is None:
             self._source.add(f"{name} = {ask}")
             return
         is_plain, compared = self._compared(inline, value)
         self._source.add(f"{name} = {compared} if {is_plain} else {ask}")
+
+    def _asked(self, leaf: Leaf, value: str) -> str:
+        """The judgement of the leaf: of its memory, unless it has to look at the rates of the day."""
+        if leaf.converts:
+            return f"{self._source.constant(leaf)}.at({value}, {self._day}, state.rates)"
+        return f"{self._source.constant(leaf)}[{value}]"
 
     def _compared(self, inline: Inline, value: str) -> tuple[str, str]:
         """Whether the value can be compared here, and the comparison."""

@@ -12,8 +12,8 @@ from services.rules.amounts import shared
 from services.rules.children import CustomerState, customer_key
 from services.rules.facts import mark
 from services.rules.generate.reads import Reads
-from services.rules.judge import Kind, describe
 from services.rules.lasting import WON, note_win
+from services.rules.measures import Kind, describe
 from services.rules.series import Kind as SeriesKind
 from services.rules.series import new_series, series_id
 from services.rules.state import PartnerState

@@ -55,7 +55,7 @@ class RewardRule:
         changed: Changed | None = None,
     ) -> None:
         self.reward = reward
-        self.amount = AmountRule(reward, vocabulary.decimals)
+        self.amount = AmountRule(reward, vocabulary)
         self.bounded = bounds.of(reward, group)
         self.group = group
         self.variants: Variants | None = None
@@ -156,11 +156,14 @@ class RewardRule:
 
     def _arguments(self, reads: Reads) -> str:
         """The arguments of `AmountRule.work_out`."""
-        by = "None" if self.amount.by is None else reads.value(self.amount.by)
+        by = "".join(f"{reads.value(path)}, " for path in self.amount.by)
         bases = "".join(f"{reads.value(path)}, " for path in self.amount.bases)
+        market = ", day, state.rates" if self.amount.converts else ""
         id = self.reward.id
-        raised = f", state.raises.get({reads.source.constant(id)}, 0)" if id in self._vocabulary.raised else ""
-        return f"share, {by}, ({bases}){raised}"
+        raised = ""
+        if id in self._vocabulary.raised:
+            raised = f", raised_ppm=state.raises.get({reads.source.constant(id)}, 0)"
+        return f"share, ({by}), ({bases}){market}{raised}"
 
 
 class Variants(dict[tuple[int, ...], RewardRule | None]):

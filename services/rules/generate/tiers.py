@@ -46,8 +46,10 @@ class Tiers:
         paths = {each.path for condition in conditions for each in comparisons(condition)}
         metrics = [metric for path in paths if (metric := vocabulary.metric(path)) is not None]
         self.series = {series_id(metric) for metric in metrics}
-        # Then every event may change the outcome.
-        self._needs_event = any(vocabulary.depends_on_event(path) for path in paths)
+        # Then every event may change the outcome, rates as well.
+        self._needs_event = any(vocabulary.depends_on_event(path) for path in paths) or any(
+            vocabulary.leaf(each, RULE_TIER).converts for condition in conditions for each in comparisons(condition)
+        )
         # When windows that hold nothing negative move on, what they hold can only fall.
         self._only_falls = all(self._falls(condition) for condition in conditions)
 

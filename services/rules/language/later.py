@@ -10,9 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 LATER: Final[dict[str, str]] = {
-    "rows": "lookups by several paths (`rows`)",
-    "brackets": "lookups by brackets (`from`)",
-    "marginal": "`marginal`",
     "hold": "`hold`",
     "clawback": "`clawback`",
     "inactivity": "`inactivity`",

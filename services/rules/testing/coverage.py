@@ -1,7 +1,7 @@
 """What no test of a file reached: rules that nothing granted, tiers nobody was in, lookups and conditions half tried.
 
 A condition is reached when tests saw it met and saw it not met; what was only assumed does not count. Rows and brackets
-of a lookup are told apart by what they give.
+of a lookup are told apart by the name that the trace of a decision has for them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from contracts.decisions import RULE_TIER, Decision, Verdict
-from contracts.money import Money, format_money
-from contracts.ruleset import Bracket, Comparison, Condition, Given, Lookup, PercentOf, Reward, Row, RuleSet
-from contracts.ruleset.giving import Brackets, Rows
-from services.rules.amounts import PART as AMOUNT
+from contracts.money import format_money
+from contracts.ruleset import Bracket, Brackets, Comparison, Condition, Lookup, PercentOf, Reward, Row, Rows, RuleSet
 from services.rules.amounts import percent_text
-from services.rules.judge import number_text
+from services.rules.lookups import PART as AMOUNT
+from services.rules.lookups import bound_text, branch_text
 from services.rules.testing.assumed import ASSUMED, GATES
 from services.rules.vocabulary import comparisons
 
@@ -59,14 +58,14 @@ class _Seen:
         self.granted: dict[str, list[Decision]] = {}
         self.tiers: set[str] = set()
         self.verdicts: dict[tuple[str, str, str], set[Verdict]] = {}
-        self.looked_up: dict[str, set[str]] = {}
+        self.looked_up: dict[str, set[tuple[str, str]]] = {}
         for decision in decisions:
             self.tiers.update(tier for tier in (decision.tier, decision.tier_to) if tier is not None)
             if decision.granted:
                 self.granted.setdefault(decision.rule, []).append(decision)
             for line in decision.trace:
                 if line.part == AMOUNT:
-                    taken = line.saw if line.verdict == "met" else OTHERWISE
+                    taken = line.condition, line.saw if line.verdict == "met" else OTHERWISE
                     self.looked_up.setdefault(decision.rule, set()).add(taken)
                 elif line.saw != ASSUMED:
                     rule = decision.rule if line.part == _WHEN else line.part
@@ -115,19 +114,20 @@ def _half(verdicts: set[Verdict]) -> str:
 
 def _lookups(reward: Reward, seen: _Seen) -> Iterator[Unreached]:
     give = reward.give
-    if isinstance(give, Lookup):
-        branches = [*(value for value, _ in give.values), *([] if give.otherwise is None else [OTHERWISE])]
-        taken = seen.looked_up.get(reward.id, set())
-        missed = [branch for branch in branches if branch not in taken]
-    elif isinstance(give, Rows | Brackets):
-        parts: tuple[Row | Bracket, ...] = give.rows if isinstance(give, Rows) else give.brackets
-        missed = [_name(part) for part in parts if not _is_given(part, give, seen.granted.get(reward.id, ()))]
-        if give.otherwise is not None and not any(
-            _gives(give.otherwise, each) for each in seen.granted.get(reward.id, ())
-        ):
-            missed.append(OTHERWISE)
-    else:
+    if not isinstance(give, Lookup | Rows | Brackets):
         return
+    looked_up = seen.looked_up.get(reward.id, set())
+    text = branch_text(give, None)
+    missed: list[str]
+    if isinstance(give, Lookup):
+        missed = [value for value, _ in give.values if (text, value) not in looked_up]
+    else:
+        # A row that paid is named by its trace; rows that give the same are told apart by that.
+        named = {condition for condition, saw in looked_up if saw != OTHERWISE}
+        parts: tuple[Row | Bracket, ...] = give.rows if isinstance(give, Rows) else give.brackets
+        missed = [_name(part) for part in parts if branch_text(give, part) not in named]
+    if give.otherwise is not None and (text, OTHERWISE) not in looked_up:
+        missed.append(OTHERWISE)
     for branch in missed:
         yield Unreached("lookup", reward.id, branch, "never looked up", reward.line)
 
@@ -135,20 +135,6 @@ def _lookups(reward: Reward, seen: _Seen) -> Iterator[Unreached]:
 def _name(part: Row | Bracket) -> str:
     if isinstance(part, Row):
         return f"[{', '.join('any' if value is None else value for value in part.values)}]"
-    at = format_money(part.at) if isinstance(part.at, Money) else number_text(part.at.millionths)
     given = part.given
-    return f"{at}: {percent_text(given.percent_ppm) if isinstance(given, PercentOf) else format_money(given)}"
-
-
-def _is_given(part: Row | Bracket, give: Rows | Brackets, granted: Sequence[Decision]) -> bool:
-    if isinstance(part, Bracket) and isinstance(give, Brackets) and give.marginal and isinstance(part.at, Money):
-        # Every slice below the base is paid at its own rate.
-        at_minor = part.at.amount_minor
-        return any(each.base_minor is not None and each.base_minor > at_minor for each in granted)
-    return any(_gives(part.given, each) for each in granted)
-
-
-def _gives(given: Given, decision: Decision) -> bool:
-    if isinstance(given, PercentOf):
-        return decision.percent_ppm == given.percent_ppm
-    return decision.unit == given.unit and decision.amount_minor == given.amount_minor
+    gives = percent_text(given.percent_ppm) if isinstance(given, PercentOf) else format_money(given)
+    return f"{bound_text(part)}: {gives}"

@@ -1,9 +1,10 @@
 """Cases of the rule language as files that anybody can read: a note, rules, events, and the decisions wanted.
 
 Each case is a file's worth of rules (the sections of the file's `base`, replaced by the case's own) and events of one
-partner, run through `evaluate`. `want` lists what the decisions of all events must be, in order: `+` granted, `-`
-denied; then the rule, the amount or tier, whom it pays when that is not the partner, `at` which occasion, what was
-clamped, when it is available and expires (UTC), the budgets that cover it, and after `:` what the reason must contain.
+partner, run through `evaluate`; `rates.published` lines are told in between. `want` lists what the decisions of all
+events must be, in order: `+` granted, `-` denied; then the rule, the amount or tier, whom it pays when that is not the
+partner, `at` which occasion, what was clamped, when it is available and expires (UTC), the budgets that cover it, after
+`:` what the reason must contain, and after `~` what a line of the trace must.
 """
 
 from __future__ import annotations
@@ -17,12 +18,13 @@ import yaml
 
 from contracts.decisions import Decision
 from contracts.errors import PermanentError
-from contracts.events import Event, EventData, format_time, parse_time_ms
+from contracts.events import Event, EventData, RatesPublished, format_time, parse_time_ms
 from contracts.money import Money, format_money
 from services.rules.compile import compile_rule_set
 from services.rules.evaluate import evaluate
 from services.rules.language import read_rule_set
 from services.rules.language.values import read_amount
+from services.rules.rates import Rates
 from services.rules.state import PartnerState
 
 FILES = sorted((Path(__file__).parents[2] / "cases" / "rules").glob("*.yaml"))
@@ -44,18 +46,27 @@ def test_events_are_decided_as_the_case_wants(rules: dict[str, Any], case: dict[
     rule_set = read_rule_set(yaml.dump(rules, sort_keys=False, allow_unicode=True), path="case.yaml", later=())
     revision = compile_rule_set(rule_set, revision=1)
     state = PartnerState(programme="saas", partner="moses")
-    told = []
+    state.rates = Rates()
+    told, traces = [], []
     for number, line in enumerate(case["events"]):
+        if line["type"] == "rates.published":
+            pairs = {pair: rate for pair, rate in line.items() if "/" in pair}
+            state.rates.take(RatesPublished(line["day"], pairs))
+            continue
         event = _event(number, line)
         try:
             state, decisions = evaluate(state, event, None if "no_programme" in line else revision)
         except PermanentError as error:
             told.append(f"! {error.problem.message}")
+            traces.append("")
             continue
         told += [_told(decision) for decision in decisions]
+        traces += [_traced(decision) for decision in decisions]
     wanted = case["want"] or []
     assert len(told) == len(wanted), told
-    for line, want in zip(told, wanted, strict=True):
+    for line, trace, want in zip(told, traces, wanted, strict=True):
+        want, _, seen = want.partition(" ~ ")
+        assert seen in trace, trace
         start, _, reason = want.partition(": ")
         assert line.partition(": ")[0].startswith(start), told
         assert reason in line, told
@@ -85,6 +96,10 @@ def _told(decision: Decision) -> str:
             parts.append(f"{word} {format_time(time_ms)[:16]}Z")
     parts += [f"{claim.budget} {claim.period}".strip() for claim in decision.budgets]
     return " ".join(parts) + (f": {decision.reason}" if decision.reason else "")
+
+
+def _traced(decision: Decision) -> str:
+    return "\n".join(f"{line.condition} | {line.saw} | {line.verdict}" for line in decision.trace)
 
 
 def _event(number: int, line: dict[str, str]) -> Event:
