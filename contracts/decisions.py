@@ -21,6 +21,8 @@ RULE_TIER: Final = "tier"
 """The rule name of decisions that change a tier."""
 RULE_EVENT: Final = "event"
 """The rule name of denials of the event as a whole: `already won`, `no such deal`, `no programme yet`."""
+RULE_METRIC: Final = "metric"
+"""The rule name of denials that say which metric could not take the event, in `occasion`: no rate of the day."""
 
 Verdict = Literal["met", "not met", "unknown"]
 

@@ -14,6 +14,7 @@ from services.rules.fold import Fold
 from services.rules.language import read_rule_set
 from services.rules.state import decode_partner, partner_key
 from tests.simulation.model import PartnerModel
+from tests.simulation.money import Exchange
 from tests.support.rules import PROGRAMME, Store, activation, random_history, random_rule_set
 
 
@@ -34,9 +35,13 @@ def _compare(seed: int) -> None:
     history = random_history(seed, 150)
     store, fold = Store(), Fold(0)
     store.run(fold, [activation(text)])
-    models = {f"p{number}": PartnerModel(rules, f"p{number}") for number in range(3)}
+    exchange = Exchange()
+    models = {f"p{number}": PartnerModel(rules, f"p{number}", exchange) for number in range(3)}
     for number, event in enumerate(history):
         result = store.run(fold, [event])
+        if event.data.rates is not None:
+            exchange.tell(event.data.rates)
+            continue
         assert not result.rejected
         decided = [(each.rule, each.granted, each.beneficiary, each.amount_minor) for each in result.decisions]
         expected = models[event.data.partner or ""].decide(event)

@@ -23,7 +23,6 @@ from tests.support.rules import (
     bytes_of,
     random_history,
     random_rule_set,
-    rates_published,
 )
 
 
@@ -89,7 +88,4 @@ def _history(seed: int, draw: random.Random) -> list[Event]:
     history.insert(at, entering)
     history.insert(min(at, 5), activation(first))
     history.insert(draw.randrange(at, len(history)), activation(first))
-    for number in range(6):
-        rates = rates_published(f"2024-0{draw.randint(3, 9)}-01", EUR_USD=f"1.{number}")
-        history.insert(draw.randrange(len(history)), rates)
     return history

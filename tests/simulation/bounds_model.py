@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from contracts.money import Money
+from contracts.money import CURRENCY_DECIMALS, Money
 from contracts.ruleset import Duration, Reward, RuleSet, givens_of
+from tests.simulation.money import Exchange
 
 Extra = tuple[int | None, int | None, tuple[tuple[str, str], ...]]
 """When it is available and when it expires, in milliseconds; the budgets and their periods."""
@@ -30,11 +31,11 @@ class Candidate(msgspec.Struct):
 
 
 class BoundsModel:
-    def __init__(self, rules: RuleSet, partner: str) -> None:
-        self.rules, self.partner = rules, partner
+    def __init__(self, rules: RuleSet, partner: str, exchange: Exchange) -> None:
+        self.rules, self.partner, self.exchange = rules, partner, exchange
         self.groups: list[str] = []
         self.first_won: dict[str, date] = {}
-        self.granted: list[tuple[str, date, str | None, int, str]] = []
+        self.granted: list[tuple[str, date, str | None, dict[str, int | None]]] = []
         self.extras: dict[str, Extra] = {}
 
     def with_terms(self, reward: Reward, on: date) -> Reward | None:
@@ -78,12 +79,17 @@ class BoundsModel:
         for group in self.rules.groups:
             rivals = [each for each in candidates if each.reward.id in group.rewards and each.minor]
             units = {each.unit for each in rivals}
-            for each in rivals if len(units) > 1 else ():
-                if each.unit != self.rules.currency:
-                    each.minor = None
+            worth = {
+                each.reward.id: self.exchange.rounded(each.minor or 0, each.unit, self.rules.currency, on)
+                if len(units) > 1
+                else each.minor
+                for each in rivals
+            }
+            for each in rivals:
+                each.minor = each.minor if worth[each.reward.id] is not None else None
             rivals = [each for each in rivals if each.minor]
-            best = max((each.minor or 0 for each in rivals), default=0)
-            winner = next((each for each in rivals if each.minor == best), None)
+            best = max((worth[each.reward.id] or 0 for each in rivals), default=0)
+            winner = next((each for each in rivals if worth[each.reward.id] == best), None)
             for each in rivals:
                 if each is not winner:
                     each.minor = None
@@ -92,9 +98,15 @@ class BoundsModel:
             minor = self._limited(each, customer, on)
             outcomes.append((each.reward.id, bool(minor), each.to, minor or None))
             if minor:
-                self.granted.append((each.reward.id, on, customer, minor, each.unit))
+                self.granted.append((each.reward.id, on, customer, self._worth(minor, each.unit, on)))
                 self.extras[each.reward.id] = self._extra(each, on)
         return outcomes
+
+    def _worth(self, minor: int, unit: str, on: date) -> dict[str, int | None]:
+        """The amount in every currency, as of now: rates that come later do not change what was used."""
+        if unit not in CURRENCY_DECIMALS:
+            return {unit: minor}
+        return {each: self.exchange.rounded(minor, unit, each, on) for each in ("USD", "EUR")}
 
     def _limited(self, candidate: Candidate, customer: str | None, on: date) -> int:
         minor = candidate.minor or 0
@@ -102,8 +114,8 @@ class BoundsModel:
             if limit.per == "customer" and customer is None:
                 return 0
             same = [
-                (granted, unit)
-                for rule, day, whose, granted, unit in self.granted
+                granted
+                for rule, day, whose, granted in self.granted
                 if rule == candidate.reward.id
                 and (limit.per != "customer" or whose == customer)
                 and period(limit.per, day) == period(limit.per, on)
@@ -112,10 +124,19 @@ class BoundsModel:
                 minor = minor if len(same) < limit.count else 0
             else:
                 assert limit.amount is not None
-                if candidate.unit != limit.amount.unit:
-                    return 0
-                used = sum(granted for granted, unit in same if unit == limit.amount.unit)
-                minor = max(min(minor, limit.amount.amount_minor - used), 0)
+                unit = limit.amount.unit
+                left = limit.amount.amount_minor - sum(granted.get(unit) or 0 for granted in same)
+                minor = self._fitting(minor, candidate.unit, max(left, 0), unit, on)
+        return minor
+
+    def _fitting(self, minor: int, unit: str, left: int, limit_unit: str, on: date) -> int:
+        worth = self.exchange.rounded(minor, unit, limit_unit, on)
+        if worth is None:
+            return 0
+        if worth > left:
+            minor = min(minor, self.exchange.rounded(left, limit_unit, unit, on) or 0)
+            while (self.exchange.rounded(minor, unit, limit_unit, on) or 0) > left:
+                minor -= 1
         return minor
 
     def _extra(self, candidate: Candidate, on: date) -> Extra:

@@ -19,21 +19,23 @@ import msgspec
 
 from contracts.events import Amount, Event
 from contracts.money import Money
-from contracts.ruleset import AllOf, AnyOf, Comparison, Lookup, Metric, Not, Number, PercentOf, RuleSet, Window
+from contracts.ruleset import AllOf, AnyOf, Brackets, Comparison, Metric, Not, Number, PercentOf, RuleSet, Window
 from tests.simulation.bounds_model import BoundsModel, Candidate, unit_of
+from tests.simulation.money import Exchange, looked_up, sliced, that_miss
 
 Outcome = tuple[str, bool, str, int | None]
 """Rule, granted, beneficiary, minor units."""
 
 
 class PartnerModel:
-    def __init__(self, rules: RuleSet, partner: str) -> None:
+    def __init__(self, rules: RuleSet, partner: str, exchange: Exchange | None = None) -> None:
+        self.exchange = exchange or Exchange()
         self.rules, self.partner = rules, partner
         self.facts: dict[str, Any] = {"partner.id": partner}
         self.tier = rules.tiers[0].id if rules.tiers else None
         self.assigned: str | None = None
         self.clock = date.min
-        self.bounds = BoundsModel(rules, partner)
+        self.bounds = BoundsModel(rules, partner, self.exchange)
         self.ids: set[tuple[str, str]] = set()
         self.happened: set[tuple[str, ...]] = set()
         self.taken: list[tuple[str, date, dict[str, Any]]] = []
@@ -80,7 +82,10 @@ class PartnerModel:
             if event.type == "deal.won" and seen.get("customer.id") is not None:
                 self.bounds.first_won.setdefault(seen["customer.id"], on)
             before = {metric.id: self._ever(metric) for metric in self.rules.metrics if not metric.per_customer}
+            seen |= {f"taken {path}": self._counted(seen, path, on) for path in list(seen)}
             self.taken += [(each, on, seen) for each in happens]
+            missed = that_miss(self.rules.metrics, happens, seen)
+            outcomes += [("metric", False, f"partner:{self.partner}", None) for _ in missed]
             outcomes += self._milestones(before)
         for tier in reversed(self.rules.tiers):
             names = [each.id for each in self.rules.tiers]
@@ -117,6 +122,14 @@ class PartnerModel:
                 outcomes.append(("tier", True, f"partner:{self.partner}", None))
                 self.tier = tier
         return outcomes
+
+    def _counted(self, seen: dict[str, Any], path: str, on: date) -> int | None:
+        """What metrics take of an amount: the share, in the programme's currency at the rate of the day."""
+        value = seen[path]
+        if not isinstance(value, Amount):
+            return None
+        own = round(value.minor * Fraction(seen["share"], 1_000_000))
+        return self.exchange.rounded(own, value.currency, self.rules.currency, on)
 
     def _ever(self, metric: Metric) -> Any:
         return self._metric(msgspec.structs.replace(metric, window=Window()), {}, date.max)
@@ -201,28 +214,30 @@ class PartnerModel:
         is_theirs = is_open and paid is not None and mine is not None
         if mine is not None and is_theirs and self.bounds.is_covered(mine, event.type, customer, on):
             holds = mine.when is None or self._holds(mine.when, seen, on) is True
-            amount = self._amount(mine, seen) if holds else None
+            amount = self._amount(mine, seen, on) if holds else None
         minor = amount if amount and amount > 0 else None
         return Candidate(mine or reward, to, minor, unit_of(mine or reward, seen))
 
-    def _amount(self, reward: Any, seen: dict[str, Any]) -> int | None:
-        give, share = reward.give, Fraction(seen["share"], 1_000_000)
-        if isinstance(give, Lookup):
-            value = self.tier if give.by == "tier" else seen.get(give.by)
-            give = dict(give.values).get(str(value), give.otherwise) if value is not None else give.otherwise
+    def _amount(self, reward: Any, seen: dict[str, Any], on: date) -> int | None:
+        share = Fraction(seen["share"], 1_000_000)
+        raised_ppm = self.raised.get(reward.id, 0)
+        give = looked_up(reward.give, lambda path: self._value(path, seen, on), self.exchange, on, self.rules.currency)
         if give is None:
             return None
         if isinstance(give, PercentOf):
             base = seen.get(give.of)
             if base is None:
                 return None
-            percent_ppm = give.percent_ppm + self.raised.get(reward.id, 0)
-            minor, unit = round(round(base.minor * share) * Fraction(percent_ppm, 1_000_000)), base.currency
+            part, unit = round(base.minor * share), base.currency
+            minor: int | None = round(part * Fraction(give.percent_ppm + raised_ppm, 1_000_000))
+            if isinstance(reward.give, Brackets) and reward.give.marginal and base.minor >= 0:
+                minor = sliced(reward.give, part, unit, raised_ppm, self.exchange, on)
         else:
             minor, unit = round(give.amount_minor * share), give.unit
-        if reward.at_most is None:
+        if reward.at_most is None or minor is None:
             return minor
-        return min(minor, reward.at_most.amount_minor) if reward.at_most.unit == unit else None
+        ceiling = self.exchange.rounded(reward.at_most.amount_minor, reward.at_most.unit, unit, on)
+        return None if ceiling is None else min(minor, ceiling)
 
     def _holds(self, condition: Any, seen: dict[str, Any], on: date) -> bool | None:
         match condition:
@@ -235,9 +250,9 @@ class PartnerModel:
             case AnyOf():
                 parts = [self._holds(each, seen, on) for each in condition.conditions]
                 return True if True in parts else None if None in parts else False
-        return self._compare(condition, self._value(condition.path, seen, on))
+        return self._compare(condition, self._value(condition.path, seen, on), on)
 
-    def _compare(self, comparison: Comparison, value: Any) -> bool | None:
+    def _compare(self, comparison: Comparison, value: Any, on: date) -> bool | None:
         literals = comparison.literal if isinstance(comparison.literal, tuple) else (comparison.literal,)
         operator = comparison.operator
         if operator in ("exists", "missing"):
@@ -248,29 +263,31 @@ class PartnerModel:
             return value.startswith(literals[0])
         if operator == "contains":
             return literals[0] in value
-        if isinstance(value, Amount):
-            if any(literal.unit != value.currency for literal in literals):
-                return None
-            value = value.minor
-        plain = [
-            each.amount_minor
-            if isinstance(each, Money)
-            else Fraction(each.millionths, 10**6)
-            if isinstance(each, Number)
-            else each
-            for each in literals
-        ]
-        first = plain[0]
+        pairs = [self._sides(value, literal, on) for literal in literals]
+        if operator in ("in", "not in"):
+            if any(left is not None and left == right for left, right in pairs):
+                return operator == "in"
+            return None if any(left is None for left, _ in pairs) else operator == "not in"
+        left, right = pairs[0]
+        if left is None:
+            return None
         return {
-            "==": lambda: value == first,
-            "!=": lambda: value != first,
-            "<": lambda: value < first,
-            "<=": lambda: value <= first,
-            ">": lambda: value > first,
-            ">=": lambda: value >= first,
-            "in": lambda: value in plain,
-            "not in": lambda: value not in plain,
+            "==": lambda: left == right,
+            "!=": lambda: left != right,
+            "<": lambda: left < right,
+            "<=": lambda: left <= right,
+            ">": lambda: left > right,
+            ">=": lambda: left >= right,
         }[operator]()
+
+    def _sides(self, value: Any, literal: Any, on: date) -> tuple[Any, Any]:
+        if isinstance(literal, Money):
+            own = value.currency if isinstance(value, Amount) else self.rules.currency
+            minor = value.minor if isinstance(value, Amount) else value
+            if own != literal.unit:
+                minor = self.exchange.rounded(minor, own, literal.unit, on)
+            return minor, literal.amount_minor
+        return value, Fraction(literal.millionths, 10**6) if isinstance(literal, Number) else literal
 
     def _value(self, path: str, seen: dict[str, Any], on: date) -> Any:
         if path == "tier":
@@ -303,8 +320,8 @@ class PartnerModel:
         for each in past:
             value = each.get(metric.of or "")
             if isinstance(value, Amount):
-                if value.currency == metric.unit:
-                    yield round(value.minor * Fraction(each["share"], 1_000_000))
+                if each[f"taken {metric.of}"] is not None:
+                    yield each[f"taken {metric.of}"]
             elif value is not None:
                 yield value
 

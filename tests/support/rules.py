@@ -79,11 +79,11 @@ def activation(
     )
 
 
-def rates_published(day: str, programme: str = PROGRAMME, **rates: str) -> Event:
+def rates_published(day: str, id: str = "rates", **rates: str) -> Event:
     """The rates of a day: `rates_published("2026-03-01", EUR_USD="1.08")`."""
     pairs = {pair.replace("_", "/"): rate for pair, rate in rates.items()}
-    data = EventData(programme=programme, rates=RatesPublished(day, pairs))
-    return Event("rates.published", "goodword/rules", f"rates-{programme}-{day}", START_MS, data)
+    data = EventData(programme=PROGRAMME, rates=RatesPublished(day, pairs))
+    return Event("rates.published", "goodword/rules", id, START_MS, data)
 
 
 def event(type: str, id: str, time_ms: int, *, partner: str = "moses", source: str = "crm", **data: Any) -> Event:
@@ -110,6 +110,11 @@ def random_history(seed: int, count: int, *, partners: int = 3, spread_days: int
         for number in range(partners)
     ]
     for number in range(count):
+        if draw.random() < 0.02:
+            day = f"2024-0{draw.randint(2, 4)}-{draw.randint(10, 28)}"
+            pair = draw.choice(("EUR_USD", "EUR_USD", "USD_EUR"))
+            events.append(rates_published(day, f"rates-{number}", **{pair: draw.choice(("1.0842", "0.9", "3"))}))
+            continue
         if events and draw.random() < 0.1:
             events.append(draw.choice(events))
             continue
@@ -188,12 +193,14 @@ _PARTNER_CONDITIONS = ("partner.status == active", "partner.status != suspended"
 _DEAL_CONDITIONS = (
     "deal.amount >= 500 USD",
     "deal.amount < 1_000.50 USD",
+    "deal.amount in [500 USD, 1_000.50 EUR]",
     "deal.amount != 500 USD",
     "deal.product starts_with Pro",
     "deal.product contains a",
 )
 _METRIC_CONDITIONS = (
     "sold >= 1_000 USD",
+    "sold > 900 EUR",
     "sold < 5_000 USD",
     "recent > 0 USD",
     "wins <= 3",
@@ -309,6 +316,10 @@ def _draft(draw: random.Random) -> str:
                     "7.5",
                     f"{{by: tier, values: {{bronze: 5, silver: 7.5, gold: 10{', plus: 9' if has_plus else ''}}}}}",
                     "{by: deal.product, values: {Pro X: 0.0001}, otherwise: 3}",
+                    "{by: [tier, deal.product], rows: [[gold, Pro X, 12], [any, Basic, 9]], otherwise: 5}",
+                    "{by: deal.amount, from: {0 USD: 5, 500 USD: 7, 1_000.50 USD: 0.5}}",
+                    "{by: deal.amount, from: {0 EUR: 5, 450 EUR: 7, 900 EUR: 3}, marginal: true}",
+                    "{by: sold, from: {100 EUR: 5, 2_000 EUR: 7}, otherwise: 1}",
                 )
             )
             lines.append(f"    give: {{percent: {percent}, of: deal.amount{at_most}}}")

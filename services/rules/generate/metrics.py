@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from contracts.decisions import RULE_METRIC, Decision, TraceLine
 from contracts.events import Amount
 from contracts.money import PPM
 from contracts.ruleset import Metric
 from services.rules.amounts import shared
 from services.rules.children import CustomerState, customer_key
+from services.rules.decide import Case, decide
 from services.rules.facts import mark
+from services.rules.generate.case import write_case
 from services.rules.generate.reads import Reads
 from services.rules.lasting import WON, note_win
-from services.rules.measures import Kind, describe
+from services.rules.measures import Kind, amount_in_words, describe
+from services.rules.rates import converted, no_rate
 from services.rules.series import Kind as SeriesKind
 from services.rules.series import new_series, series_id
 from services.rules.state import PartnerState
@@ -22,15 +26,20 @@ _DATA = Kind("data")
 
 
 class Taker:
-    """One event type that adds to one series; `minus` takes off."""
+    """One event type that adds to one series; `minus` takes off.
+
+    Attributes:
+        metrics: The ids of all that share the series.
+    """
 
     def __init__(self, metric: Metric, *, is_minus: bool) -> None:
         self.metric = metric
+        self.metrics = [metric.id]
         self.series = series_id(metric)
         self._is_minus = is_minus
 
     def write(self, reads: Reads) -> None:
-        """An event without the value, or in another currency without a rate, is not taken."""
+        """An event without the value is not taken; one in another currency without a rate is not, and is denied."""
         metric, source = self.metric, reads.source
         if metric.kind == "count" or metric.of is None:
             self._write_add(reads, "1", may_be_negative=False)
@@ -45,12 +54,21 @@ class Taker:
         sign = "-" if self._is_minus else ""
         if reads.vocabulary.kind(metric.of).name == "amount":
             amount, unit = source.constant(Amount), source.constant(metric.unit)
-            with source.block(f"if {value}.__class__ is {amount} and {value}.currency == {unit}:"):
+            customer = reads.value("customer.id") if metric.per_customer else ""
+            with source.block(f"if {value}.__class__ is {amount}:"):
                 source.add(
                     f"n = {sign}({value}.minor if data.share_ppm == {PPM} else "
-                    f"{source.constant(shared)}({value}.minor, data.share_ppm))"
+                    f"{source.constant(shared)}({value}.minor, data.share_ppm))",
+                    f"if {value}.currency != {unit}: "
+                    f"n = {source.constant(converted)}(n, {value}.currency, {unit}, day, state.rates)",
                 )
-                self._write_add(reads, "n", may_be_negative=True)
+                with source.block("if n is not None:"):
+                    self._write_add(reads, "n", may_be_negative=True)
+                # What is kept per customer takes no event without one anyway.
+                head = f"elif {customer} is not None:" if customer else "else:"
+                with source.block(head):
+                    ids, miss = source.constant(tuple(self.metrics)), source.constant(missed)
+                    source.add(f"made += {miss}({write_case(reads)}, {ids}, {value}, {unit}, tier)")
             return
         with source.block(f"if {value}.__class__ is int:"):
             source.add(f"n = {sign}{value}")
@@ -70,6 +88,22 @@ class Taker:
             f"if {series} is None: {series} = state.series[{id}] = {source.constant(new_series)}({kind})",
             f"{series}.add(day, {taken})",
         )
+
+
+def missed(case: Case, metrics: Sequence[str], value: Amount, unit: str, tier: str | None) -> list[Decision]:
+    """The denials that say which metrics could not take the amount, so that no number is too small without a reason."""
+    saw = f"{amount_in_words(value)}, {no_rate(value.currency, unit)}"
+    return [
+        decide(
+            case,
+            RULE_METRIC,
+            f"{metric}: {saw}",
+            (TraceLine(metric, saw, "unknown", RULE_METRIC),),
+            tier,
+            occasion=metric,
+        )
+        for metric in metrics
+    ]
 
 
 def take_for_customer(
@@ -102,10 +136,14 @@ def takers_of(event_type: str, metrics: Iterable[Metric], *, notes_wins: bool = 
     if notes_wins and event_type == WON:
         takers[None] = FirstWin()
     for metric in metrics:
-        if event_type in metric.on:
-            takers.setdefault(series_id(metric), Taker(metric, is_minus=False))
-        elif event_type == metric.minus and metric.of is not None:
-            takers.setdefault(series_id(metric), Taker(metric, is_minus=True))
+        is_minus = event_type == metric.minus and metric.of is not None
+        if event_type not in metric.on and not is_minus:
+            continue
+        known = takers.get(series_id(metric))
+        if isinstance(known, Taker):
+            known.metrics.append(metric.id)
+        else:
+            takers[series_id(metric)] = Taker(metric, is_minus=event_type not in metric.on)
     return tuple(takers.values())
 
 

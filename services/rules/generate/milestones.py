@@ -18,7 +18,7 @@ from services.rules.calendar import LIFETIME
 from services.rules.decide import ALL, Case, decide
 from services.rules.generate.case import write_case
 from services.rules.generate.reads import Reads
-from services.rules.judge import describe, number_text
+from services.rules.measures import describe, number_text
 from services.rules.series import series_id
 from services.rules.state import PartnerState
 from services.rules.vocabulary import Vocabulary

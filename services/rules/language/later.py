@@ -16,6 +16,5 @@ LATER: Final[dict[str, str]] = {
     "contests": "`contests`",
     "budgets": "`budgets`",
     "lock_terms": "`lock_terms`",
-    "rates": "a metric against an amount in another currency, which needs exchange rates",
 }
 """Part to how the page calls it."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from contracts.decisions import RULE_EVENT, RULE_LEAD_QUALIFIED, RULE_TIER
+from contracts.decisions import RULE_EVENT, RULE_LEAD_QUALIFIED, RULE_METRIC, RULE_TIER
 from services.rules.language.checks import bad_name, duplicate_id
 from services.rules.language.fields import check_name
 from services.rules.language.scope import Scope
 from services.rules.language.source import TextNode
 from services.rules.language.words import with_article
 
-RESERVED_IDS: Final = frozenset({RULE_EVENT, RULE_TIER, RULE_LEAD_QUALIFIED})
+RESERVED_IDS: Final = frozenset({RULE_EVENT, RULE_METRIC, RULE_TIER, RULE_LEAD_QUALIFIED})
 
 
 def take_name(id: TextNode, kind: str, scope: Scope) -> bool:

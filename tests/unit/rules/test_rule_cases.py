@@ -65,9 +65,9 @@ def test_events_are_decided_as_the_case_wants(rules: dict[str, Any], case: dict[
     wanted = case["want"] or []
     assert len(told) == len(wanted), told
     for line, trace, want in zip(told, traces, wanted, strict=True):
-        want, _, seen = want.partition(" ~ ")
+        wanted_line, _, seen = want.partition(" ~ ")
         assert seen in trace, trace
-        start, _, reason = want.partition(": ")
+        start, _, reason = wanted_line.partition(": ")
         assert line.partition(": ")[0].startswith(start), told
         assert reason in line, told
 
