@@ -96,7 +96,6 @@ def that_miss(metrics: tuple[Metric, ...], happens: list[str], seen: dict[str, A
     missing: list[str] = []
     for metric in metrics:
         for other in metrics:
-            wants = set(happens) & {*other.on, other.minus}
             if other.id in missing or _what(metric) != _what(other) or not set(happens) & {*other.on, other.minus}:
                 continue
             has_whom = not other.per_customer or seen.get("customer.id") is not None
