@@ -25,7 +25,7 @@ from services.rules.explaining.told import (
     RevisionTold,
     rejected_because,
 )
-from services.rules.judge import Kind, describe
+from services.rules.measures import Kind, describe
 from services.rules.state import ProgrammeState, RevisionRecord
 from services.rules.vocabulary import Vocabulary
 
