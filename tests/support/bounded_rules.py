@@ -1,6 +1,6 @@
 """What bounds the rewards of random rule sets: limits, hold, for, groups, terms, budgets and units that expire.
 
-Each is drawn only once this version carries it out (`services.rules.language.later`).
+Budgets are drawn only once this version carries them out (`services.rules.language.later`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def bound(draw: random.Random, lines: list[str]) -> list[str]:
             unit = _unit(line)
             parts = {"limit": _limits(draw, unit), "for": draw.choice(_DURATIONS), "hold": draw.choice(_HOLDS)}
             for part, text in parts.items():
-                if part not in LATER and draw.random() < 0.4:
+                if draw.random() < 0.4:
                     written.append(f"    {part}: {text}")
     if draw.random() < 0.5:
         written[written.index("  POINTS: {}")] = "  POINTS: {expires_after: 3 months}"
@@ -51,19 +51,19 @@ def _limits(draw: random.Random, unit: str) -> str:
 
 def _groups(draw: random.Random, rewards: dict[str, str]) -> list[str]:
     dollars = [id for id, give in rewards.items() if _unit(give) == "USD"]
-    if "groups" in LATER or len(dollars) < 2 or draw.random() < 0.4:
+    if len(dollars) < 2 or draw.random() < 0.4:
         return []
     picked = draw.sample(dollars, draw.randint(2, min(3, len(dollars))))
     return ["groups:", f"  best: {{rewards: [{', '.join(picked)}], pick: highest}}"]
 
 
 def _terms(draw: random.Random, rewards: dict[str, str]) -> list[str]:
-    if "terms" in LATER or draw.random() < 0.4:
+    if draw.random() < 0.4:
         return []
     written = ["terms:"]
     for _ in range(draw.randint(1, 4)):
         written.append(f"  - {draw.choice(('partner: p0', 'partner: p1', 'group: pilots', 'group: old'))}")
-        if "pilots" not in LATER and draw.random() < 0.5:
+        if draw.random() < 0.5:
             first, last = draw.choice((("2024-03-10", "2024-03-20"), ("2024-03-31", "2024-04-30")))
             days = draw.choice((("from", first), ("to", last), ("from", first, "to", last)))
             written += [f"    {days[at]}: {days[at + 1]}" for at in range(0, len(days), 2)]
@@ -81,8 +81,7 @@ def _terms(draw: random.Random, rewards: dict[str, str]) -> list[str]:
                 ".hold": draw.choice(("none", "7 days")),
                 ".for": draw.choice(("none", "10 days")),
             }
-            parts = [part for part in values if part.removeprefix(".") not in LATER]
-            part = draw.choice([part for part in parts if part != ".percent" or "percent:" in give])
+            part = draw.choice([part for part in values if part != ".percent" or "percent:" in give])
             sets[reward + part] = values[part]
         written += [f"      {name}: {value}" for name, value in sets.items()]
     return written

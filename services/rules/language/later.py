@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 LATER: Final[dict[str, str]] = {
-    "hold": "`hold`",
     "clawback": "`clawback`",
     "inactivity": "`inactivity`",
     "contests": "`contests`",

@@ -57,9 +57,6 @@ def _read_one(fields: Fields, scope: Scope) -> Terms:
     if partner is not None and not is_id(partner.text):
         help = "1 to 128 of A–Z a–z 0–9 . _ ~ / @ + -, and no colon"
         scope.add(partner.span, bad_name.fault(partner.text, "a partner", help))
-    for key in ("from", "to"):
-        if key in fields.keys:
-            scope.note_later("pilots", fields.keys[key].span, f"terms {key} a day")
     first, last = read_days(fields, scope)
     node = fields.require("set", "say what changes: set: {commission.percent: 12}")
     mapping = expect_map(node, scope, '"set"', "write it as {commission.percent: 12}") if node is not None else None

@@ -18,18 +18,12 @@ SAMPLES = {
     "brackets": f"rewards:\n  - {{id: c, on: deal.won, give: {{percent: {BRACKETS}, of: deal.amount}}}}\n",
     "marginal": "rewards:\n  - id: c\n    on: deal.won\n"
     "    give: {percent: {by: deal.amount, from: {0 USD: 5}, marginal: true}, of: deal.amount}\n",
-    "limit": "rewards:\n  - {id: c, on: deal.won, give: 5 USD, limit: 20 per month}\n",
-    "for": "rewards:\n  - {id: c, on: deal.won, give: 5 USD, for: 24 months}\n",
-    "hold": "rewards:\n  - {id: c, on: deal.won, give: 5 USD, hold: 14 days}\n",
     "clawback": "rewards:\n  - {id: c, on: deal.won, give: 5 USD, clawback: 180 days}\n",
-    "groups": REWARDS + "groups: {g: {rewards: [a, b], pick: highest}}\n",
     "milestones": METRICS + "milestones: [{id: m, metric: sales, at: 100 USD, give: 5 USD}]\n",
     "inactivity": METRICS + "inactivity: [{id: quiet, when: sales missing for 90 days}]\n",
     "contests": "contests:\n  - id: race\n    metric: {count: deal.won}\n    from: 2026-03-01\n    to: 2026-05-31\n"
     "    prizes: [5 USD]\n",
     "budgets": REWARDS + "budgets: [{id: y, amount: 100 USD, per: year, when_spent: hold}]\n",
-    "terms": REWARDS + "terms: [{partner: acme, set: {a.percent: 12}}]\n",
-    "pilots": REWARDS + "terms: [{group: pilots, from: 2026-03-01, set: {a.percent: 12}}]\n",
     "lock_terms": "lock_terms: lead\n",
     "rates": METRICS + "tiers: [{id: bronze}, {id: gold, when: sales >= 100 EUR}]\n",
 }
