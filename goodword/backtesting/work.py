@@ -98,7 +98,8 @@ class _Work:
     def _feed(self, chunk: Chunk) -> None:
         if self._has_stored or not self._is_all_in_memory:
             missing = self._replay.missing_keys(chunk.events)
-            self._replay.load([self._file.load(side, keys) for side, keys in enumerate(missing)])
+            while any(missing):
+                missing = self._replay.load([self._file.load(side, keys) for side, keys in enumerate(missing)])
             # From now on the programme's revisions are known, which are asked for first.
             self._is_all_in_memory = bool(chunk.events)
         self._replay.feed(chunk.events)

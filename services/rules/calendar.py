@@ -29,7 +29,7 @@ LIFETIME: Final = -(2**31)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL: Final = date(1970, 1, 1).toordinal()
 _FIRST_DAY: Final = date.min.toordinal() - _EPOCH_ORDINAL
-_LAST_DAY: Final = date.max.toordinal() - _EPOCH_ORDINAL
+LAST_DAY: Final = date.max.toordinal() - _EPOCH_ORDINAL
 _MILLISECOND: Final = timedelta(milliseconds=1)
 # Two days inside of the calendar's ends, so that no offset leads out of it: an event may carry any time.
 _FIRST_MS: Final = (_FIRST_DAY + 2) * DAY_MS
@@ -69,7 +69,7 @@ class Zone:
     def start_ms(self, day: int) -> int:
         """The first instant of the local day; of a day that begins in a gap of the clock, the end of the gap."""
         # Of a midnight that the clock shows twice the first one, and a skipped one counts on from before (PEP 495).
-        midnight = datetime.combine(date_of(min(max(day, _FIRST_DAY + 2), _LAST_DAY - 2)), time(), self._zone)
+        midnight = datetime.combine(date_of(min(max(day, _FIRST_DAY + 2), LAST_DAY - 2)), time(), self._zone)
         return (midnight - _EPOCH) // _MILLISECOND
 
     def _local(self, time_ms: int) -> datetime:
@@ -91,7 +91,7 @@ def months_before(day: int, months: int) -> int:
     months_since_zero = on.year * 12 + on.month - 1 - months
     year, month = divmod(months_since_zero, 12)
     if not 1 <= year <= date.max.year:
-        return _FIRST_DAY if year < 1 else _LAST_DAY
+        return _FIRST_DAY if year < 1 else LAST_DAY
     return day_of_date(date(year, month + 1, min(on.day, monthrange(year, month + 1)[1])))
 
 
@@ -102,7 +102,7 @@ def earlier(day: int, duration: Duration) -> int:
 
 def later(day: int, duration: Duration) -> int:
     """The day that much later: one month after 31 January is 28 or 29 February."""
-    return min((months_before(day, -duration.months) if duration.months else day) + duration.days, _LAST_DAY)
+    return min((months_before(day, -duration.months) if duration.months else day) + duration.days, LAST_DAY)
 
 
 def period_text(per: Per, first_day: int) -> str:

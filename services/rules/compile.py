@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contracts.ruleset import RuleSet
 from services.rules.bounds import Bounds
-from services.rules.generate.event import Decide, EventRule
+from services.rules.generate.event import DAY_CLOSED, Decide, EventRule, write_day_closed
 from services.rules.generate.tiers import Tiers
 from services.rules.vocabulary import Vocabulary
 
@@ -19,6 +19,7 @@ class CompiledRevision:
     Attributes:
         functions: Event type to what decides it; each is made when the first event of its type comes.
         raised: Ids of the rewards whose percentage a milestone may have raised by the end of this revision.
+        zone: In which days are counted.
         needs_customers: Whether anything is remembered per customer.
     """
 
@@ -29,6 +30,7 @@ class CompiledRevision:
         self.digest = digest
         vocabulary = Vocabulary(rule_set, raised)
         self.raised = vocabulary.raised
+        self.zone = vocabulary.zone
         self.functions = _Functions(rule_set, revision, vocabulary)
         self.needs_customers = self.functions.bounds.needs_customers or any(
             metric.per_customer for metric in rule_set.metrics
@@ -47,6 +49,9 @@ class _Functions(dict[str, Decide]):
         self.bounds = Bounds(rule_set, revision, self._vocabulary)
 
     def __missing__(self, event_type: str) -> Decide:
+        if event_type == DAY_CLOSED:
+            function = self[event_type] = write_day_closed(self._rule_set, self._revision, self._vocabulary)
+            return function
         rule = EventRule(self._rule_set, self._revision, self._vocabulary, self._tiers, self.bounds, event_type)
         function = self[event_type] = rule.function()
         return function

@@ -20,6 +20,7 @@ from contracts.errors import InvariantBroken, PermanentError, Problem
 from contracts.events import BROADCAST_TYPES, Event
 from services.rules import children
 from services.rules import state as states
+from services.rules.alarms import DUE_MAX, Alarms, alarms_keys
 from services.rules.calendar import DAY_MS
 from services.rules.children import Child, CustomerState, DealState, LeadState, SeenDay
 from services.rules.compile import CompiledRevision
@@ -35,6 +36,7 @@ _BYTES_PER_STORED_BYTE: Final = 6
 _BYTES_PER_STATE: Final = 400
 _BYTES_PER_SEEN: Final = 100
 _ACTIVATED: Final = "ruleset.activated"
+_DAY_CLOSED: Final = "clock.day_closed"
 _RATES: Final = "rates.published"
 _BROADCASTS: Final = frozenset(BROADCAST_TYPES)
 
@@ -84,6 +86,9 @@ class Fold:
         self._activated: set[str] = set()
         self._rates: dict[str, Rates] = {}
         self._rated: set[str] = set()
+        # Only of programmes that tell silences; `_closings` are the days that the batch in hand closes.
+        self._alarms: dict[str, Alarms] = {}
+        self._closings: list[tuple[str, int, int]] = []
 
     @property
     def cached_bytes(self) -> int:
@@ -91,8 +96,17 @@ class Fold:
         return self._cached_bytes
 
     def missing_keys(self, events: Sequence[Event]) -> list[bytes]:
-        """Keys of the states that folding these events needs and that are not in memory, each once."""
+        """Keys of the states that folding these events needs and that are not in memory, each once.
+
+        `load` may find that more are needed.
+        """
         missing: dict[bytes, None] = {}
+        self._closings = [
+            # A day later than UTC's is the latest that any zone could mean.
+            (event.data.programme, event.time_ms // DAY_MS + 1, len(events))
+            for event in events
+            if event.type == _DAY_CLOSED
+        ]
         activated = {event.data.programme for event in events if event.type == _ACTIVATED}
         programme, has_customers = None, False
         for event in events:
@@ -124,21 +138,31 @@ class Fold:
                 missing[children.lead_key(state.owner, lead.id)] = None
             if has_customers and customer is not None and customer.id not in state.customers:
                 missing[children.customer_key(state.owner, customer.id)] = None
+        if self._closings:
+            missing |= dict.fromkeys(self._due_keys())
         return list(missing)
 
-    def load(self, values: Mapping[bytes, bytes | None]) -> None:
+    def load(self, values: Mapping[bytes, bytes | None]) -> list[bytes]:
         """Take in what the store has under the missing keys; None where it has nothing.
+
+        Returns the keys that are needed besides, as only shows now: load them as well, until there are none.
 
         Raises:
             StateUnreadable: A state of another version.
             InvariantBroken: A revision in force cannot be read by this version any more.
         """
         found: list[tuple[bytes, bytes]] = []
+        more: list[bytes] = []
         for key, value in values.items():
             kind = key[:2]
             if kind == b"r:":
                 programme = key[2:].decode()
                 self._load_revisions(programme, value, values.get(states.decided_key(programme)))
+                if self._revisions[programme].tells_silences and programme not in self._alarms:
+                    more += alarms_keys(programme)
+            elif kind == b"a:":
+                programme, segment = key[2:].decode().split(":")
+                self._alarms.setdefault(programme, Alarms()).load(int(segment), value)
             elif value is None:
                 continue
             elif kind == b"x:":
@@ -150,6 +174,19 @@ class Fold:
                 found.append((key, value))
         for key, value in found:
             self._load_child(key, value)
+        if self._closings and not more:
+            more = [key for key in self._due_keys() if key not in values]
+        return more
+
+    def _due_keys(self) -> list[bytes]:
+        """Keys of the partners who are looked at when the days of this batch close, as far as is known."""
+        missing: dict[bytes, None] = {}
+        for number, (programme, day, events) in enumerate(self._closings, 1):
+            alarms = self._alarms.get(programme)
+            for partner in alarms.due(day, DUE_MAX * number + events) if alarms is not None else ():
+                if (programme, partner) not in self._held:
+                    missing[states.partner_key(programme, partner)] = None
+        return list(missing)
 
     def fold(self, events: Sequence[Event]) -> FoldResult:
         """Decide the events in order. Every key that `missing_keys` named for them must have been loaded."""
@@ -167,7 +204,9 @@ class Fold:
                 touched = self._touched.setdefault(programme, {})
             try:
                 if event.type in _BROADCASTS:
-                    self._take_broadcast(event)
+                    made = self._take_broadcast(event)
+                    decisions += made
+                    traceparents += [event.traceparent] * len(made)
                     continue
                 state = touched.get(data.partner) or self._touch(event)
                 time_ms = event.time_ms
@@ -213,16 +252,52 @@ class Fold:
             raise PermanentError(problem)
         return result.decisions
 
-    def _take_broadcast(self, event: Event) -> None:
+    def _take_broadcast(self, event: Event) -> list[Decision]:
+        programme = event.data.programme
+        if event.type == _DAY_CLOSED:
+            return self._close_day(event)
         if event.type == _ACTIVATED:
-            data = event.data
-            assert data.ruleset is not None
-            if self._revisions[data.programme].activate(data.ruleset):
-                self._activated.add(data.programme)
+            assert event.data.ruleset is not None
+            revisions = self._revisions[programme]
+            if revisions.activate(event.data.ruleset):
+                self._activated.add(programme)
+                if revisions.tells_silences:
+                    # The first such revision finds nothing stored.
+                    self._alarms.setdefault(programme, Alarms())
         elif event.type == _RATES:
             assert event.data.rates is not None
-            if self._rates_of(event.data.programme).take(event.data.rates):
-                self._rated.add(event.data.programme)
+            if self._rates_of(programme).take(event.data.rates):
+                self._rated.add(programme)
+        return []
+
+    def _close_day(self, event: Event) -> list[Decision]:
+        """Tell the silences that are due when a day closes. A day closes once."""
+        programme, time_ms = event.data.programme, event.time_ms
+        revisions = self._revisions[programme]
+        day = revisions.day_at(time_ms)
+        if day is None or not revisions.close(time_ms):
+            return []
+        self._decided.add(programme)
+        made: list[Decision] = []
+        alarms = self._alarms.get(programme)
+        if alarms is None:
+            return made
+        self._note_alarms(programme, alarms)
+        for partner in alarms.due(day, DUE_MAX):
+            state = self._held.pop((programme, partner), None)
+            if state is None:
+                raise InvariantBroken(f"the state of {partner} in {programme} was not loaded for the close of a day")
+            self._touched[programme][partner] = self._hold((programme, partner), state)
+            revision = revisions.at(time_ms, state)
+            if revision is not None:
+                made += revision.functions[_DAY_CLOSED](state, event)
+        if made:
+            revisions.note_decided(time_ms)
+        return made
+
+    def _note_alarms(self, programme: str, alarms: Alarms) -> None:
+        for state in self._touched.get(programme, {}).values():
+            alarms.put(state.partner, state.alarm_day)
 
     def _rates_of(self, programme: str) -> Rates:
         """One object for as long as the programme is in memory: every state of its partners holds it."""
@@ -230,9 +305,10 @@ class Fold:
 
     def _load_revisions(self, programme: str, stored: bytes | None, decided: bytes | None) -> None:
         state = ProgrammeState() if stored is None else states.decode_programme(stored)
-        newest_ms = None if decided is None else states.decode_decided(decided)
+        newest_ms, closed_ms = (None, None) if decided is None else states.decode_marks(decided)
         try:
-            self._revisions[programme] = self._revisions_of(programme, state, newest_ms)
+            revisions = self._revisions[programme] = self._revisions_of(programme, state, newest_ms)
+            revisions.closed_ms = closed_ms
         except PermanentError as error:
             raise InvariantBroken(f"a revision in force cannot be read any more: {error}") from error
 
@@ -275,11 +351,15 @@ class Fold:
         for programme in self._activated:
             dirty[states.programme_key(programme)] = states.encode_programme(self._revisions[programme].state)
         for programme in self._decided:
-            newest = self._revisions[programme].newest_decided_ms
-            assert newest is not None
-            dirty[states.decided_key(programme)] = states.encode_decided(newest)
+            revisions = self._revisions[programme]
+            dirty[states.decided_key(programme)] = states.encode_decided(
+                revisions.newest_decided_ms, revisions.closed_ms
+            )
         for programme in self._rated:
             dirty[states.rates_key(programme)] = self._rates[programme].encode()
+        for programme, alarms in self._alarms.items():
+            self._note_alarms(programme, alarms)
+            dirty.update(alarms.take_changed(programme))
         for child in self._changed:
             child.is_changed = False
             dirty[child.key] = child.encode()
@@ -314,3 +394,5 @@ class Fold:
         self._rates.clear()
         self._rated.clear()
         self._cached_bytes = 0
+        self._alarms.clear()
+        self._closings.clear()

@@ -136,8 +136,8 @@ class RulesOwner:
         try:
             decoded = decode_records(records)
             missing = part.fold.missing_keys(decoded.events)
-            if missing:
-                part.fold.load(await self._store.load(part.number, position.era, missing))
+            while missing:
+                missing = part.fold.load(await self._store.load(part.number, position.era, missing))
 
             result = self._fold(part, decoded.events)
             rejected = decoded.unreadable + [(decoded.records[index], problem) for index, problem in result.rejected]

@@ -139,8 +139,8 @@ class _Rebuild:
             expected = records[-1].offset + 1
             events = decode_records(records).events
             missing = self._fold.missing_keys(events)
-            if missing:
-                self._fold.load(await self._store.load(self._partition, built.era, missing))
+            while missing:
+                missing = self._fold.load(await self._store.load(self._partition, built.era, missing))
             self._fold.fold(events)
             dirty = self._fold.take_dirty()
             built = await self._store.save(self._partition, built, expected, dirty, "rebuild")

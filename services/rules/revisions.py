@@ -29,6 +29,7 @@ class Revisions:
     Attributes:
         newest, newest_from_ms: The one that nearly every event is under, and from which event time on; while a canary
             runs there is no such time, so that ordinary programmes pay nothing for it.
+        closed_ms: The end of the last day that closed; None before the first.
     """
 
     newest_from_ms: int
@@ -36,6 +37,7 @@ class Revisions:
 
     def __init__(self, programme: str, state: ProgrammeState, newest_decided_ms: int | None) -> None:
         self.state = state
+        self.closed_ms: int | None = None
         self.newest_decided_ms = newest_decided_ms
         self._programme = programme
         self._in_force: list[tuple[int, CompiledRevision, Canary | None]] = []
@@ -66,6 +68,29 @@ class Revisions:
     def needs_customers(self) -> bool:
         """Whether any revision remembers something per customer."""
         return any(compiled.needs_customers for _, compiled, _ in self._in_force)
+
+    @property
+    def tells_silences(self) -> bool:
+        """Whether any revision has something to tell when a day closes."""
+        return any(compiled.rule_set.inactivity for _, compiled, _ in self._in_force)
+
+    def day_at(self, time_ms: int) -> int | None:
+        """The local day by the newest revision in force at that time; None before the first."""
+        for effective_from_ms, compiled, _ in reversed(self._in_force):
+            if effective_from_ms <= time_ms:
+                return compiled.zone.day_of(time_ms)
+        return None
+
+    def close(self, closed_ms: int) -> bool:
+        """Let the day that ended then be closed; returns whether it was not."""
+        if self.closed_ms is not None and closed_ms <= self.closed_ms:
+            return False
+        self.closed_ms = closed_ms
+        return True
+
+    def note_decided(self, time_ms: int) -> None:
+        if self.newest_decided_ms is None or time_ms > self.newest_decided_ms:
+            self.newest_decided_ms = time_ms
 
     def activate(self, activated: RulesetActivated) -> bool:
         """Let a revision enter; returns whether that is news.

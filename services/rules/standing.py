@@ -22,8 +22,9 @@ async def newest_decided_ms(store: StateStore, programme: str, partitions: int) 
         if position is None:
             continue
         value = (await store.load(partition, position.era, [key]))[key]
-        if value is not None:
-            newest_ms = max(newest_ms or 0, decode_decided(value))
+        decided_ms = None if value is None else decode_decided(value)
+        if decided_ms is not None:
+            newest_ms = decided_ms if newest_ms is None else max(newest_ms, decided_ms)
     return newest_ms
 
 

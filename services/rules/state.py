@@ -235,11 +235,16 @@ def decode_programme(value: bytes) -> ProgrammeState:
     return state
 
 
-def encode_decided(newest_decided_ms: int) -> bytes:
-    return _encode([STATE_VERSION, newest_decided_ms])
+def encode_decided(newest_decided_ms: int | None, closed_ms: int | None = None) -> bytes:
+    return _encode([STATE_VERSION, newest_decided_ms, closed_ms])
 
 
-def decode_decided(value: bytes) -> int:
+def decode_decided(value: bytes) -> int | None:
     """The newest time of an event of the programme that was decided under a revision. Raises StateUnreadable."""
-    newest: int = checked(_decode_any(value))[1]
-    return newest
+    return decode_marks(value)[0]
+
+
+def decode_marks(value: bytes) -> tuple[int | None, int | None]:
+    """The same, and the end of the last day that closed. Raises StateUnreadable."""
+    _, newest_decided_ms, closed_ms = checked(_decode_any(value))
+    return newest_decided_ms, closed_ms

@@ -15,7 +15,16 @@ from services.rules.language import read_rule_set
 from services.rules.state import decode_partner, partner_key
 from tests.simulation.model import PartnerModel
 from tests.simulation.money import Exchange
-from tests.support.rules import PROGRAMME, Store, activation, random_history, random_rule_set
+from tests.support.rules import (
+    DAY_MS,
+    PROGRAMME,
+    START_MS,
+    Store,
+    activation,
+    day_closed,
+    random_history,
+    random_rule_set,
+)
 
 
 @settings(max_examples=120, deadline=None)
@@ -33,6 +42,8 @@ def _compare(seed: int) -> None:
     text = random_rule_set(seed)
     rules = read_rule_set(text, path=f"seed-{seed}.yaml")
     history = random_history(seed, 150)
+    for day in range(0, 70, 6):
+        history.insert(round(len(history) * day / 70), day_closed(START_MS + day * DAY_MS))
     store, fold = Store(), Fold(0)
     store.run(fold, [activation(text)])
     exchange = Exchange()
@@ -44,6 +55,10 @@ def _compare(seed: int) -> None:
             continue
         assert not result.rejected
         decided = [(each.rule, each.granted, each.beneficiary, each.amount_minor) for each in result.decisions]
+        if event.type == "clock.day_closed":
+            told = [each for model in models.values() for each in model.close(event.time_ms)]
+            assert sorted(map(str, decided)) == sorted(map(str, told)), f"seed {seed}, event {number}: {event}\n{text}"
+            continue
         expected = models[event.data.partner or ""].decide(event)
         assert decided == expected, f"seed {seed}, event {number}: {event}\n{result.decisions}\n{text}"
         told = {

@@ -21,6 +21,7 @@ from tests.support.rules import (
     Store,
     activation,
     bytes_of,
+    day_closed,
     random_history,
     random_rule_set,
 )
@@ -49,7 +50,7 @@ def _compare(seed: int, cache_bytes: int) -> None:
     crashed: list[bytes] = []
     while start < len(history):
         batch = history[start : start + draw.randint(1, 40)]
-        fold.load({key: store.values.get(key) for key in fold.missing_keys(batch)})
+        store.bring(fold, batch)
         folded = fold.fold(batch)
         made = bytes_of(folded.decisions)
         if crashed:
@@ -75,6 +76,8 @@ def _compare(seed: int, cache_bytes: int) -> None:
 
 def _history(seed: int, draw: random.Random) -> list[Event]:
     history = random_history(seed, 300, spread_days=300)
+    for number in range(20):
+        history.insert(draw.randrange(len(history)), day_closed(START_MS + (number * 15 + draw.randrange(9)) * DAY_MS))
     first, second = random_rule_set(seed), random_rule_set(seed + 1)
     at = draw.randrange(len(history))
     if draw.random() < 0.5:  # The second revision is a canary first, and then for all or for nobody.

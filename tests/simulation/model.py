@@ -36,6 +36,7 @@ class PartnerModel:
         self.assigned: str | None = None
         self.clock = date.min
         self.bounds = BoundsModel(rules, partner, self.exchange)
+        self.told: set[tuple[str, date]] = set()
         self.ids: set[tuple[str, str]] = set()
         self.happened: set[tuple[str, ...]] = set()
         self.taken: list[tuple[str, date, dict[str, Any]]] = []
@@ -54,11 +55,10 @@ class PartnerModel:
         repeat = self._repeat(event)
         if repeat:
             return [("event", False, f"partner:{self.partner}", None)]
-        day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=event.time_ms)).astimezone(
-            ZoneInfo(self.rules.timezone)
-        )
-        on = day.date()
+        on = self._day(event.time_ms)
         outcomes = self._reviews(on) if self.clock != date.min else []
+        if on > self.clock:
+            outcomes += self._silences(on - timedelta(days=1))
         self.clock = max(self.clock, on)
         if event.type == "partner.tier_assigned":
             return [*outcomes, self._assign(event.data.tier or "")]
@@ -94,6 +94,30 @@ class PartnerModel:
                 outcomes.append(("tier", True, f"partner:{self.partner}", None))
                 self.tier = tier.id
                 break
+        return outcomes
+
+    def close(self, time_ms: int) -> list[Outcome]:
+        return self._silences(self._day(time_ms))
+
+    def _day(self, time_ms: int) -> date:
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms)
+        return moment.astimezone(ZoneInfo(self.rules.timezone)).date()
+
+    def _silences(self, on: date) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        metrics = {metric.id: metric for metric in self.rules.metrics}
+        for silence in self.rules.inactivity:
+            metric = metrics[silence.metric]
+            days = [
+                day
+                for kind, day, each in self.taken
+                if kind in (*metric.on, metric.minus)
+                and (metric.kind == "count" or list(self._numbers(metric, [each])))
+            ]
+            first = _first_day(msgspec.structs.replace(metric, window=Window(duration=silence.missing_for)), on)
+            if days and max(days) < first and (silence.id, max(days)) not in self.told:
+                self.told.add((silence.id, max(days)))
+                outcomes.append((silence.id, True, f"partner:{self.partner}", None))
         return outcomes
 
     def _assign(self, tier: str) -> Outcome:

@@ -37,12 +37,11 @@ def backtest(
     stores = Store(), Store()
     for start in range(0, len(events), batch):
         chunk = events[start : start + batch]
-        replay.load(
-            [
-                {key: store.values.get(key) for key in keys}
-                for store, keys in zip(stores, replay.missing_keys(chunk), strict=True)
-            ]
-        )
+        missing = replay.missing_keys(chunk)
+        while any(missing):
+            missing = replay.load(
+                [{key: store.values.get(key) for key in keys} for store, keys in zip(stores, missing, strict=True)]
+            )
         replay.feed(chunk)
         for store, dirty in zip(stores, replay.take_dirty(), strict=True):
             store.values |= {key: value for key, value in dirty.items() if value is not None}

@@ -38,10 +38,16 @@ class Store:
 
     def run(self, fold: Fold, events: Sequence[Event]) -> FoldResult:
         """One batch as the shell handles it: ask, load, fold, write."""
-        fold.load({key: self.values.get(key) for key in fold.missing_keys(events)})
+        self.bring(fold, events)
         result = fold.fold(events)
         self.write(fold)
         return result
+
+    def bring(self, fold: Fold, events: Sequence[Event]) -> None:
+        """Load what the events need."""
+        missing = fold.missing_keys(events)
+        while missing:
+            missing = fold.load({key: self.values.get(key) for key in missing})
 
     def write(self, fold: Fold) -> None:
         for key, value in fold.take_dirty().items():
@@ -89,6 +95,16 @@ def rates_published(day: str, id: str = "rates", **rates: str) -> Event:
 def event(type: str, id: str, time_ms: int, *, partner: str = "moses", source: str = "crm", **data: Any) -> Event:
     return Event(
         type=type, source=source, id=id, time_ms=time_ms, data=EventData(programme=PROGRAMME, partner=partner, **data)
+    )
+
+
+def day_closed(time_ms: int, *, programme: str = PROGRAMME) -> Event:
+    return Event(
+        type="clock.day_closed",
+        source="goodword/rules",
+        id=f"day-{programme}-{time_ms}",
+        time_ms=time_ms,
+        data=EventData(programme=programme),
     )
 
 
@@ -325,7 +341,12 @@ def _draft(draw: random.Random) -> str:
             lines.append(f"    give: {{percent: {percent}, of: deal.amount{at_most}}}")
         else:
             lines.append(f"    give: {draw.choice(('50 USD', '7 POINTS', '0.01 USD'))}")
-    return "\n".join([*bound(draw, lines), *_milestones(draw, lines)]) + "\n"
+    lines = [*bound(draw, lines), *_milestones(draw, lines)]
+    if draw.random() < 0.5:
+        silences = ("wins missing for 10 days", "total missing for 1 months", "score missing for 3 days")
+        written = draw.sample(silences, draw.randint(1, 3))
+        lines += ["inactivity:", *(f"  - {{id: s{number}, when: {when}}}" for number, when in enumerate(written))]
+    return "\n".join(lines) + "\n"
 
 
 def _milestones(draw: random.Random, lines: list[str]) -> list[str]:

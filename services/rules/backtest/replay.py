@@ -43,10 +43,9 @@ class Replay:
         """Of each side: the states that feeding these events needs and that are not in memory."""
         return tuple(fold.missing_keys(events) for fold in self._folds)
 
-    def load(self, values: Sequence[Mapping[bytes, bytes | None]]) -> None:
-        """Take in what the shell has under the missing keys of each side."""
-        for fold, found in zip(self._folds, values, strict=True):
-            fold.load(found)
+    def load(self, values: Sequence[Mapping[bytes, bytes | None]]) -> tuple[list[bytes], ...]:
+        """Take in what the shell has under the missing keys of each side; returns the keys needed besides."""
+        return tuple(fold.load(found) for fold, found in zip(self._folds, values, strict=True))
 
     def feed(self, events: Sequence[Event]) -> None:
         before, after = (fold.fold(events) for fold in self._folds)

@@ -69,6 +69,10 @@ class InPlace(Revisions):
             return None
         return self._stand_in if is_replaced else self._in_force[place][1]
 
+    @property
+    def tells_silences(self) -> bool:
+        return bool(self._stand_in.rule_set.inactivity) or super().tells_silences
+
     def needs_customers(self) -> bool:
         return self._stand_in.needs_customers or super().needs_customers()
 

@@ -112,7 +112,9 @@ def replay(history: Sequence[Placed], revisions: ProgrammeState) -> Replayed:
     assert partner is not None, "the caller asks for events of a partner"
     fold = Fold(0, cache_bytes=_UNLIMITED)
     passed = [each.event for each in history]
-    fold.load(dict.fromkeys(fold.missing_keys(passed)))
+    missing = fold.missing_keys(passed)
+    while missing:
+        missing = fold.load(dict.fromkeys(missing))
     watch, zones = _Watch(), _Zones()
     first_arrival: dict[tuple[str, str], int] = {}
     for placed in history[:-1]:
@@ -164,9 +166,10 @@ def _enter(fold: Fold, event: Event, revisions: ProgrammeState) -> None:
     entered = ProgrammeState(revisions=revisions.revisions[: place + 1])
     programme = event.data.programme
     since_ms = revisions.revisions[place].effective_from_ms
-    fold.load(
+    missing = fold.load(
         {programme_key(programme): encode_programme(entered), decided_key(programme): encode_decided(since_ms - 1)}
     )
+    fold.load(dict.fromkeys(missing))
 
 
 def _entered(history: Sequence[Placed], revisions: ProgrammeState) -> tuple[RevisionRecord, ...]:

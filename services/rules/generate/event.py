@@ -34,11 +34,13 @@ from services.rules.generate.reviews import Reviews
 from services.rules.generate.rewards import Rewards, reward_rules, write_rewards, write_selection
 from services.rules.generate.source import Source
 from services.rules.generate.tiers import TIER_ASSIGNED, Tiers
+from services.rules.silences import Silences
 from services.rules.state import NEVER, PartnerState
 from services.rules.vocabulary import Vocabulary
 
 Decide = Callable[[PartnerState, Event], list[Decision]]
 LEAD_QUALIFIED: Final = "lead.qualified"
+DAY_CLOSED: Final = "clock.day_closed"
 
 
 class EventRule:
@@ -59,6 +61,7 @@ class EventRule:
         self._tiers = tiers
         self._bounds = bounds
         self._event_type = event_type
+        self._silences = Silences(rules)
         self._reviews = Reviews(rules, revision, vocabulary)
         self._milestones = Milestones(rules, vocabulary, bounds)
         self._gate = Gate(rules, revision, vocabulary, event_type)
@@ -102,7 +105,7 @@ class EventRule:
     @property
     def _has_clock_work(self) -> bool:
         """Whether anything but the event may be decided when the clock moves."""
-        return self._reviews.are_held
+        return self._reviews.are_held or bool(self._silences.series)
 
     def _write_clock(self, reads: Reads) -> None:
         """Step 2: the partner's clock moves to the event's local day, if that is later; it never goes back."""
@@ -133,6 +136,9 @@ class EventRule:
         """What happens on the days that the clock passes, before the event."""
         if self._reviews.are_held:
             self._reviews.write(reads)
+        if self._silences.series:
+            tell = reads.source.constant(self._silences.tell)
+            reads.source.add(f"made += {tell}({write_case(reads)}, state, day - 1)")
 
     def _write_rules(self, reads: Reads) -> None:
         """Steps 3 to 6."""
@@ -193,6 +199,27 @@ class EventRule:
             self._milestones.write_after(reads, kept)
             if any(taker.series in self._tiers.series for taker in takers):
                 reads.source.add(f"state.settled_by = {NEVER}")
+            if any(taker.series in self._silences.series for taker in takers):
+                soonest = reads.source.constant(self._silences.soonest)
+                alarm_day = reads.source.constant(self._silences.alarm_day)
+                # What is late may be silent sooner than what is taken today.
+                is_set = f"clock < state.alarm_day <= {soonest}[clock] and day == clock"
+                reads.source.add(f"if not ({is_set}): state.alarm_day = {alarm_day}(state)")
+
+
+def write_day_closed(rules: RuleSet, revision: int, vocabulary: Vocabulary) -> Decide:
+    """What the close of a day does to a partner whose silences may be due (`PartnerState.alarm_day`)."""
+    silences = Silences(rules)
+    source = Source("state, event")
+    reads = Reads(source, vocabulary, DAY_CLOSED, revision)
+    write_begun(reads)
+    day_of, tell = source.constant(vocabulary.zone.day_of), source.constant(silences.tell)
+    source.add(
+        f"made = {tell}({write_case(reads)}, state, {day_of}(time_ms))",
+        f"state.alarm_day = {source.constant(silences.alarm_day)}(state)",
+        "return made",
+    )
+    return source.function()  # type: ignore[no-any-return]
 
 
 def write_arrival(reads: Reads) -> None:
@@ -201,14 +228,9 @@ def write_arrival(reads: Reads) -> None:
     Leaves the local `deal` or `lead` of an event about one.
     """
     source, event_type = reads.source, reads.event_type
-    begin, encode = source.constant(hash_begun), source.constant(encode_text)
     is_partner = event_type.startswith("partner.")
-    source.add(
-        "data = event.data; time_ms = event.time_ms",
-        f"begun = {begin}(data.programme, event.source).copy()",
-        f"begun.update({encode}(event.id))",
-        f"hashed = begun.digest()[:{EVENT_HASH_BYTES}]",
-    )
+    write_begun(reads)
+    source.add(f"hashed = begun.digest()[:{EVENT_HASH_BYTES}]")
     call = f"{source.constant(remember)}(state, time_ms, hashed, {is_partner})"
     if is_partner:
         source.add(f"news = {call}", "if news is False: return []")
@@ -248,6 +270,17 @@ def write_arrival(reads: Reads) -> None:
         source.add(f"lead = {source.constant(lead_of)}(state, data.lead.id)")
     if is_partner:
         source.add(f"{source.constant(take_partner_facts)}(state, event)")
+
+
+def write_begun(reads: Reads) -> None:
+    """What the ids of the event's decisions begin to be hashed with."""
+    source = reads.source
+    begin, encode = source.constant(hash_begun), source.constant(encode_text)
+    source.add(
+        "data = event.data; time_ms = event.time_ms",
+        f"begun = {begin}(data.programme, event.source).copy()",
+        f"begun.update({encode}(event.id))",
+    )
 
 
 def write_fact(reads: Reads) -> None:

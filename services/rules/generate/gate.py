@@ -131,7 +131,8 @@ class Gate:
         """A source's word that a lead qualified, at which it does not: nothing is earned by it."""
         reason = source.constant(_CRM_IGNORED)
         with source.block("if not blocked:" if not self.asks_lead else "if not qualifies and not blocked:"):
-            source.add(f"blocked = made[0].reason if made else {reason}")
+            # What is decided about the lead was decided last: before it stands what the clock passed.
+            source.add("blocked = made[-1].reason" if self.asks_lead else f"blocked = {reason}")
 
 
 def _listed(judged: Judged) -> str:

@@ -15,13 +15,14 @@ from contracts.money import PPM, Money, format_money
 from contracts.ruleset import Metric, Milestone, Number, RuleSet
 from services.rules.bounds import Bounds
 from services.rules.calendar import LIFETIME
-from services.rules.decide import ALL, Case, decide
+from services.rules.decide import Case, decide
 from services.rules.generate.case import write_case
 from services.rules.generate.reads import Reads
 from services.rules.measures import describe, number_text
 from services.rules.series import series_id
 from services.rules.state import PartnerState
 from services.rules.vocabulary import Vocabulary
+from services.rules.whole import WholeAmounts, without_share
 
 PART: Final = "milestone"
 MULTIPLES_MAX: Final = 10_000
@@ -32,8 +33,9 @@ class Milestones:
     """The milestones of one revision, by the metric that crosses them."""
 
     def __init__(self, rules: RuleSet, vocabulary: Vocabulary, bounds: Bounds) -> None:
+        amounts = WholeAmounts(bounds, vocabulary)
         self._crossings = {
-            metric.id: Crossing(metric, milestones, vocabulary, bounds)
+            metric.id: Crossing(metric, milestones, vocabulary, amounts)
             for metric in rules.metrics
             if (milestones := [each for each in rules.milestones if each.metric == metric.id])
         }
@@ -50,8 +52,8 @@ class Milestones:
         for crossing, before in kept:
             after = crossing.write_value(reads)
             with source.block(f"if {after} != {before}:"):
-                decide, values = source.constant(crossing.decide), f"{before}, {after}"
-                source.add(f"made += {decide}({write_case(reads)}, state, day, tier, {values})")
+                decide_all = source.constant(crossing.decide)
+                source.add(f"made += {decide_all}({write_case(reads)}, state, day, tier, {before}, {after})")
 
 
 class _Span(NamedTuple):
@@ -68,12 +70,13 @@ class _Span(NamedTuple):
 class Crossing:
     """What happens when one metric moves."""
 
-    def __init__(self, metric: Metric, milestones: list[Milestone], vocabulary: Vocabulary, bounds: Bounds) -> None:
-        self._bounds = bounds
+    def __init__(
+        self, metric: Metric, milestones: list[Milestone], vocabulary: Vocabulary, amounts: WholeAmounts
+    ) -> None:
         self.metric = metric
         self._milestones = milestones
         self._decimals = vocabulary.decimals
-        self._told_decimals = vocabulary.told_decimals
+        self._amounts = amounts
         self._kind = vocabulary.kind(metric.id)
 
     def write_value(self, reads: Reads) -> str:
@@ -87,10 +90,8 @@ class Crossing:
     def decide(
         self, case: Case, state: PartnerState, day: int, tier: str | None, before: Any, after: Any
     ) -> list[Decision]:
-        """What the move from `before` to `after` at an event of that local day brings."""
+        """What the move from `before` to `after` brings."""
         made: list[Decision] = []
-        # The metric has taken the shared amounts; what is given for it is given whole.
-        case = (*case[:11], ALL, *case[12:])
         for milestone in self._milestones:
             span = self._crossed(milestone, before, after)
             if span is None or (milestone.every is None and milestone.id in state.marks):
@@ -98,51 +99,35 @@ class Crossing:
             known = state.marks.get(milestone.id, [])
             marks = [mark for mark in span.marks() if not _is_in(mark, known)] if _fits(span) else [span.last]
             state.marks[milestone.id] = _with_span(known, span)
-            made += [
-                self._decision(case, state, day, tier, milestone, mark, before, after, fits=_fits(span))
-                for mark in marks
-            ]
+            for mark in marks:
+                text = self._mark_text(mark)
+                saw = f"{self._text(before)}, then {self._text(after)}"
+                line = TraceLine(f"{self.metric.id} reaches {text}", saw, "met", PART)
+                occasion = "" if milestone.every is None else text
+                if _fits(span):
+                    made.append(self._grant(case, state, day, tier, milestone, line, occasion))
+                else:
+                    reason = f"more than {MULTIPLES_MAX} multiples at one event"
+                    made.append(decide(without_share(case), milestone.id, reason, (line,), tier, occasion=occasion))
         return made
 
-    def _decision(
+    def _grant(
         self,
         case: Case,
         state: PartnerState,
         day: int,
         tier: str | None,
         milestone: Milestone,
-        mark: int,
-        before: Any,
-        after: Any,
-        *,
-        fits: bool,
+        line: TraceLine,
+        occasion: str,
     ) -> Decision:
-        text = self._mark_text(mark)
-        line = TraceLine(
-            f"{self.metric.id} reaches {text}", f"{self._text(before)}, then {self._text(after)}", "met", PART
-        )
-        occasion = "" if milestone.every is None else text
-        if not fits:
-            reason = f"more than {MULTIPLES_MAX} multiples at one event"
-            return decide(case, milestone.id, reason, (line,), tier, occasion=occasion)
-        if milestone.raises is not None:
-            rule, by_ppm = milestone.raises.rule, milestone.raises.by_ppm
-            state.raises[rule] = state.raises.get(rule, 0) + by_ppm
-            return decide(case, milestone.id, "", (line,), tier, occasion=occasion, percent_ppm=by_ppm, raises=rule)
-        give = milestone.give
-        assert give is not None
+        if milestone.give is not None:
+            return self._amounts.grant(case, milestone.id, milestone.give, day, tier, line, occasion)
+        assert milestone.raises is not None
+        rule, by_ppm = milestone.raises.rule, milestone.raises.by_ppm
+        state.raises[rule] = state.raises.get(rule, 0) + by_ppm
         return decide(
-            case,
-            milestone.id,
-            "",
-            (line,),
-            tier,
-            occasion=occasion,
-            minor=give.amount_minor,
-            unit=give.unit,
-            decimals=self._told_decimals.get(give.unit),
-            expires_at_ms=self._bounds.expires_at_ms(give.unit, day),
-            budgets=self._bounds.claims(milestone.id, day),
+            without_share(case), milestone.id, "", (line,), tier, occasion=occasion, percent_ppm=by_ppm, raises=rule
         )
 
     def _crossed(self, milestone: Milestone, before: Any, after: Any) -> _Span | None:

@@ -11,7 +11,6 @@ from typing import Final
 
 LATER: Final[dict[str, str]] = {
     "clawback": "`clawback`",
-    "inactivity": "`inactivity`",
     "contests": "`contests`",
     "budgets": "`budgets`",
     "lock_terms": "`lock_terms`",

@@ -231,7 +231,9 @@ async def undisturbed(bus: Bus) -> tuple[dict[int, list[bytes]], dict[int, dict[
         kept: dict[bytes, bytes] = {}
         async for records in bus.read(REFERRALS.name, partition, start=0, end=end, batch_records_max=777):
             events: Sequence[Event] = decode_records(records).events
-            fold.load({key: kept.get(key) for key in fold.missing_keys(events)})
+            missing = fold.missing_keys(events)
+            while missing:
+                missing = fold.load({key: kept.get(key) for key in missing})
             made += fold.fold(events).decisions
             for key, value in fold.take_dirty().items():
                 if value is None:
