@@ -86,11 +86,23 @@ def against(named: str, text: str | None, revisions: Sequence[Revision], program
             Problem(
                 code="no-such-revision",
                 message=f"{programme} has no {'active revision' if named == ACTIVE else f'revision {named}'}",
-                where="--against",
+                where=named,
                 help=f"its revisions: {known}; a FILE can be named as well",
             )
         )
     return Against(revision_side(wanted), wanted.revision, _rules_of(wanted))
+
+
+async def rules_named(target: Target, programme: str, named: str, text: str | None) -> tuple[Side, RuleSet]:
+    """The revision, or the file with that text, that the past is to be decided by.
+
+    Raises:
+        PermanentError: `no-such-revision`, `wrong-programme`.
+        RuleSetErrors: The file has errors.
+    """
+    found = against(named, text, await revisions_known(target, programme), programme)
+    assert found.rules is not None
+    return found.side, found.rules
 
 
 def days_between(first: date | None, last: date | None) -> tuple[int | None, int | None]:

@@ -33,11 +33,16 @@ LATEST_MS: Final = 253_402_300_799_000
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """Events of the programme in order; `skipped` records between them are none, or are of nobody."""
+    """Events of the programme in order, broadcasts included; `skipped` records between are none, or of nobody."""
 
     events: list[Event]
     next_position: int
     skipped: int
+
+    @property
+    def count(self) -> int:
+        """The events of partners among them."""
+        return sum(event.data.partner is not None for event in self.events)
 
 
 async def chunks_of(plan: Plan, part: Part, start: int) -> AsyncIterator[Chunk]:

@@ -26,6 +26,7 @@ from goodword.backtesting.checkpoints import Run
 from goodword.backtesting.plan import Plan
 from goodword.backtesting.work import CACHE_BYTES, CHECKPOINT_EVENTS, taker_of, work_on
 from services.rules.backtest.comparison import Comparison
+from services.rules.backtest.lines import Lines
 
 _POLL_S: Final = 0.5
 _JOIN_POLL_S: Final = 0.02
@@ -42,7 +43,7 @@ class Stopped(Exception):
 class Found(msgspec.Struct, frozen=True):
     """What a run came to; `cpu_s` is what all its processes took, this time."""
 
-    kept: Comparison
+    kept: Comparison | Lines
     events: int
     skipped: int
     cpu_s: float
@@ -95,7 +96,7 @@ def run(plan: Plan, folder: Path, *, limits: Limits, on_progress: OnProgress) ->
 
 def _gathered(plan: Plan, folder: Path, cpu_s: float) -> Found:
     """What all parts kept, taken together in their order."""
-    whole = taker_of(plan, b"")
+    whole: Any = taker_of(plan, b"")
     events = skipped = 0
     run = Run(folder, plan)
     for part in plan.parts:

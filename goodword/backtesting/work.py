@@ -12,6 +12,7 @@ from goodword.backtesting.checkpoints import PartFile, Progress, Run
 from goodword.backtesting.events import Chunk, chunks_of
 from goodword.backtesting.plan import Part, Plan
 from services.rules.backtest.comparison import Comparison
+from services.rules.backtest.lines import Lines
 from services.rules.backtest.replay import Replay
 from services.rules.backtest.window import Window
 
@@ -23,9 +24,11 @@ Report = Callable[[int, int, int], None]
 """Called with the part, the position it has come to, and events replayed since the last call."""
 
 
-def taker_of(plan: Plan, kept: bytes) -> Comparison:
+def taker_of(plan: Plan, kept: bytes) -> Comparison | Lines:
     """What keeps the decisions of a run, empty or as it was kept."""
     window = Window(plan.timezone, plan.first_day, plan.last_day)
+    if plan.kind == "lines":
+        return Lines.decode(kept, window) if kept else Lines(window)
     return Comparison.decode(kept, window) if kept else Comparison(window)
 
 
@@ -79,9 +82,10 @@ class _Work:
         async for chunk in chunks_of(self._plan, self._part, position):
             self._feed(chunk)
             position = chunk.next_position
-            events += len(chunk.events)
+            count = chunk.count
+            events += count
             skipped += chunk.skipped
-            report(self._part.number, position, len(chunk.events))
+            report(self._part.number, position, count)
             is_stopped = is_stopping()
             if is_stopped or events - kept_at >= self._checkpoint_events:
                 kept = Progress(position, events, skipped, kept=self._taker.encode())

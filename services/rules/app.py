@@ -24,6 +24,7 @@ from services.rules.explaining.keep import Busyness, HistoryOwner
 from services.rules.handlers import RulesOwner
 from services.rules.lifecycle import resume_publishing, tell_policy
 from services.rules.observe import Housekeeping, RulesObserver
+from services.rules.restating import resume_restating
 from services.rules.settings import GROUP, GROUP_HISTORY, NAME, RulesSettings
 from services.rules.store import StateStore
 
@@ -90,6 +91,8 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
     )
 
     async def finish_publishing() -> None:
+        for restatement in await resume_restating(settings.postgres, bus=bus, clock=clock):
+            logger.info("restatement posted", programme=restatement.programme, restatement=restatement.number)
         await tell_policy(settings.postgres, settings.policy, clock)
         for revision in await resume_publishing(settings.postgres, bus=bus, clock=clock):
             logger.info("publishing finished", programme=revision.programme, revision=revision.revision)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from contracts.decisions import DECISION_DENIED, DECISION_GRANTED, DECISIONS_SOURCE, encode_decision
+from contracts.decisions import DECISION_DENIED, DECISION_GRANTED, DECISIONS_SOURCE, Decision, encode_decision
 from contracts.events import format_time
 from runtime.bus.port import Headers, Record
 from services.rules.fold import FoldResult
@@ -18,6 +18,20 @@ _SOURCE: Final = ("ce_source", DECISIONS_SOURCE.encode())
 _GRANTED: Final = ("ce_type", DECISION_GRANTED.encode())
 _DENIED: Final = ("ce_type", DECISION_DENIED.encode())
 _CONTENT_TYPE: Final = ("content-type", b"application/json")
+
+
+def decision_record(decision: Decision, value: bytes, now_ms: int) -> Record:
+    """The record of one decision whose bytes are known."""
+    headers: Headers = (
+        _SPECVERSION,
+        _GRANTED if decision.granted else _DENIED,
+        _SOURCE,
+        ("ce_id", decision.id.encode()),
+        ("ce_time", format_time(decision.time_ms).encode()),
+        ("ce_recordedat", format_time(now_ms).encode()),
+        _CONTENT_TYPE,
+    )
+    return Record(decision.partner.encode(), value, headers)
 
 
 def decision_records(result: FoldResult, now_ms: int) -> list[Record]:

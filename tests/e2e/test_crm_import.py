@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,49 @@ def test_a_back_test_of_an_event_file_equals_that_of_the_log(
     assert of_log["totals"] != []
     assert any(total["difference_minor"] for total in of_log["totals"])
     assert of_file == of_log
+
+
+def test_the_past_is_corrected_in_the_ledger_and_corrected_back(
+    imported: tuple[dict[str, object], Path], stack: UpStack, oracle: Expected, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text((EXAMPLE / "programme.yaml").read_text().replace("bronze: 5", "bronze: 4"))
+    days = ("--from", "2017-03-01", "--to", "2017-06-30")
+    backtest = stack.json("rules", "backtest", str(other), *days)
+    corrected = stack.json("rules", "restate", "crm-sales", "--revision", str(other), *days, "--as", "ana")
+    # Days before are as they were; both sides of the back-test agree on them.
+    taken = {change["name"]: change["difference_minor"] for change in backtest["partners"] if change["unit"] == "USD"}
+    assert {row["partner"]: row["amount_minor"] for row in corrected["beneficiaries"]} == {
+        partner: minor for partner, minor in taken.items() if minor
+    }
+    assert stack.balances() == oracle.balances
+    refused = stack.run("rules", "restatement", "approve", "crm-sales", "1", "--as", "ana", check=False)
+    assert (refused.returncode, "own-restatement" in refused.stderr) == (1, True)
+
+    stack.run("rules", "restatement", "approve", "crm-sales", "1", "--as", "bob")
+    _until(lambda: _difference(stack, oracle) == sum(taken.values()) != 0)
+    assert all(row["minor"] == 0 for row in stack.json("ledger", "trial-balance"))
+
+    stack.json("rules", "restate", "crm-sales", "--revision", "1", "--from", "2017-01-01", "--as", "ana")
+    stack.run("rules", "restatement", "approve", "crm-sales", "2", "--as", "bob")
+    _until(lambda: stack.balances() == oracle.balances)
+    assert stack.json("rules", "restate", "crm-sales", "--revision", "1", "--from", "2016-01-01", "--as", "ana") is None
+
+
+def _difference(stack: UpStack, oracle: Expected) -> int:
+    """USD of all partners, compared with the oracle."""
+    return sum(
+        minor - oracle.balances.get((account, unit), 0)
+        for (account, unit), minor in stack.balances().items()
+        if account.startswith("partner:") and unit == "USD"
+    )
+
+
+def _until(claim: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < deadline, "not in time"
+        time.sleep(0.2)
 
 
 async def _events_of_the_log(stack: UpStack) -> list[bytes]:

@@ -26,6 +26,7 @@ PURE = (
     "services/rules/comparing",
     "services/rules/testing",
     "services/rules/backtest",
+    "services/rules/restating/adjusting.py",
     "services/rules/generate",
     *(f"services/rules/explaining/{name}.py" for name in ("replay", "again", "told", "telling")),
     *(

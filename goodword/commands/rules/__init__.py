@@ -13,6 +13,8 @@ from goodword.commands.rules.explain import explain_event
 from goodword.commands.rules.lint import lint
 from goodword.commands.rules.listing import history, list_rules
 from goodword.commands.rules.publish import publish, publish_to
+from goodword.commands.rules.restate import restate
+from goodword.commands.rules.restatement import app as restatement
 from goodword.commands.rules.schema import schema
 from goodword.commands.rules.show import show
 from goodword.commands.rules.takeback import promote, rollback, withdraw
@@ -41,5 +43,7 @@ app.command("promote")(promote)
 app.command("withdraw")(withdraw)
 app.command("rollback")(rollback)
 app.command("explain")(explain_event)
+app.command("restate")(restate)
+app.add_typer(restatement, name="restatement")
 app.command("list")(list_rules)
 app.command("history")(history)

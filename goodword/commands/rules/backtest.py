@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from goodword.commands.rules.files import FileArgument, read_file
-from goodword.terminal import EXIT_USAGE, DataOption, JsonOption, emit_json, err, fail, problems_shown, say
+from goodword.commands.rules.replaying import WorkersOption, folder_of, forget, refuse, replay
+from goodword.terminal import EXIT_USAGE, DataOption, JsonOption, emit_json, fail, problems_shown
 
 if TYPE_CHECKING:
     from contracts.ruleset import RuleSet
     from goodword.backtesting.asked import Against
     from goodword.backtesting.plan import FileSource, LogSource, Plan
-    from goodword.backtesting.run import Found, OnProgress
     from goodword.target import Target
     from services.rules.backtest.report import Report
-
-EXIT_STOPPED: Final = 130
-"""As a shell says of what Ctrl-C ended."""
 
 
 def backtest(
@@ -56,9 +50,7 @@ def backtest(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the same back-test where it was stopped.")
     ] = False,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Processes. [default: as many as there are cores]")
-    ] = None,
+    workers: WorkersOption = None,
     data: DataOption = None,
 ) -> None:
     """Replay what has happened under DRAFT, and print what would have been paid to whom, and what was.
@@ -114,12 +106,14 @@ class _Asked:
         """Raises PermanentError, TransientError; ends the command when it was stopped."""
         from goodword.backtesting.asked import head_of
         from services.rules.backtest.compare import compare
+        from services.rules.backtest.comparison import Comparison
 
         target = self._target()
         against = self._compared_with(target)
         plan, lines = self._plan(target, against)
-        folder = _folder_of(target)
-        found, plan = _replay(plan, folder, workers=self._workers, total=lines, resume=resume)
+        folder = folder_of(target)
+        found, plan = replay(plan, folder, workers=self._workers, total=lines, resume=resume)
+        assert isinstance(found.kept, Comparison)
         report = compare(
             head_of(self._rules, plan, against.rules, self._first, self._last),
             found.kept,
@@ -128,7 +122,7 @@ class _Asked:
         )
         if target is not None and not self._events and (against.revision is not None or not against.side.source_text):
             asyncio.run(_record(target, plan, against, report))
-        _forget(plan, folder)
+        forget(plan, folder)
         return report
 
     def _target(self) -> Target | None:
@@ -151,7 +145,7 @@ class _Asked:
         try:
             return against(self._against, text, revisions, self._rules.programme)
         except RuleSetErrors as errors:
-            _refuse(errors, text or "", self._against)
+            refuse(errors, text or "", self._against)
 
     def _plan(self, target: Target | None, against: Against) -> tuple[Plan, int | None]:
         """The plan, and how many records or lines there are to read; None where nobody knows."""
@@ -187,60 +181,6 @@ class _Asked:
         return plan, total
 
 
-def _replay(plan: Plan, folder: Path, *, workers: int, total: int | None, resume: bool) -> tuple[Found, Plan]:
-    """Run the plan, or the one that was stopped, which ends where the log ended then."""
-    from contracts.errors import PermanentError, Problem
-    from goodword.backtesting.checkpoints import Run
-    from goodword.backtesting.run import Limits, Stopped, run
-
-    files = Run(folder, plan)
-    earlier = files.resumed()
-    if resume:
-        if earlier is None:
-            raise PermanentError(
-                Problem(
-                    code="nothing-to-resume",
-                    message="no back-test of these rules, days and events was stopped here",
-                    where=str(files.path),
-                    help="start it without --resume",
-                )
-            )
-        plan = earlier
-    else:
-        if earlier is not None:
-            say("an earlier run of this back-test was stopped; this one begins anew (--resume would go on)", "dim")
-        files.begin(plan)
-    try:
-        with _progress(total) as on_progress:
-            return run(plan, folder, limits=Limits(workers=workers), on_progress=on_progress), plan
-    except Stopped:
-        say("stopped; the same command with --resume goes on from here", "bold")
-        raise typer.Exit(EXIT_STOPPED) from None
-
-
-@contextmanager
-def _progress(total: int | None) -> Iterator[OnProgress]:
-    """A bar of how far all parts have come."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    positions: dict[int, int] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, disable=not err.is_terminal) as bar:
-        task = bar.add_task("replaying", total=total)
-
-        def show(part: int, position: int, events: int) -> None:
-            positions[part] = position
-            bar.update(task, completed=sum(positions.values()))
-
-        yield show
-
-
-def _forget(plan: Plan, folder: Path) -> None:
-    from goodword.backtesting.checkpoints import Run
-
-    Run(folder, plan).end()
-
-
 async def _record(target: Target, plan: Plan, against: Against, report: Report) -> None:
     """Let the gate know that somebody saw what this draft would have paid."""
     from datetime import timedelta
@@ -263,14 +203,6 @@ async def _record(target: Target, plan: Plan, against: Against, report: Report) 
     )
 
 
-def _folder_of(target: Target | None) -> Path:
-    """Where checkpoints are kept: in the stack's folder, else in the user's cache."""
-    if target is not None and target.data_dir is not None:
-        return target.data_dir / "backtests"
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "goodword" / "backtests"
-
-
 def _read_rules(path: Path) -> tuple[str, RuleSet]:
     from services.rules.language import RuleSetErrors, read_rule_set
 
@@ -278,16 +210,7 @@ def _read_rules(path: Path) -> tuple[str, RuleSet]:
     try:
         return text, read_rule_set(text, path=str(path))
     except RuleSetErrors as errors:
-        _refuse(errors, text, str(path))
-
-
-def _refuse(errors: object, text: str, path: str) -> NoReturn:
-    from services.rules.language import RuleSetErrors, render_problems
-
-    assert isinstance(errors, RuleSetErrors)
-    err.print(render_problems(errors.problems, text, path), markup=False, end="")
-    say("nothing was replayed", "bold")
-    raise typer.Exit(EXIT_USAGE)
+        refuse(errors, text, str(path))
 
 
 def fail_usage(message: str) -> NoReturn:
