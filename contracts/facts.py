@@ -65,6 +65,9 @@ class TransferPosted(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_d
     news_at_ms: int | None = None
 
 
+NoticeKind = Literal["held", "denied", "expiring"]
+
+
 class RewardNotice(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """What happened to a reward without a transfer.
 
@@ -78,7 +81,7 @@ class RewardNotice(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_def
     """
 
     id: str
-    notice: Literal["held", "denied", "expiring"]
+    notice: NoticeKind
     decision: str
     programme: str
     rule: str
@@ -98,22 +101,26 @@ class RewardNotice(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_def
     expires_at_ms: int | None = None
 
 
+Fact = TransferPosted | RewardNotice
+
 _encoder: Final = msgspec.json.Encoder()
 _list_decoder: Final = msgspec.json.Decoder(list[TransferPosted])
 _decoder: Final = msgspec.json.Decoder(TransferPosted)
+_notice_list_decoder: Final = msgspec.json.Decoder(list[RewardNotice])
 _notice_decoder: Final = msgspec.json.Decoder(RewardNotice)
 
 
-def encode_notice(fact: RewardNotice) -> bytes:
+def encode_fact(fact: Fact) -> bytes:
     return _encoder.encode(fact)
+
+
+def decode_notice_list(values: list[bytes]) -> list[RewardNotice]:
+    """All of a batch in one decode; one bad value fails all."""
+    return _notice_list_decoder.decode(b"[" + b",".join(values) + b"]")
 
 
 def decode_notice(value: bytes) -> RewardNotice:
     return _notice_decoder.decode(value)
-
-
-def encode_transfer(fact: TransferPosted) -> bytes:
-    return _encoder.encode(fact)
 
 
 def decode_transfer(value: bytes) -> TransferPosted:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 
 import psycopg
 
-from contracts.money import CURRENCY_DECIMALS, format_minor
+from contracts.errors import PermanentError, Problem
+from contracts.money import CURRENCY_DECIMALS, Money, format_minor, is_unit
 from services.rules.language import RuleSetErrors, read_rule_set
 from services.rules.lifecycle import list_revisions
 
@@ -22,6 +24,20 @@ class Amounts:
         """`-5, "USD"` as `-0.05 USD`."""
         whole, point, part = format_minor(abs(minor), self._decimals.get(unit, 0)).partition(".")
         return f"{'-' if minor < 0 else ''}{int(whole):,}{point}{part} {unit}"
+
+    def read(self, text: str) -> Money:
+        """`12.50 USD` as money. Raises PermanentError (`amount-malformed`)."""
+        number, _, unit = text.strip().partition(" ")
+        places = self._decimals.get(unit, 0)
+        found = re.fullmatch(r"(\d{1,3}(?:[,_]?\d{3})*)(?:\.(\d+))?", number, re.ASCII)
+        if found is None or not is_unit(unit) or len(found[2] or "") > places:
+            problem = Problem(
+                code="amount-malformed",
+                message=f"{text!r} is not an amount above zero",
+                help=f"write one like 12.50 USD or 10 POINTS; {unit or 'the unit'} has {places} decimals",
+            )
+            raise PermanentError(problem)
+        return Money(int(re.sub("[,_]", "", found[1]) + (found[2] or "").ljust(places, "0")), unit)
 
 
 async def amounts_of(postgres: str) -> Amounts:

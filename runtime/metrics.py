@@ -21,7 +21,7 @@ from contracts.events import EVENT_TYPES
 
 SERVICES: Final = ("tracking", "rules", "rewards", "notify")
 CONSUMERS: Final = ("rules", "rewards", "notify")
-STAGES: Final = ("granted", "released", "voided", "clawed_back", "adjusted")
+STAGES: Final = ("granted", "claimed", "released", "voided", "clawed_back", "adjusted", "allotted", "written_off")
 HOLD_AGES: Final = ("over-365-days", "under-365-days", "under-90-days", "under-30-days")
 """By the time of the event, the oldest first."""
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -207,7 +207,7 @@ CATALOGUE: Final = (
         ("rewards",),
         "Rows that break a promise about money, up to ten, by promise: must be 0.",
         "Not 0: the service's log names the rows; trust the transfers, which nobody can alter.",
-        {"invariant": ("trial-balance", "balances-match-transfers", "holds-match-pending")},
+        {"invariant": ("trial-balance", "balances-match-transfers", "holds-match-pending", "budgets-match-accounts")},
     ),
     Metric(
         "mails_total",
@@ -216,7 +216,10 @@ CATALOGUE: Final = (
         "Mails by kind and outcome.",
         "Unknown: list them and ask the relay's log; failed: look at the reasons.",
         {
-            "kind": ("lead-qualified", "reward-granted", "reward-released", "reward-taken-back", "tier-reached"),
+            "kind": (
+                *("lead-qualified", "reward-granted", "reward-released", "reward-taken-back", "reward-waiting"),
+                *("reward-denied", "tier-reached"),
+            ),
             "outcome": ("sent", "failed", "unknown", "too-old", "no-address", "suppressed"),
         },
     ),

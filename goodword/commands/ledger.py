@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from goodword.commands import ledger_bookings
 from goodword.terminal import EXIT_NO, DataOption, JsonOption, emit_json, fail, out, print_table, problems_shown, say
 
 if TYPE_CHECKING:
@@ -181,6 +182,14 @@ def explain_reference(
         emit_json(found)
     else:
         print_explanation(found, amounts)
+
+
+app.command("budgets")(ledger_bookings.show_budgets)
+app.command("top-up")(ledger_bookings.top_up)
+app.command("void")(ledger_bookings.void)
+app.command("release")(ledger_bookings.release)
+app.command("admit")(ledger_bookings.admit)
+app.command("write-off")(ledger_bookings.write_off)
 
 
 def _print_statement(page: Statement, amounts: Amounts) -> None:

@@ -15,11 +15,11 @@ import msgspec
 from contracts.decisions import DECISION_DENIED
 from contracts.errors import Problem
 from contracts.events import EventData, decode_data, decode_data_list
-from contracts.facts import decode_transfer, decode_transfer_list
+from contracts.facts import REWARD_NOTICE, decode_notice, decode_notice_list, decode_transfer, decode_transfer_list
 from contracts.ids import is_id
 from contracts.money import UNIT_DECIMALS_MAX
 from runtime.bus.port import Received
-from services.notify.messages import DecisionView, Mail, mail_of_decision, mail_of_transfer
+from services.notify.messages import DecisionView, Mail, mail_of_decision, mail_of_notice, mail_of_transfer
 from services.notify.store import AddressEntry
 
 PARTNER_SNAPSHOT: Final = "partner.snapshot"
@@ -30,6 +30,7 @@ _decisions: Final = msgspec.json.Decoder(list[DecisionView])
 _decision: Final = msgspec.json.Decoder(DecisionView)
 _UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 TIME_MS_MAX: Final = 2**53
+_NOTICE: Final = ("ce_type", REWARD_NOTICE.encode())
 _DENIED: Final = ("ce_type", DECISION_DENIED.encode())
 
 
@@ -43,8 +44,13 @@ def mails_of_decisions(records: Sequence[Received]) -> tuple[list[Mail], list[Un
 
 def mails_of_ledger(records: Sequence[Received]) -> tuple[list[Mail], list[Unreadable]]:
     """The mails of a batch of ledger facts."""
-    values, unreadable = _decode(records, decode_transfer_list, decode_transfer)
-    return _sound(((record, mail_of_transfer(fact)) for record, fact in values), unreadable)
+    notices = [record for record in records if _NOTICE in record.headers]
+    transfers = [record for record in records if _NOTICE not in record.headers] if notices else records
+    posted, unreadable = _decode(transfers, decode_transfer_list, decode_transfer)
+    told, others = _decode(notices, decode_notice_list, decode_notice)
+    found = [(record, mail_of_transfer(fact)) for record, fact in posted]
+    found += [(record, mail_of_notice(fact)) for record, fact in told]
+    return _sound(found, [*unreadable, *others])
 
 
 def entries_of_partners(records: Sequence[Received]) -> tuple[list[AddressEntry], list[Unreadable]]:

@@ -12,11 +12,19 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from contracts.decisions import RULE_LEAD_QUALIFIED, RULE_TIER
-from contracts.facts import TransferPosted
+from contracts.facts import RewardNotice, TransferPosted
 from runtime.tracing import trace_id
 from services.notify.addresses import one_line
 
-Kind = Literal["lead-qualified", "reward-granted", "reward-released", "reward-taken-back", "tier-reached"]
+Kind = Literal[
+    "lead-qualified",
+    "reward-granted",
+    "reward-released",
+    "reward-taken-back",
+    "reward-waiting",
+    "reward-denied",
+    "tier-reached",
+]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 KIND_OF_STAGE: Final[dict[str, Kind]] = {
@@ -26,6 +34,7 @@ KIND_OF_STAGE: Final[dict[str, Kind]] = {
     "clawed_back": "reward-taken-back",
     "adjusted": "reward-taken-back",
 }
+KIND_OF_NOTICE: Final[dict[str, Kind]] = {"held": "reward-waiting", "denied": "reward-denied"}
 TIER_BY_HAND: Final = "partner.tier_assigned"
 DAY_MS: Final = 86_400_000
 
@@ -137,6 +146,31 @@ def mail_of_transfer(fact: TransferPosted) -> Mail | None:
             unit=fact.unit,
             decimals=fact.decimals,
             available_on=_day(fact.available_at_ms) if is_on_hold else None,
+            reason=_text(fact.reason),
+        ),
+    )
+
+
+def mail_of_notice(fact: RewardNotice) -> Mail | None:
+    """The mail that follows when no money moved: the partner's reward waits for its budget, or will not be paid."""
+    kind = KIND_OF_NOTICE.get(fact.notice)
+    if kind is None or fact.beneficiary != f"partner:{fact.partner}":
+        return None
+    return Mail(
+        fact=fact.id,
+        kind=kind,
+        programme=fact.programme,
+        partner=fact.partner,
+        time_ms=fact.time_ms,
+        trace=trace_id(fact.traceparent),
+        details=Details(
+            customer=_text(fact.customer_name or fact.customer),
+            lead=_text(fact.lead),
+            deal=_text(fact.deal),
+            rule=one_line(fact.rule),
+            amount_minor=fact.amount_minor,
+            unit=fact.unit,
+            decimals=fact.decimals,
             reason=_text(fact.reason),
         ),
     )

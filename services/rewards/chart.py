@@ -16,7 +16,9 @@ BENEFICIARIES: Final = ("partner", "member", "customer")
 """Whom a decision can pay."""
 
 _BENEFICIARY_ACCOUNTS: Final = ("pending", "available", "paid")
-_PROGRAMME_ACCOUNTS: Final = ("cost", "budget")
+_BUDGET_ACCOUNTS: Final = ("budget", "allotted", "spent")
+"""Of each period of a budget: what is left, minus what was put in, and what was claimed."""
+_PROGRAMME_ACCOUNTS: Final = ("cost", "written-off", *_BUDGET_ACCOUNTS)
 
 
 def cost_account(programme: str) -> str:
@@ -52,10 +54,12 @@ def fault(address: str) -> Problem | None:
     accounts = _PROGRAMME_ACCOUNTS if kind == "programme" else _BENEFICIARY_ACCOUNTS
     if len(segments) < 3 or segments[2] not in accounts:
         return _problem(address, 3, _segment(segments, 2), f"a {kind} has the accounts {', '.join(accounts)}")
-    if segments[2] == "budget":
+    if kind == "programme" and segments[2] in _BUDGET_ACCOUNTS:
         if len(segments) < 4 or not is_id(segments[3]):
             return _problem(address, 4, _segment(segments, 3), "a budget has an id: programme:…:budget:yearly")
-        return _problem(address, 5, segments[4], "nothing follows a budget's id") if len(segments) > 4 else None
+        if len(segments) > 4 and not is_id(segments[4]):
+            return _problem(address, 5, segments[4], "a budget's period is one like 2026, 2026-Q1 or 2026-03")
+        return _problem(address, 6, segments[5], "nothing follows a budget's period") if len(segments) > 5 else None
     return _problem(address, 4, segments[3], f"nothing follows {segments[2]}") if len(segments) > 3 else None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import psycopg
@@ -18,9 +19,10 @@ from contracts.errors import TransientError
 from runtime import log
 from runtime.clock import Clock
 from runtime.database import Connection, Database
+from services.rewards.budgets_store import waited_for
 from services.rewards.decode import decode_head
 from services.rewards.lives import Settlement, release
-from services.rewards.lives_store import lock_due, lock_resumable
+from services.rewards.lives_store import first_waiting, lock_due, lock_resumable
 from services.rewards.postings import Careful
 from services.rewards.settling import Settler
 from services.rewards.store import Posted, message_of, outages_are_transient
@@ -85,7 +87,11 @@ class Clockwork:
         """
         works: tuple[Work, ...] = (self._release, self._resume)
         with outages_are_transient():
-            return sum([await self._until_done(work) for work in works])
+            done = [await self._until_done(work) for work in works]
+            # A transaction each: budgets are locked in the order of their ids.
+            waited = await self._waited_for()
+            done += [await self._until_done(partial(self._resume_of_budget, budget)) for budget in waited]
+            return sum(done)
 
     async def _run(self) -> None:
         while True:
@@ -135,7 +141,20 @@ class Clockwork:
             return [], Posted()
         done = [one.decision.id for one in careful]
         with _overflow_named(done):
-            return done, await self._settler.settle_within(connection, careful, self._clock.now_ms())
+            return done, await self._settler.settle_within(connection, careful, self._clock.now_ms(), resumes=True)
+
+    async def _waited_for(self) -> list[int]:
+        async with self._database.connection() as connection:
+            return await waited_for(connection)
+
+    async def _resume_of_budget(self, budget: int, connection: Connection, count_max: int) -> tuple[list[str], Posted]:
+        """The first of its queue, as far as the budget reaches."""
+        waiting = await first_waiting(connection, budget, count_max=count_max)
+        careful = [Careful(decode_head(life.head or ""), life.traceparent) for life in waiting]
+        done = [one.decision.id for one in careful]
+        with _overflow_named(done):
+            posted = await self._settler.settle_within(connection, careful, self._clock.now_ms(), resumes=True)
+        return (done if posted.count else []), posted
 
     def _leave_alone(self, overflow: _Overflow) -> None:
         self._stuck.update(overflow.decisions)

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from contracts.decisions import BudgetClaim
 from contracts.errors import Problem
 
 
@@ -42,6 +43,7 @@ class DecisionHead(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_def
     takes_back: str | None = None
     expires_at_ms: int | None = None
     restates: str | None = None
+    budgets: tuple[BudgetClaim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

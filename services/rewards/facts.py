@@ -15,7 +15,15 @@ from typing import Final
 import msgspec
 
 from contracts.events import Headers, format_time
-from contracts.facts import LEDGER_SOURCE, TRANSFER_POSTED, TransferPosted, decode_transfer_list, encode_transfer
+from contracts.facts import (
+    LEDGER_SOURCE,
+    REWARD_NOTICE,
+    TRANSFER_POSTED,
+    Fact,
+    TransferPosted,
+    decode_transfer_list,
+    encode_fact,
+)
 from runtime.bus.port import Record
 
 _COMPRESSION: Final = 1
@@ -30,24 +38,25 @@ class _FactHead(msgspec.Struct, frozen=True, gc=False):
     time_ms: int
     posted_at_ms: int
     traceparent: str = ""
+    notice: str = ""
 
 
 _head_list_decoder: Final = msgspec.json.Decoder(list[_FactHead])
-_CONSTANT_HEADERS: Final[Headers] = (
-    ("ce_specversion", b"1.0"),
-    ("ce_type", TRANSFER_POSTED.encode()),
-    ("ce_source", LEDGER_SOURCE.encode()),
-)
+_TRANSFER_TYPE: Final = ("ce_type", TRANSFER_POSTED.encode())
+_NOTICE_TYPE: Final = ("ce_type", REWARD_NOTICE.encode())
+_VERSION: Final = ("ce_specversion", b"1.0")
+_SOURCE: Final = ("ce_source", LEDGER_SOURCE.encode())
 _CONTENT_TYPE: Final = ("content-type", b"application/json")
 
 
-def pack_facts(transfers: Sequence[TransferPosted]) -> bytes:
-    return zlib.compress(b"[" + b",".join(map(encode_transfer, transfers)) + b"]", _COMPRESSION)
+def pack_facts(facts: Sequence[Fact]) -> bytes:
+    return zlib.compress(b"[" + b",".join(map(encode_fact, facts)) + b"]", _COMPRESSION)
 
 
 def unpack_facts(blob: bytes, posted_ids: AbstractSet[str] | None) -> list[TransferPosted]:
     """The transfers of a blob that were really posted; see `fact_records`."""
-    return decode_transfer_list([record.value for record in fact_records(blob, posted_ids)])
+    records = fact_records(blob, posted_ids)
+    return decode_transfer_list([record.value for record in records if _TRANSFER_TYPE in record.headers])
 
 
 def fact_records(blob: bytes, posted_ids: AbstractSet[str] | None) -> list[Record]:
@@ -74,7 +83,9 @@ def fact_records(blob: bytes, posted_ids: AbstractSet[str] | None) -> list[Recor
 
 def _record(head: _FactHead, value: bytes) -> Record:
     headers: Headers = (
-        *_CONSTANT_HEADERS,
+        _VERSION,
+        _NOTICE_TYPE if head.notice else _TRANSFER_TYPE,
+        _SOURCE,
         ("ce_id", head.id.encode()),
         ("ce_time", _time(head.time_ms)),
         ("ce_recordedat", _time(head.posted_at_ms)),

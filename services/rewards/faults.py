@@ -9,6 +9,7 @@ from contracts.errors import Problem
 from contracts.ids import is_id
 from contracts.money import AMOUNT_MINOR_MAX, UNIT_DECIMALS_MAX, is_unit
 from services.rewards import chart
+from services.rewards.budgets import BudgetKey
 from services.rewards.decode import DecisionHead, is_decision_id
 
 REVISION_MAX: Final = 2**31 - 1
@@ -84,7 +85,11 @@ def fault(decision: DecisionHead) -> Problem | None:
             return _problem("time-out-of-range", f"{time_ms} ms is not in the years 1 to 9999", name)
     if not 0 <= decision.revision <= REVISION_MAX:
         return _problem("revision-out-of-range", f"{decision.revision} is not 0 … {REVISION_MAX}", "revision")
-    return _text_fault(decision) or _address_fault(decision.programme, decision.beneficiary, decision.partner)
+    return (
+        _text_fault(decision)
+        or _address_fault(decision.programme, decision.beneficiary, decision.partner)
+        or _budget_fault(decision)
+    )
 
 
 def _amounts_of(decision: DecisionHead) -> tuple[int, int]:
@@ -107,6 +112,14 @@ def _address_fault(programme: str, beneficiary: str, partner: str) -> Problem | 
     if not is_id(partner):
         return _problem("partner-malformed", f"{partner!r} is not an id", "partner")
     return chart.fault(f"programme:{programme}:cost") or chart.fault(f"{beneficiary}:available")
+
+
+def _budget_fault(decision: DecisionHead) -> Problem | None:
+    for claim in decision.budgets:
+        account = BudgetKey(decision.programme, claim.budget, claim.period, claim.unit).account
+        if not is_unit(claim.unit) or not 0 <= claim.amount_minor <= AMOUNT_MINOR_MAX or chart.fault(account):
+            return _problem("budget-malformed", f"{claim} does not name a budget", "budgets")
+    return None
 
 
 def _problem(code: str, message: str, where: str, help: str = "") -> Problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Final, NamedTuple
 
 from contracts.facts import TransferPosted
 from contracts.ids import transfer_id
@@ -14,7 +14,25 @@ STAGE_RELEASED: Final = "released"
 STAGE_VOIDED: Final = "voided"
 STAGE_CLAWED_BACK: Final = "clawed_back"
 STAGE_ADJUSTED: Final = "adjusted"
-STAGES_OF_A_DECISION: Final = (STAGE_GRANTED, STAGE_RELEASED, STAGE_VOIDED, STAGE_CLAWED_BACK, STAGE_ADJUSTED)
+STAGE_ALLOTTED: Final = "allotted"
+STAGE_CLAIMED: Final = "claimed"
+STAGE_WRITTEN_OFF: Final = "written_off"
+STAGES_OF_A_DECISION: Final = (
+    STAGE_GRANTED,
+    STAGE_CLAIMED,
+    STAGE_RELEASED,
+    STAGE_VOIDED,
+    STAGE_CLAWED_BACK,
+    STAGE_ADJUSTED,
+)
+
+
+class ByHand(NamedTuple):
+    """What a person books says why, and who did it."""
+
+    reason: str
+    booked_by: str
+
 
 _VARIANTS: Final = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
@@ -69,8 +87,7 @@ def leg(
     traceparent: str = "",
     group: str | None = None,
     part: int = 0,
-    reason: str | None = None,
-    booked_by: str | None = None,
+    by_hand: ByHand | None = None,
     news_at_ms: int | None = None,
 ) -> TransferPosted:
     """Any leg.
@@ -105,7 +122,7 @@ def leg(
         available_at_ms=decision.available_at_ms,
         expires_at_ms=decision.expires_at_ms,
         takes_back=decision.takes_back,
-        reason=reason,
-        booked_by=booked_by,
+        reason=by_hand.reason if by_hand else None,
+        booked_by=by_hand.booked_by if by_hand else None,
         news_at_ms=news_at_ms,
     )

@@ -1,4 +1,4 @@
-"""The life of a reward whose posting depends on what the ledger holds: its hold, and what is taken back. Pure.
+"""The life of a reward whose posting depends on what the ledger holds: budgets, its hold, what is taken back. Pure.
 
 Given what is known of the decisions it mentions, `settle` says which transfers follow and what is known afterwards. A
 decision is settled once: what is known of it answers every redelivery. What is known changes only together with the
@@ -13,12 +13,14 @@ from typing import Final, Literal
 
 import msgspec
 
-from contracts.facts import TransferPosted
+from contracts.facts import NoticeKind, RewardNotice, TransferPosted
+from contracts.ids import transfer_id
+from services.rewards.budgets import Budget, BudgetKey, Budgets, allot_by_rules, blocked, budgets_of, claim_all
 from services.rewards.decode import DecisionHead, decode_head, encode_head
-from services.rewards.legs import STAGE_CLAWED_BACK, STAGE_GRANTED, STAGE_RELEASED, STAGE_VOIDED, leg
+from services.rewards.legs import STAGE_CLAWED_BACK, STAGE_GRANTED, STAGE_RELEASED, STAGE_VOIDED, ByHand, leg
 from services.rewards.postings import Careful
 
-State = Literal["posted", "waiting", "refused"]
+State = Literal["posted", "waiting", "denied", "refused"]
 WAITS_FOR_GRANT: Final = "the decision that it takes from has not been posted yet"
 
 
@@ -26,8 +28,8 @@ class Life(msgspec.Struct, gc=False, kw_only=True):
     """What is known of a decision; a row of `rewards.lives`.
 
     Attributes:
-        state: `posted`: what follows from it is in the ledger; `waiting`: nothing is yet; `refused`: nothing will
-            ever be.
+        state: `posted`: what follows from it is in the ledger; `waiting`: nothing is yet; `denied` (a budget is spent)
+            and `refused` (it cannot be posted): nothing will ever be.
         beneficiary, unit: Whose, and of what.
         granted_minor: What was granted; 0 of a clawback.
         pending_minor: What of that is still on hold.
@@ -35,6 +37,7 @@ class Life(msgspec.Struct, gc=False, kw_only=True):
         legs: Releases and voids so far, so that each has an id of its own.
         available_at_ms: End of the hold. Nobody changes it.
         takes_back, waits_for: Decisions.
+        waits_for_budget, waiting_no: A budget, and the place in its queue.
         reason: Why it waits, was refused, or took less than it should.
         head: The decision as it first came, as JSON; None of one that was posted without a life and touched later.
     """
@@ -50,6 +53,8 @@ class Life(msgspec.Struct, gc=False, kw_only=True):
     available_at_ms: int | None = None
     takes_back: str | None = None
     waits_for: str | None = None
+    waits_for_budget: int | None = None
+    waiting_no: int | None = None
     reason: str = ""
     head: str | None = None
     traceparent: str = ""
@@ -70,6 +75,8 @@ class Settlement:
     transfers: list[TransferPosted] = field(default_factory=list)
     born: dict[str, Life] = field(default_factory=dict)
     changed: dict[str, Life] = field(default_factory=dict)
+    budgets: dict[int, Budget] = field(default_factory=dict)
+    notices: list[RewardNotice] = field(default_factory=list)
     duplicates: int = 0
     conflicting: list[tuple[Life, DecisionHead]] = field(default_factory=list)
 
@@ -80,40 +87,107 @@ def mentioned(careful: Sequence[Careful]) -> set[str]:
     return own | {one.decision.takes_back for one in careful if one.decision.takes_back is not None}
 
 
-def settle(careful: Sequence[Careful], known: Mapping[str, Life], *, at_ms: int) -> Settlement:
-    """Settle decisions in their order; those that are known already are dropped, but for those that wait.
+def budgets_mentioned(careful: Sequence[Careful]) -> set[BudgetKey]:
+    """The budgets that `settle` has to know."""
+    return {key for one in careful if one.decision.takes_back is None for key in budgets_of(one.decision)}
+
+
+def settle(
+    careful: Sequence[Careful],
+    known: Mapping[str, Life],
+    budgets: Budgets | None = None,
+    *,
+    at_ms: int,
+    resumes: bool = False,
+) -> Settlement:
+    """Settle decisions in their order; those that are known already are dropped.
 
     Args:
         careful: Sound decisions.
         known: Lives of all that is mentioned, where there are any. They are changed.
+        budgets: All that is mentioned. They are changed.
         at_ms: The moment of posting; a hold that ended before it is over.
+        resumes: Whether these are known, and have waited; those of a budget from the first of its queue on.
     """
     done = Settlement()
     lives = dict(known)
+    stuck: set[int | None] = set()
     for one in careful:
         head = one.decision
         life = lives.get(head.id)
-        if life is not None:
-            text = encode_head(head)
-            if life.head != text:
-                done.conflicting.append((life, head))
-                continue
-            if life.state != "waiting":
-                done.duplicates += 1
-                continue
-            done.changed[head.id] = life
-        else:
+        if life is None:
             life = lives[head.id] = _newborn(one)
             done.born[head.id] = life
-        if head.takes_back is None:
-            _grant(life, head, done, at_ms)
+        elif life.head != encode_head(head):
+            done.conflicting.append((life, head))
+            continue
+        elif not resumes:
+            done.duplicates += 1
+            continue
+        elif life.state != "waiting" or (life.waits_for_budget is not None and life.waits_for_budget in stuck):
+            # Nobody overtakes who came before; and what a person settled meanwhile waits no more.
+            continue
         else:
+            done.changed[head.id] = life
+        waited_for = life.waits_for_budget
+        if head.takes_back is not None:
             _take_back(life, head, lives.get(head.takes_back), done, at_ms)
+        elif not head.budgets or _is_borne(life, head, budgets or {}, done, at_ms):
+            grant(life, head, budgets or {}, done, at_ms=at_ms, news_at_ms=at_ms if resumes else None)
+        if life.state == "waiting" and life.waits_for_budget == waited_for:
+            stuck.add(waited_for)
     return done
 
 
-def release(life: Life, amount_minor: int, *, at_ms: int, **by_hand: str) -> TransferPosted:
-    """Let go of a part of a hold, or of all of it. `by_hand`: `reason` and `booked_by`, where a person does it."""
+def leave_queue(life: Life, budgets: Budgets, done: Settlement) -> None:
+    """It waits for no budget any more."""
+    for budget in budgets.values():
+        if budget.id == life.waits_for_budget:
+            budget.waiting -= 1
+            done.budgets[budget.id] = budget
+    life.waits_for_budget = life.waiting_no = None
+
+
+def grant(
+    life: Life,
+    head: DecisionHead,
+    budgets: Budgets,
+    done: Settlement,
+    *,
+    at_ms: int,
+    news_at_ms: int | None = None,
+    by_hand: ByHand | None = None,
+) -> None:
+    """From cost to what is on hold; on to what is available in the same posting, where the hold is over already.
+
+    Its budgets are claimed, unless a person grants it although they are spent.
+    """
+    life.state, life.reason = "posted", ""
+    amount_minor = life.granted_minor = head.amount_minor or 0
+    place = "available" if head.available_at_ms is None else "pending"
+    granted = leg(
+        head,
+        STAGE_GRANTED,
+        f"programme:{head.programme}:cost",
+        f"{head.beneficiary}:{place}",
+        amount_minor,
+        posted_at_ms=at_ms,
+        traceparent=life.traceparent,
+        news_at_ms=news_at_ms,
+        by_hand=by_hand,
+    )
+    done.transfers.append(granted)
+    if head.budgets and not by_hand:
+        done.transfers += claim_all(head, budgets, at_ms=at_ms, group=granted.id, traceparent=life.traceparent)
+    if head.available_at_ms is None:
+        return
+    life.pending_minor = amount_minor
+    if head.available_at_ms <= at_ms:
+        done.transfers.append(msgspec.structs.replace(release(life, amount_minor, at_ms=at_ms), group=granted.id))
+
+
+def release(life: Life, amount_minor: int, *, at_ms: int, by_hand: ByHand | None = None) -> TransferPosted:
+    """Let go of a part of a hold, or of all of it."""
     head = decode_head(life.head or "")
     life.pending_minor -= amount_minor
     life.legs += 1
@@ -127,11 +201,11 @@ def release(life: Life, amount_minor: int, *, at_ms: int, **by_hand: str) -> Tra
         traceparent=life.traceparent,
         part=life.legs - 1,
         news_at_ms=at_ms if by_hand else life.available_at_ms,
-        **by_hand,
+        by_hand=by_hand,
     )
 
 
-def void(life: Life, amount_minor: int, *, at_ms: int, reason: str, booked_by: str) -> TransferPosted:
+def void(life: Life, amount_minor: int, *, at_ms: int, by_hand: ByHand) -> TransferPosted:
     """Take back a part of a hold by hand, or all of it."""
     head = decode_head(life.head or "")
     life.pending_minor -= amount_minor
@@ -146,8 +220,7 @@ def void(life: Life, amount_minor: int, *, at_ms: int, reason: str, booked_by: s
         posted_at_ms=at_ms,
         traceparent=life.traceparent,
         part=life.legs - 1,
-        reason=reason,
-        booked_by=booked_by,
+        by_hand=by_hand,
         news_at_ms=at_ms,
     )
 
@@ -166,26 +239,56 @@ def _newborn(one: Careful) -> Life:
     )
 
 
-def _grant(life: Life, head: DecisionHead, done: Settlement, at_ms: int) -> None:
-    """From cost to what is on hold; on to what is available in the same posting, where the hold is over already."""
-    amount_minor = life.granted_minor = head.amount_minor or 0
-    is_held = head.available_at_ms is not None
-    place = "pending" if is_held else "available"
-    granted = leg(
-        head,
-        STAGE_GRANTED,
-        f"programme:{head.programme}:cost",
-        f"{head.beneficiary}:{place}",
-        amount_minor,
+def _is_borne(life: Life, head: DecisionHead, budgets: Budgets, done: Settlement, at_ms: int) -> bool:
+    """Whether all budgets that cover it can bear it; if not, it waits or is denied, and its partner is told once."""
+    done.transfers += allot_by_rules(head, budgets, at_ms=at_ms)
+    done.budgets.update({budgets[key].id: budgets[key] for key in budgets_of(head)})
+    stop = blocked(head, budgets, is_first_of=life.waits_for_budget)
+    if stop is None:
+        leave_queue(life, budgets, done)
+        return True
+    is_news = life.state != "waiting"
+    life.reason = stop.reason
+    if not stop.waits:
+        leave_queue(life, budgets, done)
+        life.state = "denied"
+        done.notices.append(notice(life, head, "denied", at_ms=at_ms))
+        return False
+    life.state = "waiting"
+    if is_news:
+        done.notices.append(notice(life, head, "held", at_ms=at_ms))
+    waits_for = None if stop.budget is None else stop.budget.id
+    if waits_for != life.waits_for_budget:
+        leave_queue(life, budgets, done)
+    if stop.budget is not None and life.waits_for_budget is None:
+        stop.budget.waiting += 1
+        stop.budget.last_waiting_no += 1
+        life.waits_for_budget, life.waiting_no = stop.budget.id, stop.budget.last_waiting_no
+    return False
+
+
+def notice(life: Life, head: DecisionHead, kind: NoticeKind, *, at_ms: int) -> RewardNotice:
+    """What the partner should know although no money moved."""
+    return RewardNotice(
+        id=transfer_id(head.id, kind),
+        notice=kind,
+        decision=head.id,
+        programme=head.programme,
+        rule=head.rule,
+        partner=head.partner,
+        beneficiary=head.beneficiary,
+        amount_minor=abs(head.amount_minor or 0),
+        unit=head.unit or "",
+        time_ms=head.time_ms,
         posted_at_ms=at_ms,
+        reason=life.reason,
         traceparent=life.traceparent,
+        customer=head.customer,
+        customer_name=head.customer_name,
+        deal=head.deal,
+        lead=head.lead,
+        decimals=head.decimals,
     )
-    done.transfers.append(granted)
-    if head.available_at_ms is None:
-        return
-    life.pending_minor = amount_minor
-    if head.available_at_ms <= at_ms:
-        done.transfers.append(msgspec.structs.replace(release(life, amount_minor, at_ms=at_ms), group=granted.id))
 
 
 def _take_back(life: Life, head: DecisionHead, taken: Life | None, done: Settlement, at_ms: int) -> None:

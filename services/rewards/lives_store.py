@@ -18,7 +18,8 @@ from services.rewards.lives import Life
 
 _SELECT: Final[LiteralString] = (
     "SELECT decision_id::text AS decision, state, beneficiary, unit, granted_minor, pending_minor, taken_minor, legs,"
-    " available_at_ms, takes_back::text, waits_for::text, reason, head, traceparent FROM rewards.lives l"
+    " available_at_ms, takes_back::text, waits_for::text, waits_for_budget, waiting_no, reason, head,"
+    " traceparent FROM rewards.lives l"
 )
 
 
@@ -40,6 +41,12 @@ async def lock_lives(connection: Connection, decisions: Collection[str]) -> dict
     return {life.decision: life for life in rows}
 
 
+async def read_lives(connection: Connection, decisions: Collection[str]) -> dict[str, Life]:
+    """The same, not locked."""
+    rows = await _fetch(connection, _SELECT + " WHERE decision_id = ANY (%s)", (packing.uuids(sorted(decisions)),))
+    return {life.decision: life for life in rows}
+
+
 async def lock_due(connection: Connection, *, now_ms: int, count_max: int, but: Collection[str] = ()) -> list[Life]:
     """Holds that are over, the oldest first; those that somebody else has in hand are left to them."""
     return await _fetch(
@@ -56,6 +63,13 @@ async def lock_resumable(connection: Connection, *, count_max: int, but: Collect
         connection,
         _SELECT + _WHERE_RESUMABLE,
         (packing.uuids(sorted(but)), count_max),
+    )
+
+
+async def first_waiting(connection: Connection, budget: int, *, count_max: int) -> list[Life]:
+    """The first of a budget's queue. Not locked: lock budgets, then `lock_lives`, and see whether they still wait."""
+    return await _fetch(
+        connection, _SELECT + " WHERE waits_for_budget = %s ORDER BY waiting_no LIMIT %s", (budget, count_max)
     )
 
 
@@ -85,12 +99,14 @@ async def add_lives(connection: Connection, lives: Collection[Life]) -> int:
     rows = sorted(lives, key=_decision)
     cursor = await connection.execute(
         "INSERT INTO rewards.lives (decision_id, state, beneficiary, unit, granted_minor, pending_minor, taken_minor,"
-        " legs, available_at_ms, takes_back, waits_for, waits_for_transfer, reason, head, traceparent)"
+        " legs, available_at_ms, takes_back, waits_for, waits_for_transfer, waits_for_budget, waiting_no, reason, head,"
+        " traceparent)"
         " SELECT n.id, n.state, n.beneficiary, n.unit, n.granted, n.pending, n.taken, n.legs, n.available_at,"
-        " n.takes_back::uuid, n.waits_for::uuid, n.waits_for_transfer::uuid, n.reason, n.head, n.traceparent"
-        " FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AS n (id, state, beneficiary, unit,"
-        " granted, pending, taken, legs, available_at, takes_back, waits_for, waits_for_transfer, reason, head,"
-        " traceparent) ORDER BY n.id ON CONFLICT DO NOTHING",
+        " n.takes_back::uuid, n.waits_for::uuid, n.waits_for_transfer::uuid, n.waits_for_budget, n.waiting_no,"
+        " n.reason, n.head, n.traceparent"
+        " FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AS n (id, state, beneficiary,"
+        " unit, granted, pending, taken, legs, available_at, takes_back, waits_for, waits_for_transfer,"
+        " waits_for_budget, waiting_no, reason, head, traceparent) ORDER BY n.id ON CONFLICT DO NOTHING",
         (
             packing.uuids([life.decision for life in rows]),
             packing.texts([life.state for life in rows]),
@@ -104,6 +120,8 @@ async def add_lives(connection: Connection, lives: Collection[Life]) -> int:
             packing.unique_texts([life.takes_back for life in rows]),
             packing.unique_texts([life.waits_for for life in rows]),
             packing.unique_texts([_transfer_waited_for(life) for life in rows]),
+            packing.optional_bigints([life.waits_for_budget for life in rows]),
+            packing.optional_bigints([life.waiting_no for life in rows]),
             packing.texts([life.reason for life in rows]),
             packing.unique_texts([life.head for life in rows]),
             packing.unique_texts([life.traceparent for life in rows]),
@@ -121,9 +139,10 @@ async def change_lives(connection: Connection, lives: Collection[Life]) -> None:
     await connection.execute(
         "UPDATE rewards.lives l SET state = n.state, granted_minor = n.granted, pending_minor = n.pending,"
         " taken_minor = n.taken, legs = n.legs, waits_for = n.waits_for::uuid,"
-        " waits_for_transfer = n.waits_for_transfer::uuid, reason = n.reason"
-        " FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " AS n (id, state, granted, pending, taken, legs, waits_for, waits_for_transfer, reason)"
+        " waits_for_transfer = n.waits_for_transfer::uuid, waits_for_budget = n.waits_for_budget,"
+        " waiting_no = n.waiting_no, reason = n.reason"
+        " FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AS n (id, state, granted, pending, taken, legs,"
+        " waits_for, waits_for_transfer, waits_for_budget, waiting_no, reason)"
         " WHERE l.decision_id = n.id",
         (
             packing.uuids([life.decision for life in rows]),
@@ -134,6 +153,8 @@ async def change_lives(connection: Connection, lives: Collection[Life]) -> None:
             packing.integers([life.legs for life in rows]),
             packing.unique_texts([life.waits_for for life in rows]),
             packing.unique_texts([_transfer_waited_for(life) for life in rows]),
+            packing.optional_bigints([life.waits_for_budget for life in rows]),
+            packing.optional_bigints([life.waiting_no for life in rows]),
             packing.texts([life.reason for life in rows]),
         ),
         prepare=True,

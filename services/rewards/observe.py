@@ -15,7 +15,7 @@ from runtime.bus.observe import BusObserver
 from runtime.clock import Clock
 from runtime.database import OUTAGES, Database
 from runtime.metrics import HOLD_AGES, Metrics
-from services.rewards.invariants import BalancesMatch, HoldsMatch, Invariant, SumsToZero
+from services.rewards.invariants import BalancesMatch, BudgetsMatch, HoldsMatch, Invariant, SumsToZero
 from services.rewards.store import Posted
 
 HOLD_AGE_DAYS: Final = (365, 90, 30)
@@ -100,6 +100,7 @@ class Housekeeping:
             self._trial_balance.labels(unit).set(int(minor))
         await self._check(SumsToZero())
         await self._check(HoldsMatch())
+        await self._check(BudgetsMatch())
 
     async def find_overdue(self) -> None:
         now_ms = self._clock.now_ms()

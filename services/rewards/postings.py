@@ -1,9 +1,9 @@
 """Which transfers follow from decisions. Pure: the same decisions give the same transfers, with the same ids.
 
 A plain grant is one transfer: from the programme's cost account to what its beneficiary has available. What depends
-on what the ledger holds already (a hold, a clawback) is handed on in order, for `lives.py` to settle. Denials, and
-grants without an amount (a qualified lead, a tier), move nothing. A decision that cannot be posted is refused with its
-reason; nothing is skipped silently.
+on what the ledger holds already (a hold, a clawback, a budget) is handed on in order, for `lives.py` to settle.
+Denials, and grants without an amount (a qualified lead, a tier), move nothing. A decision that cannot be posted is
+refused with its reason; nothing is skipped silently.
 """
 
 from __future__ import annotations
@@ -68,7 +68,12 @@ def plan_transfers(decisions: Sequence[DecisionHead], traceparents: Sequence[str
 
 
 def _is_plain(decision: DecisionHead) -> bool:
-    return decision.available_at_ms is None and decision.takes_back is None and decision.expires_at_ms is None
+    return (
+        decision.available_at_ms is None
+        and decision.takes_back is None
+        and decision.expires_at_ms is None
+        and not decision.budgets
+    )
 
 
 def _adjustment(decision: DecisionHead, amount_minor: int, traceparent: str, posted_at_ms: int) -> TransferPosted:

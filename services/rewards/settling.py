@@ -14,16 +14,18 @@ import msgspec
 import psycopg
 
 from contracts.errors import TransientError
-from contracts.facts import TransferPosted
 from runtime import log
 from runtime.database import Connection, Database
+from services.rewards.budgets import BudgetKey
+from services.rewards.budgets_store import change_budgets, lock_budgets, open_budgets
 from services.rewards.decode import DecisionHead, encode_head
 from services.rewards.legs import granted_transfer_id
-from services.rewards.lives import Life, Settlement, mentioned, settle
+from services.rewards.lives import Life, Settlement, budgets_mentioned, mentioned, settle
 from services.rewards.lives_store import add_lives, change_lives, lock_lives, plain_grants
 from services.rewards.postings import Careful
 from services.rewards.store import Ledger, Posted, message_of, outages_are_transient
 
+BUDGETS_CACHE_MAX: Final = 100_000
 RIVALS_MAX: Final = 5
 """How often a batch is begun again because another process settled some of it meanwhile."""
 
@@ -44,6 +46,8 @@ class Settler:
     def __init__(self, database: Database, ledger: Ledger) -> None:
         self._database = database
         self._ledger = ledger
+        # Those whose rows are there; they are never deleted.
+        self._budgets: set[BudgetKey] = set()
 
     async def settle(self, careful: Sequence[Careful], *, at_ms: int) -> Posted:
         """Settle what is not settled yet; durable when it returns.
@@ -56,10 +60,11 @@ class Settler:
         try:
             with outages_are_transient():
                 async with self._database.connection() as connection:
-                    await self._ledger.open_accounts(connection, _accounts(careful))
+                    await self.open(connection, careful)
                     return await self._settle(connection, careful, at_ms)
         except TransientError:
             self._ledger.forget()
+            self._budgets.clear()
             raise
 
     async def _settle(self, connection: Connection, careful: Sequence[Careful], at_ms: int) -> Posted:
@@ -78,13 +83,25 @@ class Settler:
                 return done + await self._settle(connection, careful[middle:], at_ms)
         raise TransientError(f"{RIVALS_MAX} times another process settled the same decisions at the same moment")
 
-    async def settle_within(self, connection: Connection, careful: Sequence[Careful], at_ms: int) -> Posted:
+    async def open(self, connection: Connection, careful: Sequence[Careful]) -> None:
+        """Make what is settled between: accounts, and rows of budgets. Outside of any transaction."""
+        await self._ledger.open_accounts(connection, _accounts(careful))
+        budgets = budgets_mentioned(careful) - self._budgets
+        if budgets:
+            await open_budgets(connection, budgets)
+            if len(self._budgets) < BUDGETS_CACHE_MAX:
+                self._budgets |= budgets
+
+    async def settle_within(
+        self, connection: Connection, careful: Sequence[Careful], at_ms: int, *, resumes: bool = False
+    ) -> Posted:
         """Settle as a part of the caller's transaction."""
         ids = mentioned(careful)
+        budgets = await lock_budgets(connection, budgets_mentioned(careful))
         known = await lock_lives(connection, ids)
         own = {one.decision.id for one in careful}
         plain = await plain_grants(connection, ids - own - known.keys())
-        done = settle(careful, known | plain, at_ms=at_ms)
+        done = settle(careful, known | plain, budgets, at_ms=at_ms, resumes=resumes)
         # A plain grant gets its row when something first happens to it.
         for decision in plain.keys() & done.changed.keys():
             done.born[decision] = done.changed.pop(decision)
@@ -95,15 +112,16 @@ class Settler:
         if done.born and await add_lives(connection, done.born.values()) < len(done.born):
             raise _Rival
         await change_lives(connection, done.changed.values())
-        posted = await self._post_new(connection, done.transfers)
+        await change_budgets(connection, done.budgets.values())
+        posted = await self._post_new(connection, done)
         conflicts = 0
         for life, head in done.conflicting:
             conflicts += await _keep_conflict(connection, life, head, at_ms)
         return posted + Posted(duplicates=done.duplicates, conflicts=conflicts)
 
-    async def _post_new(self, connection: Connection, transfers: Sequence[TransferPosted]) -> Posted:
-        posted = await self._ledger.post_within(connection, transfers)
-        if posted.count != len(transfers):
+    async def _post_new(self, connection: Connection, done: Settlement) -> Posted:
+        posted = await self._ledger.post_within(connection, done.transfers, done.notices)
+        if posted.count != len(done.transfers):
             raise _NotWhole
         return posted
 
@@ -140,6 +158,10 @@ def _accounts(careful: Sequence[Careful]) -> set[str]:
         address
         for programme, beneficiary in places
         for address in (f"programme:{programme}:cost", f"{beneficiary}:pending", f"{beneficiary}:available")
+    } | {
+        address
+        for key in budgets_mentioned(careful)
+        for address in (key.account, key.allotted_account, key.spent_account)
     }
 
 

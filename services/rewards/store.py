@@ -19,7 +19,7 @@ from typing import Any, Final
 import psycopg
 
 from contracts.errors import InvariantBroken, TransientError
-from contracts.facts import TransferPosted, encode_transfer
+from contracts.facts import Fact, RewardNotice, TransferPosted, encode_fact
 from contracts.ids import event_hash
 from runtime import log
 from runtime.database import OUTAGES, Connection, Database
@@ -106,7 +106,9 @@ class Ledger:
             self.forget()
             raise
 
-    async def post_within(self, connection: Connection, transfers: Sequence[TransferPosted]) -> Posted:
+    async def post_within(
+        self, connection: Connection, transfers: Sequence[TransferPosted], notices: Sequence[RewardNotice] = ()
+    ) -> Posted:
         """Post as a part of the caller's transaction, between accounts that are open.
 
         An amount that would overflow a balance raises.
@@ -114,9 +116,12 @@ class Ledger:
         Raises:
             psycopg.Error: The transaction is over; call `forget` in an outage.
         """
-        if not transfers:
-            return Posted()
-        return await self._post_all(connection, sorted(transfers, key=attrgetter("id")), told=transfers)
+        if transfers:
+            told: tuple[Fact, ...] = (*transfers, *notices)
+            return await self._post_all(connection, sorted(transfers, key=attrgetter("id")), told=told)
+        if notices:
+            await connection.execute("SELECT rewards.tell(%s)", (pack_facts(notices),))
+        return Posted()
 
     def forget(self) -> None:
         """The server may have been restored to a time when accounts had no ids yet."""
@@ -136,7 +141,7 @@ class Ledger:
             return done + await self._post(connection, [t for t in batch if t.group not in first])
 
     async def _post_all(
-        self, connection: Connection, batch: Sequence[TransferPosted], told: Sequence[TransferPosted] | None = None
+        self, connection: Connection, batch: Sequence[TransferPosted], told: Sequence[Fact] | None = None
     ) -> Posted:
         """Post a batch sorted by id; its facts leave in the order of `told`, where several are of one story."""
         accounts = await self._account_ids(connection, batch)
@@ -179,7 +184,7 @@ class Ledger:
                 "ids": [leg.id for leg in legs],
                 "reason": reason,
                 "message": message,
-                "facts": [encode_transfer(leg) for leg in legs],
+                "facts": [encode_fact(leg) for leg in legs],
                 "at_ms": legs[0].posted_at_ms,
             },
         )

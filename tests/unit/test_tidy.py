@@ -47,7 +47,7 @@ PURE = (
             *("calendar", "amounts", "series", "judge", "vocabulary"),
         )
     ),
-    *(f"services/rewards/{name}.py" for name in ("postings", "faults", "legs", "lives", "decode")),
+    *(f"services/rewards/{name}.py" for name in ("postings", "faults", "legs", "lives", "budgets", "decode")),
     "services/rewards/chart.py",
     "services/tracking/attribution.py",
     "services/tracking/clicks.py",

@@ -7,10 +7,11 @@ A check is one statement, so it sees one moment however much is posted meanwhile
 from typing import Final
 
 from services.rewards.invariants.balances_match import BalancesMatch
+from services.rewards.invariants.budgets_match import BudgetsMatch
 from services.rewards.invariants.holds_match import HoldsMatch
 from services.rewards.invariants.invariant import Invariant, Offender
 from services.rewards.invariants.sums_to_zero import SumsToZero
 
-INVARIANTS: Final[tuple[Invariant, ...]] = (SumsToZero(), BalancesMatch(), HoldsMatch())
+INVARIANTS: Final[tuple[Invariant, ...]] = (SumsToZero(), BalancesMatch(), HoldsMatch(), BudgetsMatch())
 
-__all__ = ["INVARIANTS", "BalancesMatch", "HoldsMatch", "Invariant", "Offender", "SumsToZero"]
+__all__ = ["INVARIANTS", "BalancesMatch", "BudgetsMatch", "HoldsMatch", "Invariant", "Offender", "SumsToZero"]

@@ -5,6 +5,7 @@ much is posted meanwhile. Answers are plain dictionaries, as they are printed by
 """
 
 from services.rewards.reads.balances import Balance, TrialBalance, balances, trial_balance
+from services.rewards.reads.budgets import BudgetLine, budgets
 from services.rewards.reads.connect import open_ledger
 from services.rewards.reads.explain import Explanation, explain
 from services.rewards.reads.lives import Held, Waiting, holds, waiting
@@ -13,6 +14,7 @@ from services.rewards.reads.transfers import Transfer
 
 __all__ = [
     "Balance",
+    "BudgetLine",
     "Explanation",
     "Held",
     "Posting",
@@ -21,6 +23,7 @@ __all__ = [
     "TrialBalance",
     "Waiting",
     "balances",
+    "budgets",
     "explain",
     "holds",
     "open_ledger",

@@ -105,7 +105,9 @@ def _of_decision(cursor: Cursor, reference: str, id: UUID) -> Explanation | None
 def _legs(cursor: Cursor, decision: UUID) -> list[str]:
     """The ids that transfers of a decision, and of what takes back from it, have: they are derived, so no index is."""
     cursor.execute(
-        "SELECT decision_id::text AS decision, legs FROM rewards.lives WHERE decision_id = %s OR takes_back = %s",
+        "SELECT decision_id::text AS decision,"
+        " greatest(legs, jsonb_array_length(coalesce(head::jsonb -> 'budgets', '[]'))) AS legs"
+        " FROM rewards.lives WHERE decision_id = %s OR takes_back = %s",
         (decision, decision),
     )
     parts = {str(decision): 1} | {row["decision"]: max(row["legs"], 1) for row in cursor}

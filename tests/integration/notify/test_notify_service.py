@@ -19,7 +19,7 @@ from contracts.decisions import (
     encode_decision,
 )
 from contracts.events import EventData, PartnerProfile, encode_data, event_headers
-from contracts.facts import LEDGER_SOURCE, TRANSFER_POSTED, TransferPosted, encode_transfer
+from contracts.facts import LEDGER_SOURCE, TRANSFER_POSTED, TransferPosted, encode_fact
 from contracts.ids import decision_id, transfer_id
 from contracts.topics import DECISIONS, LEDGER, PARTNERS
 from runtime.bus.open import open_bus
@@ -108,7 +108,7 @@ def transfer(partner: str, *, event: str, credit: str | None = None, time_ms: in
     headers = event_headers(
         type=TRANSFER_POSTED, source=LEDGER_SOURCE, id=fact.id, time_ms=time_ms, recorded_at_ms=NOW_MS
     )
-    return Record(partner.encode(), encode_transfer(fact), headers)
+    return Record(partner.encode(), encode_fact(fact), headers)
 
 
 def snapshot(partner: str, email: str | None) -> Record:

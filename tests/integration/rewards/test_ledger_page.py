@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
-from contracts.decisions import Decision
+from contracts.decisions import BudgetClaim, Decision
 from contracts.facts import TransferPosted
+from contracts.money import Money
 from runtime.database import Database
+from services.rewards.budgets import BudgetKey
+from services.rewards.by_hand import Bookings
 from services.rewards.clockwork import Clockwork
 from services.rewards.facts import unpack_facts
+from services.rewards.legs import ByHand
 from services.rewards.settling import Settler
 from services.rewards.store import Ledger
 from tests.support.decisions import TIME_MS, decided
@@ -24,6 +28,9 @@ DAY_MS = 86_400_000
 FLOWS = dict(re.findall(r"<!-- flow: ([a-z-]+) -->\n(.*?)<!-- end flow -->", PAGE.read_text(), re.DOTALL))
 
 
+GRANT_ID = decided(1, time_ms=TIME_MS).id
+
+
 class Steps:
     """What the column `what` may say, done to a ledger."""
 
@@ -31,6 +38,7 @@ class Steps:
         self.database = database
         self.clock = SetClock()
         self.takes = 0
+        self.grants = 0
         self.told = 0
         ledger = Ledger(database)
         self.clockwork = Clockwork(database, Settler(database, ledger), clock=self.clock, every_s=1, batch_max=10)
@@ -39,21 +47,38 @@ class Steps:
         self.clock.at_ms = TIME_MS + day * DAY_MS
         if what == "tick":
             await self.clockwork.tick()
-        else:
+        elif not await self.booked(what):
             await deliver(self.database, self.decision(what), at_ms=self.clock.at_ms)
         rows = await self.database.fetch_all("SELECT facts FROM rewards.outbox ORDER BY block")
         facts = [fact for (blob,) in rows for fact in unpack_facts(blob, None)][self.told :]
         self.told += len(facts)
         return facts
 
+    async def booked(self, what: str) -> bool:
+        bookings, ann = Bookings(self.database, clock=self.clock), ByHand("as the page says", "ann")
+        if found := re.fullmatch(r"void ([\d.]+) by hand", what):
+            await bookings.void(GRANT_ID, Money(minor(found[1]), "USD"), ann)
+        elif found := re.fullmatch(r"release ([\d.]+) by hand", what):
+            await bookings.release(GRANT_ID, Money(minor(found[1]), "USD"), ann)
+        elif found := re.fullmatch(r"top up ([\d.]+)", what):
+            await bookings.top_up(BudgetKey("crm-sales", "yearly", "2026", "USD"), minor(found[1]), ann)
+        elif what == "write off":
+            await bookings.write_off("partner:ann:available", "USD", "crm-sales", None, ann)
+        else:
+            return False
+        return True
+
     def decision(self, what: str) -> Decision:
-        grant_id = decided(1, time_ms=TIME_MS).id
         if found := re.fullmatch(r"grant ([\d.]+)(?: held (\d+) days)?", what):
             fields: dict[str, Any] = {"available_at_ms": TIME_MS + int(found[2]) * DAY_MS} if found[2] else {}
             return decided(1, time_ms=TIME_MS, amount_minor=minor(found[1]), **fields)
         if found := re.fullmatch(r"take back ([\d.]+)", what):
             self.takes += 1
-            return decided(100 + self.takes, amount_minor=-minor(found[1]), takes_back=grant_id)
+            return decided(100 + self.takes, amount_minor=-minor(found[1]), takes_back=GRANT_ID)
+        if found := re.fullmatch(r"grant ([\d.]+) of a budget of ([\d.]+)", what):
+            claim = BudgetClaim("yearly", "2026", minor(found[2]), "USD", "hold")
+            self.grants += 1
+            return decided(300 + self.grants, amount_minor=minor(found[1]), budgets=(claim,))
         if found := re.fullmatch(r"restate (-?[\d.]+)", what):
             return decided(200, amount_minor=minor(found[1]), restates="r-1")
         raise AssertionError(f"docs/ledger.md says {what!r}, which no step is")

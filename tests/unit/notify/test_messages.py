@@ -8,8 +8,16 @@ import msgspec
 import pytest
 
 from contracts.decisions import Decision
-from contracts.facts import TransferPosted
-from services.notify.messages import DAY_MS, DecisionView, Details, is_too_old, mail_of_decision, mail_of_transfer
+from contracts.facts import NoticeKind, RewardNotice, TransferPosted
+from services.notify.messages import (
+    DAY_MS,
+    DecisionView,
+    Details,
+    is_too_old,
+    mail_of_decision,
+    mail_of_notice,
+    mail_of_transfer,
+)
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01"
@@ -114,6 +122,34 @@ def test_each_stage_of_a_reward_is_told_once(
 ) -> None:
     mail = mail_of_transfer(msgspec.structs.replace(FACT, **changes))
     assert (mail and mail.kind, mail and mail.details.available_on) == (kind, available_on)
+
+
+@pytest.mark.parametrize(
+    ("notice", "beneficiary", "kind"),
+    [
+        ("held", "partner:moses-frase", "reward-waiting"),
+        ("denied", "partner:moses-frase", "reward-denied"),
+        ("denied", "customer:cancity", None),
+    ],
+)
+def test_a_notice_tells_why_nothing_was_paid(notice: NoticeKind, beneficiary: str, kind: str | None) -> None:
+    fact = RewardNotice(
+        id=FACT.id,
+        notice=notice,
+        decision="d",
+        programme="crm-sales",
+        rule="commission",
+        partner="moses-frase",
+        beneficiary=beneficiary,
+        amount_minor=105400,
+        unit="USD",
+        time_ms=FACT.time_ms,
+        posted_at_ms=FACT.posted_at_ms,
+        reason="budget yearly is spent",
+    )
+    mail = mail_of_notice(fact)
+    told = Details(rule="commission", amount_minor=105400, unit="USD", reason="budget yearly is spent")
+    assert (mail and mail.kind, mail and mail.details) == (kind, told if kind else None)
 
 
 def test_a_release_is_news_when_the_hold_ends_not_when_the_deal_was_won() -> None:

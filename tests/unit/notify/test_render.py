@@ -50,6 +50,16 @@ CASES: dict[str, tuple[Kind, Details, str | None]] = {
         Details(customer="Cancity", rule="commission", amount_minor=105400, unit="USD", reason="deal <cancelled>"),
         "Moses Frase",
     ),
+    "reward-waiting": (
+        "reward-waiting",
+        Details(customer="Cancity", rule="commission", amount_minor=5, unit="USD", reason="budget yearly is spent"),
+        "Moses Frase",
+    ),
+    "reward-denied": (
+        "reward-denied",
+        Details(rule="commission", amount_minor=105400, unit="USD", reason="budget yearly of 2026 is spent"),
+        "Moses Frase",
+    ),
     "tier-reached": ("tier-reached", Details(tier="gold"), "Moses Frase"),
 }
 

@@ -10,6 +10,10 @@ from services.rewards import chart
 IN_THE_CHART = """
 programme:crm-sales:cost
 programme:crm-sales:budget:yearly
+programme:crm-sales:budget:yearly:2026-Q1
+programme:crm-sales:allotted:yearly:2026
+programme:crm-sales:spent:yearly
+programme:crm-sales:written-off
 partner:moses-frase:pending
 partner:moses-frase:available
 partner:moses-frase:paid
@@ -37,7 +41,9 @@ OUTSIDE = [
     ("programme:crm:cost:x", 4, '"x"'),
     ("programme:crm:budget", 4, "missing"),
     ("programme:crm:budget:a b", 4, '"a b"'),
-    ("programme:crm:budget:yearly:x", 5, '"x"'),
+    ("programme:crm:spent:yearly:", 5, "missing"),
+    ("partner:ann:budget:x", 3, '"budget"'),
+    ("programme:crm:budget:yearly:2026:x", 6, '"x"'),
 ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.decisions import Decision
+from contracts.decisions import BudgetClaim, Decision
 from contracts.ids import transfer_id
 from services.rewards.faults import REVISION_MAX, TIME_MS_MAX, TIME_MS_MIN
 from services.rewards.legs import granted_transfer_id
@@ -52,6 +52,10 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("account-outside-chart", {"programme": "crm sales"}),
     ("account-outside-chart", {"beneficiary": "ann"}),
     ("account-outside-chart", {"beneficiary": "partner:ann:x"}),
+    ("budget-malformed", {"budgets": (BudgetClaim("a b", "2026", 1, "USD", "hold"),)}),
+    ("budget-malformed", {"budgets": (BudgetClaim("yearly", "20:26", 1, "USD", "hold"),)}),
+    ("budget-malformed", {"budgets": (BudgetClaim("yearly", "", -1, "USD", "hold"),)}),
+    ("budget-malformed", {"budgets": (BudgetClaim("yearly", "", 1, "usd", "hold"),)}),
 ]
 
 
