@@ -41,6 +41,7 @@ class DealState(msgspec.Struct, gc=False):
         periods: Renewals, by period.
         refunds: Refund ids.
         ids: Hashes of all events of this deal, EVENT_HASH_BYTES each: a repeat is known however late it comes.
+        locked_by: The revision that the deal's referral is pinned to; None when it is not.
     """
 
     key: bytes = b""
@@ -49,21 +50,29 @@ class DealState(msgspec.Struct, gc=False):
     refunds: list[str] | None = None
     ids: bytes = b""
     is_changed: bool = False
+    locked_by: int | None = None
 
     def encode(self) -> bytes:
-        return _encode([STATE_VERSION, self.flags, self.periods, self.refunds, self.ids])
+        stored = [STATE_VERSION, self.flags, self.periods, self.refunds, self.ids]
+        return _encode(stored if self.locked_by is None else [*stored, self.locked_by])
 
 
 class LeadState(msgspec.Struct, gc=False):
-    """What happened to one lead: the sum of the `LEAD_` flags, and the hashes of all its events."""
+    """What happened to one lead: the sum of the `LEAD_` flags, and the hashes of all its events.
+
+    Attributes:
+        locked_by: The revision that the referral is pinned to; None when it is not.
+    """
 
     key: bytes = b""
     flags: int = 0
     ids: bytes = b""
     is_changed: bool = False
+    locked_by: int | None = None
 
     def encode(self) -> bytes:
-        return _encode([STATE_VERSION, self.flags, self.ids])
+        stored = [STATE_VERSION, self.flags, self.ids]
+        return _encode(stored if self.locked_by is None else [*stored, self.locked_by])
 
 
 class CustomerState(msgspec.Struct, gc=False):
@@ -146,11 +155,15 @@ def decode_child(key: bytes, value: bytes) -> Child:
     stored = checked(_decode(value))
     match key[:2]:
         case b"d:":
-            return DealState(key, *stored[1:])
+            deal = DealState(key, *stored[1:5])
+            deal.locked_by = stored[5] if len(stored) > 5 else None
+            return deal
         case b"e:":
             return SeenDay(key, int(key[key.rindex(b":") + 1 :]), dict.fromkeys(_hashes_in(stored[1])))
         case b"l:":
-            return LeadState(key, *stored[1:])
+            lead = LeadState(key, *stored[1:3])
+            lead.locked_by = stored[3] if len(stored) > 3 else None
+            return lead
         case _:
             return CustomerState(key, decode_all_series(stored[1]), stored[2], decode_counters(stored[3]))
 

@@ -10,6 +10,7 @@ from contracts.ruleset import RuleSet
 from services.rules.bounds import Bounds
 from services.rules.generate.event import DAY_CLOSED, Decide, EventRule, write_day_closed
 from services.rules.generate.tiers import Tiers
+from services.rules.locking import pinned
 from services.rules.vocabulary import Vocabulary
 
 
@@ -21,17 +22,26 @@ class CompiledRevision:
         raised: Ids of the rewards whose percentage a milestone may have raised by the end of this revision.
         zone: In which days are counted.
         needs_customers: Whether anything is remembered per customer.
+        in_force: Of what a pinned referral is decided by, the revision that is in force; None else.
     """
 
-    def __init__(self, rule_set: RuleSet, revision: int, digest: str, raised: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        rule_set: RuleSet,
+        revision: int,
+        digest: str,
+        raised: frozenset[str] = frozenset(),
+        in_force: int | None = None,
+    ) -> None:
         self.rule_set = rule_set
         self.programme = rule_set.programme
         self.revision = revision
         self.digest = digest
+        self.in_force = in_force
         vocabulary = Vocabulary(rule_set, raised)
         self.raised = vocabulary.raised
         self.zone = vocabulary.zone
-        self.functions = _Functions(rule_set, revision, vocabulary)
+        self.functions = _Functions(rule_set, revision, vocabulary, in_force)
         self.needs_customers = self.functions.bounds.needs_customers or any(
             metric.per_customer for metric in rule_set.metrics
         )
@@ -40,12 +50,12 @@ class CompiledRevision:
 class _Functions(dict[str, Decide]):
     """Event type to its function; fills itself."""
 
-    def __init__(self, rule_set: RuleSet, revision: int, vocabulary: Vocabulary) -> None:
+    def __init__(self, rule_set: RuleSet, revision: int, vocabulary: Vocabulary, in_force: int | None) -> None:
         super().__init__()
         self._rule_set = rule_set
         self._revision = revision
         self._vocabulary = vocabulary
-        self._tiers = Tiers(rule_set, revision, self._vocabulary)
+        self._tiers = Tiers(rule_set, revision if in_force is None else in_force, self._vocabulary)
         self.bounds = Bounds(rule_set, revision, self._vocabulary)
 
     def __missing__(self, event_type: str) -> Decide:
@@ -65,3 +75,11 @@ def compile_rule_set(
     `raised` are the rewards that milestones of earlier revisions may have raised: what they raised stays raised.
     """
     return CompiledRevision(rule_set, revision, digest, raised)
+
+
+def compile_pinned(old: CompiledRevision, in_force: CompiledRevision) -> CompiledRevision:
+    """What decides a referral that is pinned to an old revision while another one is in force."""
+    rule_set = pinned(old.rule_set, old.revision, in_force.rule_set)
+    compiled = CompiledRevision(rule_set, old.revision, old.digest, in_force.raised, in_force.revision)
+    compiled.functions.bounds.has_lasts |= in_force.functions.bounds.has_lasts
+    return compiled

@@ -210,7 +210,7 @@ class Fold:
                     continue
                 state = touched.get(data.partner) or self._touch(event)
                 time_ms = event.time_ms
-                revision = revisions.newest if time_ms >= revisions.newest_from_ms else revisions.at(time_ms, state)
+                revision = revisions.newest if time_ms >= revisions.newest_from_ms else revisions.of(event, state)
                 if revision is not functions_by:
                     functions_by, functions = revision, functions_of(revision)
                 made = functions[event.type](state, event)
@@ -242,8 +242,14 @@ class Fold:
         """By what the event would be decided now; the programme's key must have been loaded."""
         revisions = self._revisions[event.data.programme]
         state = self.partner_or_new(event)
-        place, compiled = revisions.place_at(event.time_ms, state), revisions.at(event.time_ms, state)
-        return None if place is None or compiled is None else (revisions.state.revisions[place], compiled)
+        place, compiled = revisions.place_at(event.time_ms, state), revisions.of(event, state)
+        if place is None or compiled is None:
+            return None
+        records = revisions.state.revisions
+        if records[place].revision == compiled.revision:
+            return records[place], compiled
+        # The referral is pinned to another one.
+        return next(each for each in reversed(records) if each.revision == compiled.revision), compiled
 
     def fold_one(self, event: Event) -> list[Decision]:
         """Decide one event alone. Raises PermanentError for one that cannot be judged."""

@@ -12,10 +12,11 @@ from functools import lru_cache
 from typing import Final
 
 from contracts.errors import PermanentError, Problem
-from contracts.events import Canary, RulesetActivated
+from contracts.events import Canary, Event, RulesetActivated
 from services.rules.canary import check_canary, takes
-from services.rules.compile import CompiledRevision, compile_rule_set
+from services.rules.compile import CompiledRevision, compile_pinned, compile_rule_set
 from services.rules.language import RuleSetErrors, read_rule_set
+from services.rules.locking import locked_by
 from services.rules.state import PartnerState, ProgrammeState, RevisionRecord
 
 _NEVER_MS: Final = 2**63
@@ -28,22 +29,47 @@ class Revisions:
 
     Attributes:
         newest, newest_from_ms: The one that nearly every event is under, and from which event time on; while a canary
-            runs there is no such time, so that ordinary programmes pay nothing for it.
+            runs, or where referrals are pinned, there is no such time, so that ordinary programmes pay nothing for it.
+        has_locks: Whether a revision says `lock_terms`.
         closed_ms: The end of the last day that closed; None before the first.
     """
 
     newest_from_ms: int
     newest: CompiledRevision | None
+    has_locks: bool
 
     def __init__(self, programme: str, state: ProgrammeState, newest_decided_ms: int | None) -> None:
         self.state = state
         self.closed_ms: int | None = None
         self.newest_decided_ms = newest_decided_ms
         self._programme = programme
+        self._pinned: dict[tuple[int, int], CompiledRevision] = {}
         self._in_force: list[tuple[int, CompiledRevision, Canary | None]] = []
         for record in state.revisions:
             self._in_force.append(self._compiled(record))
         self._note_newest()
+
+    def of(self, event: Event, state: PartnerState) -> CompiledRevision | None:
+        """What decides the event: the revision in force, or the one that its referral is pinned to; None before both.
+
+        A pinned one carries its old number (`services.rules.locking`).
+        """
+        in_force = self.at(event.time_ms, state)
+        if in_force is None or not self.has_locks:
+            return in_force
+        number = locked_by(state, event)
+        old = None if number is None or number == in_force.revision else self.numbered(number)
+        if old is None:
+            return in_force
+        key = old.revision, in_force.revision
+        compiled = self._pinned.get(key)
+        if compiled is None:
+            compiled = self._pinned[key] = compile_pinned(old, in_force)
+        return compiled
+
+    def numbered(self, revision: int) -> CompiledRevision | None:
+        """The revision of that number, as it entered last."""
+        return next((each for _, each, _ in reversed(self._in_force) if each.revision == revision), None)
 
     def at(self, time_ms: int, state: PartnerState) -> CompiledRevision | None:
         """The newest revision in force for this partner at that time; None before the first."""
@@ -116,13 +142,15 @@ class Revisions:
         )
         entry = self._compiled(record)
         self._in_force.append(entry)
+        self._pinned.clear()
         self._note_newest()
         self.state = ProgrammeState(revisions=(*self.state.revisions, record))
         return True
 
     def _note_newest(self) -> None:
         self.newest_from_ms, self.newest = _NEVER_MS, None
-        if self._in_force and self._in_force[-1][2] is None:
+        self.has_locks = any(each.rule_set.lock_terms is not None for _, each, _ in self._in_force)
+        if self._in_force and not self.has_locks and self._in_force[-1][2] is None:
             self.newest_from_ms, self.newest, _ = self._in_force[-1]
 
     def _conflict(self, what: str, where: str) -> PermanentError:

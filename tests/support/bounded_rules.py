@@ -33,6 +33,8 @@ def bound(draw: random.Random, lines: list[str]) -> list[str]:
                     written.append(f"    {part}: {text}")
     if draw.random() < 0.5:
         written[written.index("  POINTS: {}")] = "  POINTS: {expires_after: 3 months}"
+    if draw.random() < 0.5:
+        written.append("lock_terms: lead")
     return [*written, *_groups(draw, rewards), *_terms(draw, rewards), *_budgets(draw, rewards)]
 
 

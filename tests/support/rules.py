@@ -173,6 +173,7 @@ def _random_event(draw: random.Random, id: str, time_ms: int, partner: str) -> E
         )
         data["deal"] = Deal(id=f"d{draw.randrange(60)}", product=draw.choice(("Pro X", "Basic", None)), amount=amount)
         data["period"] = f"y{draw.randrange(3)}" if type == "deal.renewed" else None
+        data["lead"] = Lead(id=f"l{draw.randrange(30)}") if draw.random() < 0.4 else None
         data["refund_id"] = f"r{draw.randrange(3)}" if type == "deal.refunded" else None
     elif type.startswith("lead."):
         data["lead"] = Lead(id=f"l{draw.randrange(30)}", channel=draw.choice(("web", "fair", None)))

@@ -90,3 +90,9 @@ class InPlace(Revisions):
         elif side.from_ms is not None:
             self.newest_from_ms = max(self.newest_from_ms, side.from_ms)
         self.newest = self._stand_in
+        self.has_locks = self.has_locks or self._stand_in.rule_set.lock_terms is not None
+        if self.has_locks:
+            self.newest_from_ms = _NEVER_MS
+
+    def numbered(self, revision: int) -> CompiledRevision | None:
+        return self._stand_in if revision == self._side.revision else super().numbered(revision)

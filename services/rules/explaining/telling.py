@@ -175,6 +175,8 @@ def _why(record: RevisionRecord, found: Replayed, event: Event, *, has_entered: 
     since = format_time(record.effective_from_ms)
     if not has_entered:
         return "it entered the log after this event"
+    if record == found.record and found.revision is not None and found.revision.in_force is not None:
+        return "the referral is pinned to it: it was in force when the lead was registered (lock_terms)"
     if record.effective_from_ms > event.time_ms:
         return f"it takes effect on {since}, after this event's time"
     if record == found.record:

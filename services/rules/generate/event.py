@@ -34,6 +34,7 @@ from services.rules.generate.reviews import Reviews
 from services.rules.generate.rewards import Rewards, reward_rules, write_rewards, write_selection
 from services.rules.generate.source import Source
 from services.rules.generate.tiers import TIER_ASSIGNED, Tiers
+from services.rules.locking import lock_deal
 from services.rules.silences import Silences
 from services.rules.state import NEVER, PartnerState
 from services.rules.vocabulary import Vocabulary
@@ -87,6 +88,8 @@ class EventRule:
         reads = Reads(source, self._vocabulary, self._event_type, self._revision)
         write_arrival(reads)
         write_fact(reads)
+        if self._rules.lock_terms is not None:
+            self._write_lock(source)
         self._write_clock(reads)
         is_assigned = self._event_type == TIER_ASSIGNED
         if not (is_assigned or self._event_type in LEAD_EVENTS or self.rewards.rules or self._takers):
@@ -106,6 +109,13 @@ class EventRule:
     def _has_clock_work(self) -> bool:
         """Whether anything but the event may be decided when the clock moves."""
         return self._reviews.are_held or bool(self._silences.series)
+
+    def _write_lock(self, source: Source) -> None:
+        """A lead is pinned where it is registered, and a deal by its lead (`services.rules.locking`)."""
+        if self._event_type == "lead.registered":
+            source.add(f"lead.locked_by = {int(self._revision)}")
+        elif self._event_type.startswith("deal."):
+            source.add(f"if data.lead is not None: {source.constant(lock_deal)}(state, deal, data.lead.id)")
 
     def _write_clock(self, reads: Reads) -> None:
         """Step 2: the partner's clock moves to the event's local day, if that is later; it never goes back."""

@@ -13,6 +13,5 @@ LATER: Final[dict[str, str]] = {
     "clawback": "`clawback`",
     "contests": "`contests`",
     "budgets": "`budgets`",
-    "lock_terms": "`lock_terms`",
 }
 """Part to how the page calls it."""

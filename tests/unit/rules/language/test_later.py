@@ -23,7 +23,6 @@ SAMPLES = {
     "contests": "contests:\n  - id: race\n    metric: {count: deal.won}\n    from: 2026-03-01\n    to: 2026-05-31\n"
     "    prizes: [5 USD]\n",
     "budgets": REWARDS + "budgets: [{id: y, amount: 100 USD, per: year, when_spent: hold}]\n",
-    "lock_terms": "lock_terms: lead\n",
     "rates": METRICS + "tiers: [{id: bronze}, {id: gold, when: sales >= 100 EUR}]\n",
 }
 
