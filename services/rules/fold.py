@@ -240,16 +240,7 @@ class Fold:
 
     def in_force(self, event: Event) -> tuple[RevisionRecord, CompiledRevision] | None:
         """By what the event would be decided now; the programme's key must have been loaded."""
-        revisions = self._revisions[event.data.programme]
-        state = self.partner_or_new(event)
-        place, compiled = revisions.place_at(event.time_ms, state), revisions.of(event, state)
-        if place is None or compiled is None:
-            return None
-        records = revisions.state.revisions
-        if records[place].revision == compiled.revision:
-            return records[place], compiled
-        # The referral is pinned to another one.
-        return next(each for each in reversed(records) if each.revision == compiled.revision), compiled
+        return self._revisions[event.data.programme].entered_of(event, self.partner_or_new(event))
 
     def fold_one(self, event: Event) -> list[Decision]:
         """Decide one event alone. Raises PermanentError for one that cannot be judged."""

@@ -67,6 +67,15 @@ class Revisions:
             compiled = self._pinned[key] = compile_pinned(old, in_force)
         return compiled
 
+    def entered_of(self, event: Event, state: PartnerState) -> tuple[RevisionRecord, CompiledRevision] | None:
+        """What decides the event, with how it entered the log."""
+        place, compiled = self.place_at(event.time_ms, state), self.of(event, state)
+        if place is None or compiled is None:
+            return None
+        # The one in force, or one that the referral is pinned to.
+        records = (self.state.revisions[place], *reversed(self.state.revisions))
+        return next(each for each in records if each.revision == compiled.revision), compiled
+
     def numbered(self, revision: int) -> CompiledRevision | None:
         """The revision of that number, as it entered last."""
         return next((each for _, each, _ in reversed(self._in_force) if each.revision == revision), None)
