@@ -22,6 +22,7 @@ from runtime.metrics import CATALOGUE
 from runtime.settings import Settings
 from services.notify.settings import NotifySettings
 from services.rewards.settings import RewardsSettings
+from services.rules.api import build_api
 from services.rules.language.docs import checks_table, later_list, operators_table, paths_table
 from services.rules.language.schema import rule_file_schema
 from services.rules.settings import RulesSettings
@@ -84,6 +85,7 @@ PARTS: dict[str, Callable[[], str]] = {
 
 FILES: dict[str, Callable[[], str]] = {
     "rules.schema.json": lambda: json.dumps(rule_file_schema(), indent=1, ensure_ascii=False) + "\n",
+    "rules-api.json": lambda: json.dumps(build_api(None).openapi(), indent=1, ensure_ascii=False) + "\n",
 }
 """Files that are generated as a whole."""
 

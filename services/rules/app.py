@@ -22,7 +22,7 @@ from runtime.service import App, run_service
 from services.rules import api, api_explain
 from services.rules.explaining.keep import Busyness, HistoryOwner
 from services.rules.handlers import RulesOwner
-from services.rules.lifecycle import resume_publishing, tell_policy
+from services.rules.lifecycle import Desk, resume_publishing, tell_policy
 from services.rules.observe import Housekeeping, RulesObserver
 from services.rules.restating import resume_restating
 from services.rules.settings import GROUP, GROUP_HISTORY, NAME, RulesSettings
@@ -90,6 +90,8 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
         on_retry=observer.retried,
     )
 
+    desk = Desk(postgres=settings.postgres, bus=bus, store=store, clock=clock, policy=settings.policy)
+
     async def finish_publishing() -> None:
         for restatement in await resume_restating(settings.postgres, bus=bus, clock=clock):
             logger.info("restatement posted", programme=restatement.programme, restatement=restatement.number)
@@ -101,7 +103,6 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
         name=NAME,
         metrics=metrics,
         routes=[
-            *api.routes(postgres=settings.postgres, bus=bus, store=store, clock=clock, admin_key=settings.admin_key),
             *api_explain.routes(
                 postgres=settings.postgres,
                 bus=bus,
@@ -109,6 +110,8 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
                 admin_key=settings.admin_key,
                 events_max=settings.rules_explain_events_max,
             ),
+            # Last: it takes whatever else begins with /v1.
+            *api.routes(desk, admin_key=settings.admin_key),
         ],
         checks={"bus": bus.check, "postgres": database.check, "redis": store.check},
         components=[

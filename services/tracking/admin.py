@@ -14,7 +14,8 @@ from psycopg.rows import TupleRow, dict_row
 
 from contracts.errors import PermanentError, Problem
 from contracts.events import format_time, time_ms_of
-from services.tracking.keys import Key, check_scope, new_token, parse_token
+from runtime.tokens import new_token, parse_token
+from services.tracking.keys import Key, check_scope
 from services.tracking.links import Link, problem_of
 from services.tracking.store import link_of
 

@@ -6,7 +6,8 @@ from pydantic import SecretStr
 
 from contracts.errors import PermanentError, Problem
 from runtime.http import same_secret
-from services.tracking.keys import OPERATOR, Grant, Key, grant_of, is_secret_of, parse_token
+from runtime.tokens import is_secret, parse_token
+from services.tracking.keys import OPERATOR, Grant, Key, grant_of
 from services.tracking.store import TrackingStore
 
 _HELP = "send it as Authorization: Bearer gw_…; `goodword keys create` makes one"
@@ -38,7 +39,7 @@ class Authenticator:
             return OPERATOR
         parsed = parse_token(token)
         key = await self._store.key(parsed[0]) if parsed else None
-        if parsed is None or key is None or not is_secret_of(key, parsed[1]):
+        if parsed is None or key is None or not is_secret(key.secret_sha256, parsed[1]):
             raise Unauthenticated(Problem(code="key-unknown", message="this key is not known", help=_HELP))
         if key.is_revoked:
             raise Unauthenticated(Problem(code="key-revoked", message="this key was revoked", help=_HELP))

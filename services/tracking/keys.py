@@ -1,15 +1,11 @@
 """Bearer keys and their scope: which sources a sender may speak for, and whether it may name the partner.
 
-Pure, but for `new_token`'s randomness. A token is `gw_<key id>_<secret>`; only the SHA-256 of the secret is stored:
-the secret has 256 random bits, so a slow hash would protect nothing.
+Pure. What a token looks like is `runtime.tokens`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
-import secrets
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,7 +18,6 @@ SYSTEM_SOURCE: Final = "goodword/"
 """Sources that begin like this are the system's own; no scoped key may use them, whatever its patterns say."""
 TRACKING_SOURCE: Final = "goodword/tracking"
 
-_TOKEN: Final = re.compile(r"gw_([0-9a-f]{12})_([0-9a-f]{64})", re.ASCII)
 _PATTERN: Final = re.compile(r"[A-Za-z0-9._~/@+\-]{0,128}\*?", re.ASCII)
 
 
@@ -105,23 +100,6 @@ def scope_fault(grant: Grant, envelope: Envelope) -> Fault | None:
 
 FORBIDDEN: Final = frozenset({"source-outside-scope", "type-outside-scope", "may-not-name-partner"})
 """Codes of faults that lie in the key, not in the event."""
-
-
-def new_token() -> tuple[str, str]:
-    """A fresh key id and the token that has it; the token is shown once and never stored."""
-    key_id = secrets.token_hex(6)
-    return key_id, f"gw_{key_id}_{secrets.token_hex(32)}"
-
-
-def parse_token(token: str) -> tuple[str, bytes] | None:
-    """Key id and SHA-256 of the secret, or None when it is no token of ours."""
-    found = _TOKEN.fullmatch(token)
-    return (found[1], hashlib.sha256(found[2].encode()).digest()) if found else None
-
-
-def is_secret_of(key: Key, secret_sha256: bytes) -> bool:
-    """Compares without telling by time how much was right."""
-    return hmac.compare_digest(key.secret_sha256, secret_sha256)
 
 
 def check_scope(sources: tuple[str, ...], types: tuple[str, ...] | None) -> None:

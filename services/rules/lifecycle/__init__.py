@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.rules.lifecycle.activate import CanaryAsked, activate, promote
+from services.rules.lifecycle.activate import CanaryAsked, activate, gate_of, promote
 from services.rules.lifecycle.approve import approve, reject
 from services.rules.lifecycle.audit import AuditRow, altered, note_in_audit, read_audit
 from services.rules.lifecycle.backtests import Backtest, backtest_of, record_backtest
@@ -31,6 +31,7 @@ __all__ = [
     "altered",
     "approve",
     "backtest_of",
+    "gate_of",
     "is_same_person",
     "list_revisions",
     "note_in_audit",

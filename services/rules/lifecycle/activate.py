@@ -55,6 +55,19 @@ async def activate(
         return await enter(desk, connection, found, checked, who=who, note=note, canary=wanted)
 
 
+async def gate_of(desk: Desk, programme: str, revision: int) -> list[Problem]:
+    """Everything that keeps a stored revision from being activated for everybody now. Changes nothing.
+
+    Raises:
+        RuleSetErrors: This version no longer reads the text.
+        PermanentError: `unknown-revision`, `not-now`.
+    """
+    async with desk.at_programme(programme) as connection:
+        found = await fetch_one(connection, programme, revision)
+        moved(programme, revision, "tested" if found.state == "draft" else found.state, "activate")
+        return await gate(desk, connection, found, await check_text(found.source_text, found.path))
+
+
 async def promote(desk: Desk, programme: str, *, who: str, note: str = "") -> Revision:
     """Activate the programme's canary for everybody.
 

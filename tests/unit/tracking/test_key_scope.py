@@ -11,11 +11,7 @@ from services.tracking.envelope import Envelope
 from services.tracking.keys import (
     OPERATOR,
     Grant,
-    Key,
     check_scope,
-    is_secret_of,
-    new_token,
-    parse_token,
     scope_fault,
 )
 
@@ -44,20 +40,6 @@ def test_scope(grant: Grant, source: str, type: str, partner: str | None, code: 
     for _ in range(2):  # the second answer comes from what the grant remembers
         fault = scope_fault(grant, envelope)
         assert (fault.code if fault else None) == code
-
-
-def test_a_token_is_known_by_its_hash_alone() -> None:
-    key_id, token = new_token()
-    parsed = parse_token(token)
-    assert parsed is not None
-    assert parsed[0] == key_id
-    key = Key(key_id, parsed[1], "n", ("*",), may_name_partner=False, types=None)
-    assert is_secret_of(key, parsed[1])
-    other = parse_token(token[:-1] + ("0" if token[-1] != "0" else "1"))
-    assert other is not None
-    assert not is_secret_of(key, other[1])
-    assert parse_token(token + "0") is None
-    assert parse_token("") is None
 
 
 @pytest.mark.parametrize(
