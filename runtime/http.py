@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -33,6 +33,19 @@ def problem_response(problem: Problem, status: int, headers: Mapping[str, str] |
     if problem.help:
         body["detail"] = problem.help
     return Response(_encode(body | more), status, headers=headers, media_type="application/problem+json")
+
+
+async def limited_body(request: Request, bytes_max: int) -> bytes | None:
+    """The body, or None as soon as it is over the limit, or when the sender has gone."""
+    body = bytearray()
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > bytes_max:
+                return None
+    except ClientDisconnect:
+        return None
+    return bytes(body)
 
 
 def bearer_key(request: Request) -> str:

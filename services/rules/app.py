@@ -24,6 +24,7 @@ from services.rules.explaining.keep import Busyness, HistoryOwner
 from services.rules.handlers import RulesOwner
 from services.rules.lifecycle import Desk, resume_publishing, tell_policy
 from services.rules.observe import Housekeeping, RulesObserver
+from services.rules.playground import http as playground
 from services.rules.restating import resume_restating
 from services.rules.settings import GROUP, GROUP_HISTORY, NAME, RulesSettings
 from services.rules.store import StateStore
@@ -109,6 +110,11 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
                 store=store,
                 admin_key=settings.admin_key,
                 events_max=settings.rules_explain_events_max,
+            ),
+            *(
+                playground.routes(admin_key=settings.admin_key, is_busy=lambda: busyness.is_busy)
+                if settings.rules_playground
+                else ()
             ),
             # Last: it takes whatever else begins with /v1.
             *api.routes(desk, admin_key=settings.admin_key),

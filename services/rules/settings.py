@@ -34,6 +34,8 @@ class RulesSettings(Settings):
     """Garbage is collected when the service is idle, and at the latest after this long under load."""
     rules_explain_events_max: Annotated[int, Field(ge=1)] = 50_000
     """Events of one partner that are played again to explain one; more are refused over HTTP."""
+    rules_playground: bool = True
+    """Serve the page /playground, on which rules are tried out; it never touches what is live."""
 
     @property
     def policy(self) -> Policy:

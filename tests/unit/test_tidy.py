@@ -28,6 +28,7 @@ PURE = (
     "services/rules/backtest",
     "services/rules/restating/adjusting.py",
     "services/rules/generate",
+    *(f"services/rules/playground/{name}.py" for name in ("play", "pasted")),
     *(f"services/rules/explaining/{name}.py" for name in ("replay", "again", "told", "telling")),
     *(
         f"services/rules/{name}.py"

@@ -12,6 +12,7 @@ from goodword.commands.rules.diff import diff
 from goodword.commands.rules.explain import explain_event
 from goodword.commands.rules.lint import lint
 from goodword.commands.rules.listing import history, list_rules
+from goodword.commands.rules.playground import playground
 from goodword.commands.rules.publish import publish, publish_to
 from goodword.commands.rules.restate import restate
 from goodword.commands.rules.restatement import app as restatement
@@ -42,6 +43,7 @@ app.command("reject")(reject)
 app.command("promote")(promote)
 app.command("withdraw")(withdraw)
 app.command("rollback")(rollback)
+app.command("playground")(playground)
 app.command("explain")(explain_event)
 app.command("restate")(restate)
 app.add_typer(restatement, name="restatement")

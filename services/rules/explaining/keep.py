@@ -56,6 +56,10 @@ class Busyness:
         if len(batch.records) >= self._full:
             self._busy_until = time.monotonic() + BUSY_S
 
+    @property
+    def is_busy(self) -> bool:
+        return time.monotonic() < self._busy_until
+
     async def gives_way(self) -> None:
         """Return when the rules are not busy, or after about BUSY_WAIT_S_MAX."""
         for _ in range(int(BUSY_WAIT_S_MAX / BUSY_S)):

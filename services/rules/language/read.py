@@ -101,7 +101,7 @@ def digest_of(text: str) -> str:
 def _read(text: str, path: str, later: Container[str]) -> tuple[RuleSet | None, list[LocatedProblem]]:
     problems = Problems(path)
     try:
-        rule_set = _read_root(text, Scope(problems, later=later))
+        rule_set = read_into(Scope(problems, later=later), text)
     except TooManyProblemsError:
         found = problems.in_file_order()[: PROBLEMS_MAX - 1]
         last = file_over_limit.too_many_problems(PROBLEMS_MAX)
@@ -110,7 +110,8 @@ def _read(text: str, path: str, later: Container[str]) -> tuple[RuleSet | None, 
     return (None if problems.has_errors else rule_set), problems.in_file_order()
 
 
-def _read_root(text: str, scope: Scope) -> RuleSet | None:
+def read_into(scope: Scope, text: str) -> RuleSet | None:
+    """Read a file's text; its names and problems are in the scope then. None: it is no mapping at all."""
     root = parse_source(text, scope.problems)
     if root is None:
         return None

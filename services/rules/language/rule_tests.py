@@ -58,15 +58,21 @@ def _read_test(name: TextNode | None, fields: Fields, scope: Scope) -> RuleTest:
     because = fields.text("because")
     return RuleTest(
         name=name.text if name else "",
-        given=_read_facts(given, "given", (), scope) if given is not None else {},
-        events=_read_events(events, scope) if events is not None else (),
+        given=read_given(given, scope) if given is not None else {},
+        events=read_events(events, scope) if events is not None else (),
         expect=_read_expected(expect, scope) if expect is not None else (),
         because=because.text if because else None,
         line=name.span.line if name else fields.node.span.line,
     )
 
 
-def _read_events(node: Node, scope: Scope) -> tuple[dict[str, str], ...]:
+def read_given(node: Node, scope: Scope) -> dict[str, str]:
+    """What holds before the first event."""
+    return _read_facts(node, "given", (), scope)
+
+
+def read_events(node: Node, scope: Scope) -> tuple[dict[str, str], ...]:
+    """Events in the shorthand of tests: context and paths to what was written."""
     items = expect_list(node, scope, '"events"', "write each after a dash: - {type: deal.won}")
     events = []
     for item in items.items if items else ():
