@@ -31,8 +31,8 @@ class TraceLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array
     """One condition as it was judged: `["deal.amount >= 500 USD", "499.99 USD", "not met", "when"]`.
 
     `saw` is the value as text, or why there was none (`deal.product is missing`); `part` is where the condition stands:
-    `eligible.partner`, `eligible.customer`, `qualified.lead`, `qualified.deal`, `when`, `amount`, `raise`,
-    `milestone`, or `tier`.
+    `eligible.partner`, `eligible.customer`, `qualified.lead`, `qualified.deal`, `when`, `for`, `amount`, `raise`,
+    `group`, `limit`, `terms`, `milestone`, or `tier`.
     """
 
     condition: str

@@ -1,13 +1,8 @@
-"""What bounds the rewards of random rule sets: limits, hold, for, groups, terms, budgets and units that expire.
-
-Budgets are drawn only once this version carries them out (`services.rules.language.later`).
-"""
+"""What bounds the rewards of random rule sets: limits, hold, for, groups, terms, budgets and units that expire."""
 
 from __future__ import annotations
 
 import random
-
-from services.rules.language.later import LATER
 
 _DURATIONS = ("1 days", "20 days", "45 days", "1 months", "2 months", "1 years")
 _HOLDS = (*_DURATIONS, "31 days", "11 months")
@@ -90,7 +85,7 @@ def _terms(draw: random.Random, rewards: dict[str, str]) -> list[str]:
 
 
 def _budgets(draw: random.Random, rewards: dict[str, str]) -> list[str]:
-    if "budgets" in LATER or draw.random() < 0.6:
+    if draw.random() < 0.6:
         return []
     written = ["budgets:"]
     for number in range(draw.randint(1, 2)):

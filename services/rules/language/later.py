@@ -12,6 +12,5 @@ from typing import Final
 LATER: Final[dict[str, str]] = {
     "clawback": "`clawback`",
     "contests": "`contests`",
-    "budgets": "`budgets`",
 }
 """Part to how the page calls it."""

@@ -14,13 +14,20 @@ from contracts.decisions import RULE_TIER, Decision, Verdict
 from contracts.money import format_money
 from contracts.ruleset import Bracket, Brackets, Comparison, Condition, Lookup, PercentOf, Reward, Row, Rows, RuleSet
 from services.rules.amounts import percent_text
+from services.rules.groups import PART as GROUP
+from services.rules.lasting import PART as FOR
+from services.rules.lasting import duration_text
+from services.rules.limits import PART as LIMIT
 from services.rules.lookups import PART as AMOUNT
 from services.rules.lookups import bound_text, branch_text
+from services.rules.terms import PART as TERMS
+from services.rules.terms import words
 from services.rules.testing.assumed import ASSUMED, GATES
 from services.rules.vocabulary import comparisons
 
 OTHERWISE: Final = "otherwise"
 _WHEN: Final = "when"
+_GATE_PARTS: Final = frozenset(GATES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +35,14 @@ class Unreached:
     """Something that no test reached.
 
     Attributes:
-        kind: What it is.
+        kind: What it is; a limit is reached when it took something off.
         rule: The reward, milestone or tier it belongs to, or the part of the file (`eligible.partner`).
         what: The branch: a condition, a row; empty for the whole.
         why: What never happened.
         line: Of the file, from 1.
     """
 
-    kind: Literal["rule", "tier", "lookup", "condition"]
+    kind: Literal["rule", "tier", "lookup", "condition", "limit", "group", "terms"]
     rule: str
     what: str
     why: str
@@ -45,7 +52,7 @@ class Unreached:
 def unreached(rules: RuleSet, decisions: Sequence[Decision]) -> list[Unreached]:
     """What the decisions of all tests together left out, in file order."""
     seen = _Seen(decisions)
-    found = [*_rules(rules, seen), *_tiers(rules, seen), *_conditions(rules, seen)]
+    found = [*_rules(rules, seen), *_tiers(rules, seen), *_conditions(rules, seen), *_bounds(rules, seen)]
     for reward in rules.rewards:
         found += _lookups(reward, seen)
     return sorted(found, key=lambda each: each.line)
@@ -68,7 +75,7 @@ class _Seen:
                     taken = line.condition, line.saw if line.verdict == "met" else OTHERWISE
                     self.looked_up.setdefault(decision.rule, set()).add(taken)
                 elif line.saw != ASSUMED:
-                    rule = decision.rule if line.part == _WHEN else line.part
+                    rule = line.part if line.part in _GATE_PARTS else decision.rule
                     self.verdicts.setdefault((line.part, rule, line.condition), set()).add(line.verdict)
 
 
@@ -98,6 +105,25 @@ def _conditions(rules: RuleSet, seen: _Seen) -> Iterator[Unreached]:
             why = _half(seen.verdicts.get((part, rule, comparison.text), set()))
             if why:
                 yield Unreached("condition", rule, comparison.text, why, comparison.line)
+
+
+def _bounds(rules: RuleSet, seen: _Seen) -> Iterator[Unreached]:
+    for reward in rules.rewards:
+        for limit in reward.limits:
+            if not {"not met"} & seen.verdicts.get((LIMIT, reward.id, f"{LIMIT} {limit.text}"), set()):
+                yield Unreached("limit", reward.id, limit.text, "never took anything off", limit.line)
+        if reward.lasts is not None:
+            text = f"{FOR} {duration_text(reward.lasts)}"
+            why = _half(seen.verdicts.get((FOR, reward.id, text), set()))
+            if why:
+                yield Unreached("condition", reward.id, text, why, reward.line)
+    told = {(part, text) for part, _, text in seen.verdicts}
+    for group in rules.groups:
+        if (GROUP, f"{GROUP} {group.id}") not in told:
+            yield Unreached("group", group.id, "", "never had to choose", group.line)
+    for terms in rules.terms:
+        if (TERMS, words(terms)) not in told:
+            yield Unreached("terms", words(terms).removeprefix("terms for "), "", "never applied", terms.line)
 
 
 def _comparisons(condition: Condition | None) -> list[Comparison]:

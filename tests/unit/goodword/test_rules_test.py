@@ -34,7 +34,7 @@ tests:
       - commission: 5 USD
 """
 FAILS = PASSES.replace("5 USD", "6 USD")
-NOT_YET = f"lock_terms: lead\n{PASSES}"
+UNUSABLE = PASSES.replace("deal.amount: 100 USD", "survey.score: 3")
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def run(file: Path, text: str | bytes, *options: str) -> Result:
 
 
 def test_pass_fail_and_error_are_told_apart(file: Path) -> None:
-    passed, failed, error = (run(file, HEAD + tests) for tests in (PASSES, FAILS, NOT_YET))
+    passed, failed, error = (run(file, HEAD + tests) for tests in (PASSES, FAILS, UNUSABLE))
     assert (passed.exit_code, failed.exit_code, error.exit_code) == (0, 1, 1)
     assert passed.stdout == f"{file}: 1 passed, 0 failed, 0 could not be run\n"
     assert failed.stdout.endswith(f"{file}: 0 passed, 1 failed, 0 could not be run\n")
     assert error.stdout.endswith(f"{file}: 0 passed, 0 failed, 1 could not be run\n")
-    assert "not carried out yet" in error.stdout
+    assert "survey.score cannot be in deal.won" in error.stdout
 
 
 @pytest.mark.parametrize("text", [b"\xff\xfe", HEAD.replace("USD\n", "XXD\n"), "nothing"])
@@ -91,7 +91,7 @@ def test_build_servers_get_junit(file: Path, tmp_path: Path) -> None:
     for tests, failures, errors, child in (
         (PASSES, "0", "0", None),
         (FAILS, "1", "0", "failure"),
-        (NOT_YET, "0", "1", "error"),
+        (UNUSABLE, "0", "1", "error"),
     ):
         run(file, HEAD + tests, "--junit", str(junit))
         (suite,) = ET.parse(junit).getroot()
@@ -100,7 +100,7 @@ def test_build_servers_get_junit(file: Path, tmp_path: Path) -> None:
         assert (case.attrib["classname"], case.attrib["name"], case.attrib["line"]) == (
             "partners",
             "a small deal",
-            "13" if tests is NOT_YET else "12",
+            "12",
         )
         assert [each.tag for each in case] == ([] if child is None else [child])
 

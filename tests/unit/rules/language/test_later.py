@@ -22,7 +22,6 @@ SAMPLES = {
     "milestones": METRICS + "milestones: [{id: m, metric: sales, at: 100 USD, give: 5 USD}]\n",
     "contests": "contests:\n  - id: race\n    metric: {count: deal.won}\n    from: 2026-03-01\n    to: 2026-05-31\n"
     "    prizes: [5 USD]\n",
-    "budgets": REWARDS + "budgets: [{id: y, amount: 100 USD, per: year, when_spent: hold}]\n",
     "rates": METRICS + "tiers: [{id: bronze}, {id: gold, when: sales >= 100 EUR}]\n",
 }
 

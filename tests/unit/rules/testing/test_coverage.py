@@ -171,3 +171,54 @@ def test_rows_and_brackets_are_told_apart_by_what_they_give() -> None:
         ("slices", "500.00 USD: 3"),
         ("steps", "0.00 USD: 1.00 USD"),
     }
+
+
+BOUNDED = """\
+schema: goodword/v1
+programme: saas
+currency: USD
+timezone: UTC
+rewards:
+  - {id: a, on: deal.won, give: {percent: 10, of: deal.amount}, limit: [2 per month, 50 USD ever], for: 1 days}
+  - {id: b, on: deal.won, give: 5 USD}
+groups: {best: {rewards: [a, b], pick: highest}}
+terms:
+  - {partner: acme, set: {b.give: 6 USD}}
+  - {group: pilots, from: 2026-05-01, set: {b: off}}
+tests:
+"""
+
+
+def test_limits_groups_and_terms_that_no_test_reached_are_named() -> None:
+    assert _named_of_bounds("  []\n") >= {
+        ("limit", "a", "2 per month", "never took anything off"),
+        ("limit", "a", "50 USD ever", "never took anything off"),
+        ("condition", "a", "for 1 day", "never judged"),
+        ("group", "best", "", "never had to choose"),
+        ("terms", "partner acme", "", "never applied"),
+        ("terms", "group pilots from 2026-05-01", "", "never applied"),
+    }
+
+
+def test_limits_groups_and_terms_that_tests_reach_are_not_named() -> None:
+    tests = """\
+  - name: bounds
+    given: {partner.id: acme}
+    events:
+      - {type: deal.won, deal.amount: 600 USD}
+      - {type: deal.won, deal.amount: 600 USD, time: 2026-05-22T12:00:00}
+    expect:
+      - a: 50 USD
+      - b: 6 USD
+"""
+    assert _named_of_bounds(tests) == {
+        ("limit", "a", "2 per month", "never took anything off"),
+        ("terms", "group pilots from 2026-05-01", "", "never applied"),
+    }
+
+
+def _named_of_bounds(tests: str) -> set[tuple[str, str, str, str]]:
+    tested = run_tests(BOUNDED + tests, "saas.yaml")
+    assert tested.is_good, tested.results
+    decisions = [decision for result in tested.results for decision in result.decisions]
+    return {(each.kind, each.rule, each.what, each.why) for each in unreached(tested.rules, decisions)}

@@ -7,7 +7,10 @@ import textwrap
 import pytest
 
 from services.rules.language import RuleSetErrors
+from services.rules.language.later import LATER
 from services.rules.testing import FileResults, Result, failing_tests_problem, run_tests
+from tests.unit.rules.language.lint_cases import HEAD as LATER_HEAD
+from tests.unit.rules.language.test_later import SAMPLES
 
 HEAD = """\
 schema: goodword/v1
@@ -301,7 +304,10 @@ def test_a_test_that_cannot_be_run_is_an_error_and_no_failure(given: str, event:
 
 
 def test_what_is_not_carried_out_yet_makes_errors_never_passes() -> None:
-    text = f"""{HEAD}lock_terms: lead
+    later = next(iter(LATER), None)
+    if later is None:
+        pytest.skip("all of the language is carried out")
+    text = f"""{LATER_HEAD}{SAMPLES[later]}
 tests:
   - name: a deal
     events:
