@@ -94,6 +94,7 @@ class Bounds:
 
     Attributes:
         has_lasts: Whether a reward says `for`, or terms do.
+        claws: The rewards that say `clawback`, or terms do.
         needs_customers: Whether the customer's state is asked for.
         currency: In which rewards of several currencies are compared.
         terms: What was negotiated.
@@ -112,6 +113,12 @@ class Bounds:
         self.has_lasts = any(reward.lasts for reward in rules.rewards) or any(
             override.part == "for" and override.duration for terms in rules.terms for override in terms.overrides
         )
+        self.claws = frozenset(reward.id for reward in rules.rewards if reward.clawback) | {
+            override.rule
+            for terms in rules.terms
+            for override in terms.overrides
+            if override.part == "clawback" and override.duration
+        }
         per_customer = any(limit.per == "customer" for limits in self._limits.values() for limit in limits)
         self.needs_customers = self.has_lasts or per_customer
         self.currency = rules.currency

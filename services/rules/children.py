@@ -33,6 +33,50 @@ class StateUnreadable(ValueError):
     """Stored bytes that this version does not know: rebuild from the log (`goodword rebuild rules`)."""
 
 
+class Sale(msgspec.Struct, gc=False, array_like=True):
+    """A deal as it was won, or renewed for one period.
+
+    Attributes:
+        period: Of a renewal; empty else.
+        minor, currency: The amount of the whole deal, whatever the partner's share.
+        refunded_minor: What refunds took off it so far.
+    """
+
+    period: str
+    minor: int
+    currency: str
+    refunded_minor: int = 0
+
+    @property
+    def left_minor(self) -> int:
+        return max(self.minor - self.refunded_minor, 0)
+
+
+class Grant(msgspec.Struct, gc=False, array_like=True):
+    """What was granted at a sale and can be taken back.
+
+    Attributes:
+        id: The decision's, as 16 bytes.
+        decimals: Of the unit, where the decision told them.
+        minor: What was granted.
+        sale: Its place among the deal's sales.
+        until_day: The last local day on which a refund takes back.
+        refunded_minor: Of the sale, by refunds within the window.
+        taken_minor: What was taken back so far.
+    """
+
+    id: bytes
+    rule: str
+    beneficiary: str
+    unit: str
+    decimals: int | None
+    minor: int
+    sale: int
+    until_day: int
+    refunded_minor: int = 0
+    taken_minor: int = 0
+
+
 class DealState(msgspec.Struct, gc=False):
     """What happened to one deal of one partner; every one of these happens once. None stands for an empty list.
 
@@ -42,6 +86,7 @@ class DealState(msgspec.Struct, gc=False):
         refunds: Refund ids.
         ids: Hashes of all events of this deal, EVENT_HASH_BYTES each: a repeat is known however late it comes.
         locked_by: The revision that the deal's referral is pinned to; None when it is not.
+        sales, grants: What refunds are shares of, and take back; stored only where a programme claws back.
     """
 
     key: bytes = b""
@@ -51,10 +96,16 @@ class DealState(msgspec.Struct, gc=False):
     ids: bytes = b""
     is_changed: bool = False
     locked_by: int | None = None
+    sales: list[Sale] | None = None
+    grants: list[Grant] | None = None
 
     def encode(self) -> bytes:
-        stored = [STATE_VERSION, self.flags, self.periods, self.refunds, self.ids]
-        return _encode(stored if self.locked_by is None else [*stored, self.locked_by])
+        stored: list[Any] = [STATE_VERSION, self.flags, self.periods, self.refunds, self.ids]
+        if self.locked_by is not None or self.sales is not None:
+            stored.append(self.locked_by)
+        if self.sales is not None:
+            stored += [self.sales, self.grants]
+        return _encode(stored)
 
 
 class LeadState(msgspec.Struct, gc=False):
@@ -157,6 +208,9 @@ def decode_child(key: bytes, value: bytes) -> Child:
         case b"d:":
             deal = DealState(key, *stored[1:5])
             deal.locked_by = stored[5] if len(stored) > 5 else None
+            if len(stored) > 6:
+                deal.sales = msgspec.convert(stored[6], list[Sale])
+                deal.grants = msgspec.convert(stored[7], list[Grant] | None)
             return deal
         case b"e:":
             return SeenDay(key, int(key[key.rindex(b":") + 1 :]), dict.fromkeys(_hashes_in(stored[1])))

@@ -71,6 +71,7 @@ def decide(
     raises: str | None = None,
     expires_at_ms: int | None = None,
     budgets: tuple[BudgetClaim, ...] = (),
+    takes_back: str | None = None,
 ) -> Decision:
     """What no reward of the event gives: granted when there is no reason against it; to the partner unless said so.
 
@@ -116,7 +117,7 @@ def decide(
         trace,
         decimals,
         occasion,
-        None,
+        takes_back,
         expires_at_ms,
         budgets,
         raises,

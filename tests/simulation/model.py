@@ -20,8 +20,8 @@ import msgspec
 from contracts.events import Amount, Event
 from contracts.money import Money
 from contracts.ruleset import AllOf, AnyOf, Brackets, Comparison, Metric, Not, Number, PercentOf, RuleSet, Window
-from tests.simulation.bounds_model import BoundsModel, Candidate, unit_of
-from tests.simulation.money import Exchange, looked_up, sliced, that_miss
+from tests.simulation.bounds_model import BoundsModel, Candidate, moved, unit_of
+from tests.simulation.money import Exchange, Refunds, looked_up, sliced, that_miss
 
 Outcome = tuple[str, bool, str, int | None]
 """Rule, granted, beneficiary, minor units."""
@@ -35,6 +35,7 @@ class PartnerModel:
         self.tier = rules.tiers[0].id if rules.tiers else None
         self.assigned: str | None = None
         self.clock = date.min
+        self.refunds = Refunds(self.exchange)
         self.bounds = BoundsModel(rules, partner, self.exchange)
         self.told: set[tuple[str, date]] = set()
         self.ids: set[tuple[str, str]] = set()
@@ -77,7 +78,16 @@ class PartnerModel:
             for reward in self.rules.rewards
             if set(reward.on) & set(happens)
         ]
-        outcomes += self.bounds.settle(rewards, seen.get("customer.id"), on)
+        if event.type == "deal.refunded" and seen["deal.id"] in self.refunds.sales:
+            outcomes += self.refunds.refund(seen["deal.id"], seen["deal.amount"], event.data.period, on)
+        given = self.bounds.settle(rewards, seen.get("customer.id"), on)
+        outcomes += given
+        if event.type in ("deal.won", "deal.renewed") and any(each.clawback for each in self.rules.rewards):
+            self.refunds.sell(seen["deal.id"], seen["deal.amount"], event.data.period)
+            for candidate, (rule, is_granted, to, minor) in zip(rewards, given, strict=True):
+                if is_granted and minor and candidate.reward.clawback:
+                    until = moved(on, candidate.reward.clawback, 1)
+                    self.refunds.grant(seen["deal.id"], rule, to, minor, until)
         if is_open:
             if event.type == "deal.won" and seen.get("customer.id") is not None:
                 self.bounds.first_won.setdefault(seen["customer.id"], on)

@@ -111,3 +111,47 @@ def _what(metric: Metric) -> tuple[Any, ...]:
 
 def _bound(at: Money | Number) -> int | Fraction:
     return at.amount_minor if isinstance(at, Money) else Fraction(at.millionths, 10**6)
+
+
+class Refunds:
+    """The deals of one partner, with what was granted at each sale of them."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.exchange = exchange
+        self.sales: dict[str, list[dict[str, Any]]] = {}
+
+    def sell(self, deal: str, amount: Amount, period: str | None) -> None:
+        sale = {"period": period, "minor": amount.minor, "unit": amount.currency, "lost": 0, "grants": []}
+        self.sales.setdefault(deal, []).append(sale)
+
+    def grant(self, deal: str, rule: str, to: str, minor: int, until: date) -> None:
+        grant = {"rule": rule, "to": to, "minor": minor, "until": until, "lost": 0, "taken": 0}
+        self.sales[deal][-1]["grants"].append(grant)
+
+    def refund(
+        self, deal: str, amount: Amount, period: str | None, on: date
+    ) -> list[tuple[str, bool, str, int | None]]:
+        sales = self.sales.get(deal, [])
+        meant = [sale for sale in sales if period and sale["period"] == period] or sales
+        over = [sale for sale in meant if sale["grants"] and all(on > each["until"] for each in sale["grants"])]
+        hit = [sale for sale in meant if sale not in over] or meant
+        unit = amount.currency
+        if hit and all(sale["unit"] != unit for sale in hit):
+            unit = hit[0]["unit"]
+        minor = self.exchange.rounded(amount.minor, amount.currency, unit, on)
+        hit = [sale for sale in hit if sale["unit"] == unit]
+        left = [max(sale["minor"] - sale["lost"], 0) for sale in hit]
+        rest = min(max(minor or 0, 0), sum(left))
+        for place, sale in enumerate(hit):
+            part = round(Fraction(rest * left[place], sum(left[place:]))) if sum(left[place:]) else 0
+            rest -= part
+            sale["lost"] += part
+            for each in sale["grants"]:
+                each["lost"] += part if on <= each["until"] else 0
+        outcomes = []
+        for sale in sales:
+            for each in sale["grants"] if sale in hit or sale in over else ():
+                target = round(Fraction(each["minor"] * each["lost"], sale["minor"])) if each["lost"] else 0
+                take, each["taken"] = target - each["taken"], target
+                outcomes.append((each["rule"], take > 0, each["to"], -take if take else None))
+        return outcomes

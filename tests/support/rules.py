@@ -172,7 +172,8 @@ def _random_event(draw: random.Random, id: str, time_ms: int, partner: str) -> E
             draw.choice((49_999, 50_000, 50_001, 100_050, 999_950)), draw.choice(("USD", "USD", "USD", "EUR"))
         )
         data["deal"] = Deal(id=f"d{draw.randrange(60)}", product=draw.choice(("Pro X", "Basic", None)), amount=amount)
-        data["period"] = f"y{draw.randrange(3)}" if type == "deal.renewed" else None
+        has_period = type == "deal.renewed" or (type == "deal.refunded" and draw.random() < 0.3)
+        data["period"] = f"y{draw.randrange(3)}" if has_period else None
         data["lead"] = Lead(id=f"l{draw.randrange(30)}") if draw.random() < 0.4 else None
         data["refund_id"] = f"r{draw.randrange(3)}" if type == "deal.refunded" else None
     elif type.startswith("lead."):

@@ -14,6 +14,7 @@ from contracts.ruleset import RuleSet
 from services.rules.bounds import Bounds
 from services.rules.calendar import BLOCK_MS, DAY_MS
 from services.rules.children import EVENT_HASH_BYTES, DealState, deal_key, holds
+from services.rules.clawback import SALES, note_sale, take_back
 from services.rules.considered import Considered
 from services.rules.decide import deny_event, encode_text, hash_begun
 from services.rules.facts import (
@@ -26,7 +27,7 @@ from services.rules.facts import (
     take_partner_facts,
 )
 from services.rules.generate.case import write_case, write_fields
-from services.rules.generate.gate import LEAD_EVENTS, Gate
+from services.rules.generate.gate import LEAD_EVENTS, REFUND, Gate
 from services.rules.generate.metrics import FirstWin, Taker, takers_of
 from services.rules.generate.milestones import Milestones
 from services.rules.generate.reads import Reads
@@ -90,13 +91,21 @@ class EventRule:
         write_fact(reads)
         if self._rules.lock_terms is not None:
             self._write_lock(source)
+        if self._event_type in SALES and self._bounds.claws:
+            source.add(f"{source.constant(note_sale)}(deal, data)")
         self._write_clock(reads)
         is_assigned = self._event_type == TIER_ASSIGNED
         if not (is_assigned or self._event_type in LEAD_EVENTS or self.rewards.rules or self._takers):
             idle = f"not ({self._tiers.unsettled()})"
+            if self._event_type == REFUND:
+                idle = f"deal.sales is None and {idle}"
             source.add(f"if {idle} and not made: return []" if self._has_clock_work else f"if {idle}: return []")
         if not self._has_clock_work:
             source.add("made = []")
+        if self._event_type == REFUND:
+            with source.block("if deal.sales is not None:"):
+                take = source.constant(take_back)
+                source.add(f"made += {take}({write_case(reads)}, deal, data, day, state.rates, tier)")
         self._write_rules(reads)
         if is_assigned:
             self._tiers.write_assignment(reads)

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from contracts.decisions import Decision, TraceLine
-from contracts.ruleset import Reward, RewardGroup
+from contracts.ruleset import Duration, Reward, RewardGroup
 from services.rules.amounts import AmountRule
 from services.rules.bounds import Bounds, Proposal
+from services.rules.clawback import SALES, note_grants
 from services.rules.considered import Considered
 from services.rules.decide import CASE, VARIANTS, Case, decide, rule_json
 from services.rules.generate.case import write_case, write_fields
@@ -203,7 +204,10 @@ def reward_rules(
 
 
 def write_rewards(reads: Reads, rewards: Rewards, bounds: Bounds) -> None:
-    """Write what decides the rewards of an event; those that are selected are in the local `chosen`."""
+    """Write what decides the rewards of an event; those that are selected are in the local `chosen`.
+
+    What a deal brings and can be taken back is noted in the local `deal`.
+    """
     source = reads.source
     rules = "chosen" if rewards.tests else source.constant(rewards.rules)
     with source.block("if blocked:"):
@@ -212,7 +216,8 @@ def write_rewards(reads: Reads, rewards: Rewards, bounds: Bounds) -> None:
         )
     with source.block("else:"):
         write_fields(reads)
-        if any(rule.variants is not None for rule in rewards.rules):
+        has_terms = any(rule.variants is not None for rule in rewards.rules)
+        if has_terms:
             find = source.constant(bounds.terms.find)
             source.add(
                 "terms = state.terms",
@@ -221,7 +226,8 @@ def write_rewards(reads: Reads, rewards: Rewards, bounds: Bounds) -> None:
                 "terms = terms[3]",
             )
         has_groups = any(rule.group is not None for rule in rewards.rules)
-        if has_groups:
+        claws = reads.event_type in SALES and any(rule.reward.id in bounds.claws for rule in rewards.rules)
+        if has_groups or claws:
             source.add("start = len(made)")
         if rewards.tests:
             _write_chosen(reads, rewards)
@@ -230,6 +236,21 @@ def write_rewards(reads: Reads, rewards: Rewards, bounds: Bounds) -> None:
                 _write_reward(reads, rule)
         if has_groups:
             source.add(f"{source.constant(settle)}(made, start, {write_case(reads)}, state, day, tier)")
+        if claws:
+            terms = "terms" if has_terms else "None"
+            windows = source.constant(_Windows(rewards.rules))
+            source.add(f"{source.constant(note_grants)}(deal, made[start:], day, {windows}, {terms})")
+
+
+class _Windows:
+    """How long what a reward gives can be taken back, under the terms that apply; None: it cannot."""
+
+    def __init__(self, rules: Sequence[RewardRule]) -> None:
+        self._rules = {rule.reward.id: rule for rule in rules}
+
+    def __call__(self, rule: str, terms: tuple[int, ...] | None) -> Duration | None:
+        known = self._rules.get(rule)
+        return None if known is None else known.as_of(terms).reward.clawback
 
 
 def _write_chosen(reads: Reads, rewards: Rewards) -> None:

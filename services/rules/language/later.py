@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Final
 
 LATER: Final[dict[str, str]] = {
-    "clawback": "`clawback`",
     "contests": "`contests`",
 }
 """Part to how the page calls it."""
