@@ -2,9 +2,10 @@
 
 A deal remembers its sales (it is won once, and renewed once per period) and what was granted at them with a `clawback`.
 A refund that names the period of a sale is that sale's; any other is spread, by what is left of them, over the sales of
-the deal of which something can still be taken back. Of a decision, `round_half_even(granted × refunded so far / sale)` is taken back, less what was taken before,
-so parts add up to the whole exactly; neither a sale nor a decision loses more than it had. Only refunds within a
-decision's window count for it, and the window is the one that was in force when it was made.
+the deal of which something can still be taken back. Of a decision, `round_half_even(granted * refunded so far / sale)`
+is taken back, less what was taken before, so parts add up to the whole exactly; neither a sale nor a decision loses
+more than it had. Only refunds within a decision's window count for it, and the window is the one that was in force when
+it was made.
 """
 
 from __future__ import annotations

@@ -11,8 +11,6 @@ from contracts.events import Amount, RatesPublished
 from contracts.money import CURRENCY_DECIMALS, Money
 from contracts.ruleset import Brackets, Give, Lookup, Metric, Number, Rows
 
-Share = Callable[[int], int]
-
 
 class Exchange:
     """What was told, in the order in which it was."""

@@ -328,6 +328,8 @@ def _draft(draw: random.Random) -> str:
         pool = (*_CONDITIONS, *_METRIC_CONDITIONS, *(_DEAL_CONDITIONS if about_deals else ()))
         lines += ["    when:", *when(pool, "      ")] if draw.random() < 0.8 else []
         at_most = ", at_most: 40 USD" if draw.random() < 0.4 else ""
+        if about_deals and draw.random() < 0.5:
+            lines.append(f"    clawback: {draw.choice(('10 days', '1 months', '1 years'))}")
         if about_deals and draw.random() < 0.7:
             percent = draw.choice(
                 (

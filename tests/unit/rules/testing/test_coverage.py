@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from contracts.decisions import Decision
 from services.rules.language import read_rule_set
 from services.rules.testing import run_tests, unreached
 
@@ -127,49 +124,35 @@ tiers:
 rewards:
   - id: by-product
     on: deal.won
-    give: {percent: {by: [tier, deal.product], rows: [[gold, Pro, 12], [gold, any, 9]], otherwise: 5}, of: deal.amount}
+    give: {percent: {by: [tier, deal.product], rows: [[gold, Pro, 9], [gold, any, 9]], otherwise: 9}, of: deal.amount}
   - id: slices
     on: deal.won
     give: {percent: {by: deal.amount, from: {0 USD: 1, 100 USD: 2, 500 USD: 3}, marginal: true}, of: deal.amount}
   - id: steps
     on: deal.won
-    give: {by: deal.amount, from: {0 USD: 1 USD, 100 USD: 2 USD}}
+    give: {by: deal.amount, from: {0 USD: 1 USD, 100 USD: 2 USD, 500 USD: 2 USD}}
+tests:
+  - name: a deal of a gold partner
+    given: {tier: gold}
+    events:
+      - {type: deal.won, deal.amount: 100.01 USD}
+    expect:
+      - by-product: 9 USD
+      - slices: 1 USD
+      - steps: 2 USD
 """
 
 
-def granted(rule: str, amount_minor: int, **more: Any) -> Decision:
-    return Decision(
-        id="",
-        granted=True,
-        programme="saas",
-        revision=1,
-        rule=rule,
-        partner="p",
-        beneficiary="partner:p",
-        event_type="deal.won",
-        event_source="s",
-        event_id="e",
-        time_ms=0,
-        amount_minor=amount_minor,
-        unit="USD",
-        tier="gold",
-        **more,
-    )
-
-
-def test_rows_and_brackets_are_told_apart_by_what_they_give() -> None:
-    rules = read_rule_set(LOOKUPS, path="saas.yaml", later=())
-    decisions = [
-        granted("by-product", 900, base_minor=10_000, base_unit="USD", percent_ppm=90_000),
-        granted("slices", 200, base_minor=10_001, base_unit="USD"),
-        granted("steps", 200),
-    ]
+def test_rows_and_brackets_are_told_apart_also_where_they_give_the_same() -> None:
+    rules = read_rule_set(LOOKUPS, path="saas.yaml")
+    decisions = [decision for each in run_tests(LOOKUPS, "saas.yaml").results for decision in each.decisions]
     missed = {(each.rule, each.what) for each in unreached(rules, decisions) if each.kind == "lookup"}
     assert missed == {
         ("by-product", "[gold, Pro]"),
         ("by-product", "otherwise"),
         ("slices", "500.00 USD: 3"),
         ("steps", "0.00 USD: 1.00 USD"),
+        ("steps", "500.00 USD: 2.00 USD"),
     }
 
 
