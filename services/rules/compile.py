@@ -6,12 +6,17 @@ where each path's value is, what a comparison's literal means. Live service, tes
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from contracts.ruleset import RuleSet
 from services.rules.bounds import Bounds
 from services.rules.generate.event import DAY_CLOSED, Decide, EventRule, write_day_closed
 from services.rules.generate.tiers import Tiers
 from services.rules.locking import pinned
 from services.rules.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from services.rules.engines.probe import Probe
 
 
 class CompiledRevision:
@@ -32,13 +37,14 @@ class CompiledRevision:
         digest: str,
         raised: frozenset[str] = frozenset(),
         in_force: int | None = None,
+        probe: Probe | None = None,
     ) -> None:
         self.rule_set = rule_set
         self.programme = rule_set.programme
         self.revision = revision
         self.digest = digest
         self.in_force = in_force
-        vocabulary = Vocabulary(rule_set, raised)
+        vocabulary = Vocabulary(rule_set, raised, probe)
         self.raised = vocabulary.raised
         self.zone = vocabulary.zone
         self.functions = _Functions(rule_set, revision, vocabulary, in_force)
@@ -68,13 +74,19 @@ class _Functions(dict[str, Decide]):
 
 
 def compile_rule_set(
-    rule_set: RuleSet, *, revision: int, digest: str = "", raised: frozenset[str] = frozenset()
+    rule_set: RuleSet,
+    *,
+    revision: int,
+    digest: str = "",
+    raised: frozenset[str] = frozenset(),
+    probe: Probe | None = None,
 ) -> CompiledRevision:
     """Compile a rule set that passed the checks.
 
-    `raised` are the rewards that milestones of earlier revisions may have raised: what they raised stays raised.
+    `raised` are the rewards that milestones of earlier revisions may have raised: what they raised stays raised. With a
+    `probe`, the functions tell it what they saw; without one they have no line more.
     """
-    return CompiledRevision(rule_set, revision, digest, raised)
+    return CompiledRevision(rule_set, revision, digest, raised, probe=probe)
 
 
 def compile_pinned(old: CompiledRevision, in_force: CompiledRevision) -> CompiledRevision:

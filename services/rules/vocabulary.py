@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from contracts.events import Activity, Customer, Deal, Lead, Link, PartnerProfile, Survey
 from contracts.money import CURRENCY_DECIMALS, told_decimals
@@ -11,6 +11,9 @@ from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Metric, Not, 
 from services.rules.calendar import WindowStart, Zone
 from services.rules.judge import Leaf
 from services.rules.measures import Kind
+
+if TYPE_CHECKING:
+    from services.rules.engines.probe import Probe
 
 ATTRIBUTES: Final = "attributes."
 STRUCTS: Final = {
@@ -38,10 +41,12 @@ class Vocabulary:
 
     Attributes:
         raised: Ids of the rewards whose percentage a milestone may have raised, under this revision or one before.
+        probe: What watches the generated functions, for a second opinion; None for live events.
     """
 
-    def __init__(self, rules: RuleSet, raised: frozenset[str] = frozenset()) -> None:
+    def __init__(self, rules: RuleSet, raised: frozenset[str] = frozenset(), probe: Probe | None = None) -> None:
         self.raised = raised | raised_by(rules)
+        self.probe = probe
         self.decimals = CURRENCY_DECIMALS | {unit.id: unit.decimals for unit in rules.units}
         told = {unit.id: told_decimals(unit.id, unit.decimals) for unit in rules.units}
         self.told_decimals = {unit: decimals for unit, decimals in told.items() if decimals is not None}

@@ -58,13 +58,21 @@ class Conditions:
         reasons = [
             part.reason if part.is_reason_exact else f"('' if {part.verdict} else {part.reason})" for part in parts
         ]
-        return Judged(" or ".join(reasons) or "''", trace)
+        reason = " or ".join(reasons) or "''"
+        if self._reads.vocabulary.probe is not None:
+            self._reads.vocabulary.probe.write_judged(self._reads, condition, reason)
+        return Judged(reason, trace)
 
     def tested(self, condition: Condition) -> str:
         """Write what only tells whether the condition is met, for less; returns an expression, true when it is."""
         self._traced = None
         if isinstance(condition, AllOf):
             return " and ".join(self._condition(each).verdict for each in condition.conditions) or "True"
+        return self._condition(condition).verdict
+
+    def verdict(self, condition: Condition) -> str:
+        """Write what only tells met, not met or unknown; returns the expression: True, False or None."""
+        self._traced = None
         return self._condition(condition).verdict
 
     def _condition(self, condition: Condition) -> _Part:

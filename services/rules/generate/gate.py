@@ -65,6 +65,8 @@ class Gate:
                     source.add(f"blocked = {judged.reason}; gate += ({_listed(judged)})")
                 else:
                     source.add(f"blocked = not ({conditions.tested(self._deal)})")
+        if self._vocabulary.probe is not None:
+            self._vocabulary.probe.write_gate(reads)
 
     def _write_partner(self, reads: Reads, *, is_shown: bool) -> None:
         assert self._partner is not None

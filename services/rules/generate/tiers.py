@@ -69,6 +69,8 @@ class Tiers:
         source = reads.source
         if not self._above:
             return
+        if self._vocabulary.probe is not None:
+            self._vocabulary.probe.write_tiers(reads)
         with source.block(f"if {self.unsettled()}:"):
             places = source.constant(self.place)
             source.add(f"place = {places}.get(tier, 0)")
