@@ -21,7 +21,17 @@ from contracts.events import EVENT_TYPES
 
 SERVICES: Final = ("tracking", "rules", "rewards", "notify")
 CONSUMERS: Final = ("rules", "rewards", "notify")
-STAGES: Final = ("granted", "claimed", "released", "voided", "clawed_back", "adjusted", "allotted", "written_off")
+STAGES: Final = (
+    "granted",
+    "claimed",
+    "released",
+    "voided",
+    "clawed_back",
+    "adjusted",
+    "allotted",
+    "written_off",
+    "expired",
+)
 HOLD_AGES: Final = ("over-365-days", "under-365-days", "under-90-days", "under-30-days")
 """By the time of the event, the oldest first."""
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -218,7 +228,7 @@ CATALOGUE: Final = (
         {
             "kind": (
                 *("lead-qualified", "reward-granted", "reward-released", "reward-taken-back", "reward-waiting"),
-                *("reward-denied", "tier-reached"),
+                *("reward-denied", "reward-expiring", "reward-expired", "tier-reached"),
             ),
             "outcome": ("sent", "failed", "unknown", "too-old", "no-address", "suppressed"),
         },

@@ -23,6 +23,8 @@ Kind = Literal[
     "reward-taken-back",
     "reward-waiting",
     "reward-denied",
+    "reward-expiring",
+    "reward-expired",
     "tier-reached",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
@@ -33,8 +35,14 @@ KIND_OF_STAGE: Final[dict[str, Kind]] = {
     "voided": "reward-taken-back",
     "clawed_back": "reward-taken-back",
     "adjusted": "reward-taken-back",
+    "expired": "reward-expired",
 }
-KIND_OF_NOTICE: Final[dict[str, Kind]] = {"held": "reward-waiting", "denied": "reward-denied"}
+_FROM_THE_PARTNER: Final = ("reward-taken-back", "reward-expired")
+KIND_OF_NOTICE: Final[dict[str, Kind]] = {
+    "held": "reward-waiting",
+    "denied": "reward-denied",
+    "expiring": "reward-expiring",
+}
 TIER_BY_HAND: Final = "partner.tier_assigned"
 DAY_MS: Final = 86_400_000
 
@@ -71,6 +79,8 @@ class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
     tier: str | None = None
     available_on: str | None = None
     """The day, in UTC, from which on what is on hold can be paid."""
+    expires_on: str | None = None
+    """The day, in UTC, on which it expires."""
     reason: str | None = None
 
 
@@ -125,7 +135,7 @@ def mail_of_transfer(fact: TransferPosted) -> Mail | None:
     """
     kind = KIND_OF_STAGE.get(fact.stage)
     own = f"partner:{fact.partner}:"
-    if kind is None or not (fact.debit if kind == "reward-taken-back" else fact.credit).startswith(own):
+    if kind is None or not (fact.debit if kind in _FROM_THE_PARTNER else fact.credit).startswith(own):
         return None
     if kind == "reward-released" and fact.group != fact.id:
         return None
@@ -146,6 +156,7 @@ def mail_of_transfer(fact: TransferPosted) -> Mail | None:
             unit=fact.unit,
             decimals=fact.decimals,
             available_on=_day(fact.available_at_ms) if is_on_hold else None,
+            expires_on=_day(fact.expires_at_ms) if kind == "reward-granted" else None,
             reason=_text(fact.reason),
         ),
     )
@@ -171,6 +182,7 @@ def mail_of_notice(fact: RewardNotice) -> Mail | None:
             amount_minor=fact.amount_minor,
             unit=fact.unit,
             decimals=fact.decimals,
+            expires_on=_day(fact.expires_at_ms),
             reason=_text(fact.reason),
         ),
     )

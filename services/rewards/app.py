@@ -113,6 +113,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
                 clock=clock,
                 every_s=settings.rewards_clock_every_ms / 1_000,
                 batch_max=settings.rewards_posting_transfers_max,
+                expiry_notice_days=settings.rewards_expiry_notice_days,
                 on_posted=posted,
             ),
             consumer,

@@ -1,4 +1,4 @@
-"""What time does to the ledger: holds that are over are released, what waited for something that came is settled.
+"""What time does to the ledger: holds end, lots expire and are announced, what waited is settled when it can be.
 
 Promises: each exactly once, however many processes run and however they are killed: what is due is locked, posted and
 written off in one transaction. One process works at a time (an advisory lock that ends with its transaction), so that
@@ -8,7 +8,7 @@ they do not do each other's work. Time is the clock's, handed in.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Final
@@ -21,14 +21,17 @@ from runtime.clock import Clock
 from runtime.database import Connection, Database
 from services.rewards.budgets_store import waited_for
 from services.rewards.decode import decode_head
-from services.rewards.lives import Settlement, release
+from services.rewards.lives import Life, Settlement, release
 from services.rewards.lives_store import first_waiting, lock_due, lock_resumable
+from services.rewards.lots import announce, expire, left_of, place_of
+from services.rewards.lots_store import held_by_others, lock_available, lock_expired, lock_untold
 from services.rewards.postings import Careful
 from services.rewards.settling import Settler
 from services.rewards.store import Posted, message_of, outages_are_transient
 
 LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('goodword/rewards/clockwork', 0))"
 RETRY_WAIT_S: Final = 2.0
+DAY_MS: Final = 86_400_000
 Work = Callable[[Connection, int], Awaitable[tuple[list[str], Posted]]]
 """Does up to so many of what is due, in the caller's transaction: the decisions concerned, and what was posted."""
 
@@ -41,6 +44,7 @@ class Clockwork:
     Args:
         every_s: How often to look for what is due.
         batch_max: Decisions of one transaction.
+        expiry_notice_days: How long before a lot's date its owner is told.
         on_posted: Told what became of each transaction, once durable.
     """
 
@@ -54,6 +58,7 @@ class Clockwork:
         clock: Clock,
         every_s: float,
         batch_max: int,
+        expiry_notice_days: int,
         on_posted: Callable[[Posted], None] = lambda posted: None,
     ) -> None:
         self._database = database
@@ -61,6 +66,7 @@ class Clockwork:
         self._clock = clock
         self._every_s = every_s
         self._batch_max = batch_max
+        self._expiry_notice_days = expiry_notice_days
         self._on_posted = on_posted
         # What is due for them would overflow a balance; a restart tries them again.
         self._stuck: set[str] = set()
@@ -85,7 +91,7 @@ class Clockwork:
         Raises:
             TransientError: The database is away.
         """
-        works: tuple[Work, ...] = (self._release, self._resume)
+        works: tuple[Work, ...] = (self._release, self._resume, self._expire, self._announce)
         with outages_are_transient():
             done = [await self._until_done(work) for work in works]
             # A transaction each: budgets are locked in the order of their ids.
@@ -142,6 +148,34 @@ class Clockwork:
         done = [one.decision.id for one in careful]
         with _overflow_named(done):
             return done, await self._settler.settle_within(connection, careful, self._clock.now_ms(), resumes=True)
+
+    async def _expire(self, connection: Connection, count_max: int) -> tuple[list[str], Posted]:
+        now_ms = self._clock.now_ms()
+        lots = await lock_expired(connection, now_ms=now_ms, count_max=count_max, but=self._stuck)
+        lefts = await self._lefts(connection, lots)
+        done = Settlement(changed={lot.decision: lot for lot in lots})
+        for lot, left_minor in zip(lots, lefts, strict=True):
+            done.transfers += expire(lot, left_minor, at_ms=now_ms)
+        with _overflow_named(done.changed):
+            return list(done.changed), await self._settler.write(connection, done, now_ms)
+
+    async def _announce(self, connection: Connection, count_max: int) -> tuple[list[str], Posted]:
+        now_ms = self._clock.now_ms()
+        lots = await lock_untold(
+            connection, now_ms=now_ms, notice_ms=self._expiry_notice_days * DAY_MS, count_max=count_max
+        )
+        done = Settlement(changed={lot.decision: lot for lot in lots})
+        done.notices += announce(lots, await self._lefts(connection, lots), at_ms=now_ms)
+        return list(done.changed), await self._settler.write(connection, done, now_ms)
+
+    @staticmethod
+    async def _lefts(connection: Connection, lots: Sequence[Life]) -> list[int]:
+        """What is left of each lot; nobody spends of these places until the transaction ends."""
+        if not lots:
+            return []
+        costs = {f"programme:{decode_head(lot.head or '').programme}:cost" for lot in lots}
+        available = await lock_available(connection, {place_of(lot) for lot in lots}, costs)
+        return left_of(lots, available, await held_by_others(connection, lots))
 
     async def _waited_for(self) -> list[int]:
         async with self._database.connection() as connection:

@@ -16,6 +16,7 @@ STAGE_CLAWED_BACK: Final = "clawed_back"
 STAGE_ADJUSTED: Final = "adjusted"
 STAGE_ALLOTTED: Final = "allotted"
 STAGE_CLAIMED: Final = "claimed"
+STAGE_EXPIRED: Final = "expired"
 STAGE_WRITTEN_OFF: Final = "written_off"
 STAGES_OF_A_DECISION: Final = (
     STAGE_GRANTED,
@@ -23,6 +24,7 @@ STAGES_OF_A_DECISION: Final = (
     STAGE_RELEASED,
     STAGE_VOIDED,
     STAGE_CLAWED_BACK,
+    STAGE_EXPIRED,
     STAGE_ADJUSTED,
 )
 

@@ -34,8 +34,10 @@ class Life(msgspec.Struct, gc=False, kw_only=True):
         granted_minor: What was granted; 0 of a clawback.
         pending_minor: What of that is still on hold.
         taken_minor: What of that was taken back or voided.
-        legs: Releases and voids so far, so that each has an id of its own.
-        available_at_ms: End of the hold. Nobody changes it.
+        lot_minor, expired_minor: What of that its date has still to close, and what it took away; see `lots.py`.
+        is_announced: Whether its coming expiry was told.
+        legs: Releases, voids and expiries so far, so that each has an id of its own.
+        available_at_ms, expires_at_ms: End of the hold, and of the lot. Nobody changes them.
         takes_back, waits_for: Decisions.
         waits_for_budget, waiting_no: A budget, and the place in its queue.
         reason: Why it waits, was refused, or took less than it should.
@@ -49,8 +51,12 @@ class Life(msgspec.Struct, gc=False, kw_only=True):
     granted_minor: int = 0
     pending_minor: int = 0
     taken_minor: int = 0
+    lot_minor: int = 0
+    expired_minor: int = 0
+    is_announced: bool = False
     legs: int = 0
     available_at_ms: int | None = None
+    expires_at_ms: int | None = None
     takes_back: str | None = None
     waits_for: str | None = None
     waits_for_budget: int | None = None
@@ -62,7 +68,12 @@ class Life(msgspec.Struct, gc=False, kw_only=True):
     @property
     def takeable_minor(self) -> int:
         """What a clawback can still take."""
-        return self.granted_minor - self.taken_minor if self.state == "posted" else 0
+        return self.granted_minor - self.taken_minor - self.expired_minor if self.state == "posted" else 0
+
+    def take(self, amount_minor: int) -> None:
+        """Something of it goes back; it comes out of its own lot."""
+        self.taken_minor += amount_minor
+        self.lot_minor -= min(self.lot_minor, amount_minor)
 
 
 @dataclass(slots=True)
@@ -164,6 +175,7 @@ def grant(
     """
     life.state, life.reason = "posted", ""
     amount_minor = life.granted_minor = head.amount_minor or 0
+    life.lot_minor = 0 if head.expires_at_ms is None else amount_minor
     place = "available" if head.available_at_ms is None else "pending"
     granted = leg(
         head,
@@ -209,7 +221,7 @@ def void(life: Life, amount_minor: int, *, at_ms: int, by_hand: ByHand) -> Trans
     """Take back a part of a hold by hand, or all of it."""
     head = decode_head(life.head or "")
     life.pending_minor -= amount_minor
-    life.taken_minor += amount_minor
+    life.take(amount_minor)
     life.legs += 1
     return leg(
         head,
@@ -233,6 +245,7 @@ def _newborn(one: Careful) -> Life:
         beneficiary=head.beneficiary,
         unit=head.unit or "",
         available_at_ms=head.available_at_ms,
+        expires_at_ms=head.expires_at_ms,
         takes_back=head.takes_back,
         head=encode_head(head),
         traceparent=one.traceparent,
@@ -308,7 +321,7 @@ def _take_back(life: Life, head: DecisionHead, taken: Life | None, done: Settlem
         return
     voided_minor = min(amount_minor, taken.pending_minor)
     taken.pending_minor -= voided_minor
-    taken.taken_minor += amount_minor
+    taken.take(amount_minor)
     if taken.decision not in done.born:
         done.changed[taken.decision] = taken
     group: str | None = None

@@ -6,7 +6,7 @@ a circle. What is read here stays so until the transaction ends.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, LiteralString
 
 from psycopg.rows import DictRow, dict_row
@@ -17,12 +17,10 @@ from services.rewards.legs import STAGE_GRANTED, granted_transfer_id
 from services.rewards.lives import Life
 
 _SELECT: Final[LiteralString] = (
-    "SELECT decision_id::text AS decision, state, beneficiary, unit, granted_minor, pending_minor, taken_minor, legs,"
-    " available_at_ms, takes_back::text, waits_for::text, waits_for_budget, waiting_no, reason, head,"
-    " traceparent FROM rewards.lives l"
+    "SELECT decision_id::text AS decision, state, beneficiary, unit, granted_minor, pending_minor, taken_minor,"
+    " lot_minor, expired_minor, is_announced, legs, available_at_ms, expires_at_ms, takes_back::text, waits_for::text,"
+    " waits_for_budget, waiting_no, reason, head, traceparent FROM rewards.lives l"
 )
-
-
 _WHERE_RESUMABLE: Final[LiteralString] = (
     " WHERE state = 'waiting' AND decision_id <> ALL (%s)"
     " AND (EXISTS (SELECT FROM rewards.lives g WHERE g.decision_id = l.waits_for AND g.state <> 'waiting')"
@@ -33,9 +31,9 @@ _WHERE_RESUMABLE: Final[LiteralString] = (
 
 async def lock_lives(connection: Connection, decisions: Collection[str]) -> dict[str, Life]:
     """The lives of decisions, where there are any."""
-    rows = await _fetch(
+    rows = await fetch_lives(
         connection,
-        _SELECT + " WHERE decision_id = ANY (%s) ORDER BY decision_id FOR UPDATE",
+        " WHERE decision_id = ANY (%s) ORDER BY decision_id FOR UPDATE",
         (packing.uuids(sorted(decisions)),),
     )
     return {life.decision: life for life in rows}
@@ -43,15 +41,15 @@ async def lock_lives(connection: Connection, decisions: Collection[str]) -> dict
 
 async def read_lives(connection: Connection, decisions: Collection[str]) -> dict[str, Life]:
     """The same, not locked."""
-    rows = await _fetch(connection, _SELECT + " WHERE decision_id = ANY (%s)", (packing.uuids(sorted(decisions)),))
+    rows = await fetch_lives(connection, " WHERE decision_id = ANY (%s)", (packing.uuids(sorted(decisions)),))
     return {life.decision: life for life in rows}
 
 
 async def lock_due(connection: Connection, *, now_ms: int, count_max: int, but: Collection[str] = ()) -> list[Life]:
     """Holds that are over, the oldest first; those that somebody else has in hand are left to them."""
-    return await _fetch(
+    return await fetch_lives(
         connection,
-        _SELECT + " WHERE pending_minor > 0 AND available_at_ms <= %s AND decision_id <> ALL (%s)"
+        " WHERE pending_minor > 0 AND available_at_ms <= %s AND decision_id <> ALL (%s)"
         " ORDER BY available_at_ms, decision_id LIMIT %s FOR UPDATE SKIP LOCKED",
         (now_ms, packing.uuids(sorted(but)), count_max),
     )
@@ -59,17 +57,17 @@ async def lock_due(connection: Connection, *, now_ms: int, count_max: int, but: 
 
 async def lock_resumable(connection: Connection, *, count_max: int, but: Collection[str] = ()) -> list[Life]:
     """Clawbacks that waited for their grant, which is here now."""
-    return await _fetch(
+    return await fetch_lives(
         connection,
-        _SELECT + _WHERE_RESUMABLE,
+        _WHERE_RESUMABLE,
         (packing.uuids(sorted(but)), count_max),
     )
 
 
 async def first_waiting(connection: Connection, budget: int, *, count_max: int) -> list[Life]:
     """The first of a budget's queue. Not locked: lock budgets, then `lock_lives`, and see whether they still wait."""
-    return await _fetch(
-        connection, _SELECT + " WHERE waits_for_budget = %s ORDER BY waiting_no LIMIT %s", (budget, count_max)
+    return await fetch_lives(
+        connection, " WHERE waits_for_budget = %s ORDER BY waiting_no LIMIT %s", (budget, count_max)
     )
 
 
@@ -99,14 +97,15 @@ async def add_lives(connection: Connection, lives: Collection[Life]) -> int:
     rows = sorted(lives, key=_decision)
     cursor = await connection.execute(
         "INSERT INTO rewards.lives (decision_id, state, beneficiary, unit, granted_minor, pending_minor, taken_minor,"
-        " legs, available_at_ms, takes_back, waits_for, waits_for_transfer, waits_for_budget, waiting_no, reason, head,"
-        " traceparent)"
-        " SELECT n.id, n.state, n.beneficiary, n.unit, n.granted, n.pending, n.taken, n.legs, n.available_at,"
-        " n.takes_back::uuid, n.waits_for::uuid, n.waits_for_transfer::uuid, n.waits_for_budget, n.waiting_no,"
-        " n.reason, n.head, n.traceparent"
-        " FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AS n (id, state, beneficiary,"
-        " unit, granted, pending, taken, legs, available_at, takes_back, waits_for, waits_for_transfer,"
-        " waits_for_budget, waiting_no, reason, head, traceparent) ORDER BY n.id ON CONFLICT DO NOTHING",
+        " lot_minor, legs, available_at_ms, expires_at_ms, takes_back, waits_for, waits_for_transfer, waits_for_budget,"
+        " waiting_no, reason, head, traceparent)"
+        " SELECT n.id, n.state, n.beneficiary, n.unit, n.granted, n.pending, n.taken, n.lot, n.legs, n.available_at,"
+        " n.expires_at, n.takes_back::uuid, n.waits_for::uuid, n.waits_for_transfer::uuid, n.waits_for_budget,"
+        " n.waiting_no, n.reason, n.head, n.traceparent"
+        " FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AS n (id, state,"
+        " beneficiary, unit, granted, pending, taken, lot, legs, available_at, expires_at, takes_back, waits_for,"
+        " waits_for_transfer, waits_for_budget, waiting_no, reason, head, traceparent)"
+        " ORDER BY n.id ON CONFLICT DO NOTHING",
         (
             packing.uuids([life.decision for life in rows]),
             packing.texts([life.state for life in rows]),
@@ -115,8 +114,10 @@ async def add_lives(connection: Connection, lives: Collection[Life]) -> int:
             packing.bigints([life.granted_minor for life in rows]),
             packing.bigints([life.pending_minor for life in rows]),
             packing.bigints([life.taken_minor for life in rows]),
+            packing.bigints([life.lot_minor for life in rows]),
             packing.integers([life.legs for life in rows]),
             packing.optional_bigints([life.available_at_ms for life in rows]),
+            packing.optional_bigints([life.expires_at_ms for life in rows]),
             packing.unique_texts([life.takes_back for life in rows]),
             packing.unique_texts([life.waits_for for life in rows]),
             packing.unique_texts([_transfer_waited_for(life) for life in rows]),
@@ -138,10 +139,12 @@ async def change_lives(connection: Connection, lives: Collection[Life]) -> None:
     rows = sorted(lives, key=_decision)
     await connection.execute(
         "UPDATE rewards.lives l SET state = n.state, granted_minor = n.granted, pending_minor = n.pending,"
-        " taken_minor = n.taken, legs = n.legs, waits_for = n.waits_for::uuid,"
+        " taken_minor = n.taken, lot_minor = n.lot, expired_minor = n.expired, is_announced = n.announced = 1,"
+        " legs = n.legs, waits_for = n.waits_for::uuid,"
         " waits_for_transfer = n.waits_for_transfer::uuid, waits_for_budget = n.waits_for_budget,"
         " waiting_no = n.waiting_no, reason = n.reason"
-        " FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AS n (id, state, granted, pending, taken, legs,"
+        " FROM unnest(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " AS n (id, state, granted, pending, taken, lot, expired, announced, legs,"
         " waits_for, waits_for_transfer, waits_for_budget, waiting_no, reason)"
         " WHERE l.decision_id = n.id",
         (
@@ -150,6 +153,9 @@ async def change_lives(connection: Connection, lives: Collection[Life]) -> None:
             packing.bigints([life.granted_minor for life in rows]),
             packing.bigints([life.pending_minor for life in rows]),
             packing.bigints([life.taken_minor for life in rows]),
+            packing.bigints([life.lot_minor for life in rows]),
+            packing.bigints([life.expired_minor for life in rows]),
+            packing.integers([int(life.is_announced) for life in rows]),
             packing.integers([life.legs for life in rows]),
             packing.unique_texts([life.waits_for for life in rows]),
             packing.unique_texts([_transfer_waited_for(life) for life in rows]),
@@ -161,9 +167,12 @@ async def change_lives(connection: Connection, lives: Collection[Life]) -> None:
     )
 
 
-async def _fetch(connection: Connection, query: LiteralString, parameters: Sequence[object]) -> list[Life]:
+async def fetch_lives(
+    connection: Connection, where: LiteralString, parameters: Sequence[object] | Mapping[str, object]
+) -> list[Life]:
+    """The lives that a condition names; what comes after WHERE is the caller's."""
     async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(query, parameters, prepare=True)
+        await cursor.execute(_SELECT + where, parameters, prepare=True)
         return [_life(row) for row in await cursor.fetchall()]
 
 

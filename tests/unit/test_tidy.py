@@ -48,7 +48,7 @@ PURE = (
             *("calendar", "amounts", "series", "judge", "vocabulary"),
         )
     ),
-    *(f"services/rewards/{name}.py" for name in ("postings", "faults", "legs", "lives", "budgets", "decode")),
+    *(f"services/rewards/{name}.py" for name in ("postings", "faults", "legs", "lives", "lots", "budgets", "decode")),
     "services/rewards/chart.py",
     "services/tracking/attribution.py",
     "services/tracking/clicks.py",

@@ -30,7 +30,12 @@ def held(number: int, *, days: int = 30, **fields: Any) -> Decision:
 
 def clockwork(database: Database, clock: SetClock, **options: Any) -> Clockwork:
     ledger = Ledger(database)
-    return Clockwork(database, Settler(database, ledger), clock=clock, **({"every_s": 0.05, "batch_max": 7} | options))
+    return Clockwork(
+        database,
+        Settler(database, ledger),
+        clock=clock,
+        **({"every_s": 0.05, "batch_max": 7, "expiry_notice_days": 30} | options),
+    )
 
 
 def balances_of(url: str) -> dict[str, int]:

@@ -41,7 +41,9 @@ class Steps:
         self.grants = 0
         self.told = 0
         ledger = Ledger(database)
-        self.clockwork = Clockwork(database, Settler(database, ledger), clock=self.clock, every_s=1, batch_max=10)
+        self.clockwork = Clockwork(
+            database, Settler(database, ledger), clock=self.clock, every_s=1, batch_max=10, expiry_notice_days=30
+        )
 
     async def do(self, day: int, what: str) -> list[TransferPosted]:
         self.clock.at_ms = TIME_MS + day * DAY_MS
@@ -75,6 +77,10 @@ class Steps:
         if found := re.fullmatch(r"take back ([\d.]+)", what):
             self.takes += 1
             return decided(100 + self.takes, amount_minor=-minor(found[1]), takes_back=GRANT_ID)
+        if found := re.fullmatch(r"grant ([\d.]+) until day (\d+)", what):
+            self.grants += 1
+            expires_at_ms = TIME_MS + int(found[2]) * DAY_MS
+            return decided(400 + self.grants, amount_minor=minor(found[1]), expires_at_ms=expires_at_ms)
         if found := re.fullmatch(r"grant ([\d.]+) of a budget of ([\d.]+)", what):
             claim = BudgetClaim("yearly", "2026", minor(found[2]), "USD", "hold")
             self.grants += 1

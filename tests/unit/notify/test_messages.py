@@ -112,6 +112,7 @@ STAGES: list[tuple[dict[str, Any], str | None, str | None]] = [
     ({"stage": "voided", "debit": HELD, "credit": COST}, "reward-taken-back", None),
     ({"stage": "clawed_back", "debit": OWN, "credit": COST}, "reward-taken-back", None),
     ({"stage": "adjusted", "debit": OWN, "credit": COST}, "reward-taken-back", None),
+    ({"stage": "expired", "debit": OWN, "credit": COST}, "reward-expired", None),
     ({"stage": "clawed_back", "debit": "customer:c:available", "credit": COST}, None, None),
 ]
 
@@ -130,6 +131,7 @@ def test_each_stage_of_a_reward_is_told_once(
         ("held", "partner:moses-frase", "reward-waiting"),
         ("denied", "partner:moses-frase", "reward-denied"),
         ("denied", "customer:cancity", None),
+        ("expiring", "partner:moses-frase", "reward-expiring"),
     ],
 )
 def test_a_notice_tells_why_nothing_was_paid(notice: NoticeKind, beneficiary: str, kind: str | None) -> None:

@@ -60,6 +60,17 @@ CASES: dict[str, tuple[Kind, Details, str | None]] = {
         Details(rule="commission", amount_minor=105400, unit="USD", reason="budget yearly of 2026 is spent"),
         "Moses Frase",
     ),
+    "reward-granted-lot": (
+        "reward-granted",
+        Details(rule="survey-points", amount_minor=10, unit="POINTS", expires_on="2027-12-22"),
+        None,
+    ),
+    "reward-expiring": (
+        "reward-expiring",
+        Details(rule="survey-points", amount_minor=120, unit="POINTS", expires_on="2026-12-22"),
+        "Moses Frase",
+    ),
+    "reward-expired": ("reward-expired", Details(rule="survey-points", amount_minor=7, unit="POINTS"), None),
     "tier-reached": ("tier-reached", Details(tier="gold"), "Moses Frase"),
 }
 
