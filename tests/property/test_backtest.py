@@ -19,7 +19,7 @@ from tests.support.backtests import HISTORY, backtest, draft
 from tests.support.rules import DAY_MS, START_MS, Store, activation, random_history, random_rule_set
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**9))
 def test_the_revision_in_force_against_history_is_all_zero(seed: int) -> None:
     history, text = _history(seed), random_rule_set(seed)
@@ -28,7 +28,7 @@ def test_the_revision_in_force_against_history_is_all_zero(seed: int) -> None:
     assert report.is_equal, report
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10**9))
 def test_its_sums_are_those_of_what_live_decided(seed: int) -> None:
     history = _history(seed)

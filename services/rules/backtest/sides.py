@@ -60,14 +60,22 @@ class InPlace(Revisions):
         super().__init__(programme, state, newest_decided_ms)
 
     def at(self, time_ms: int, state: PartnerState) -> CompiledRevision | None:
-        side = self._side
-        is_replaced = (side.from_ms is None or time_ms >= side.from_ms) and (side.to_ms is None or time_ms < side.to_ms)
-        if is_replaced and side.is_always:
+        is_replaced = self._is_replaced(time_ms)
+        if is_replaced and self._side.is_always:
             return self._stand_in
         place = self.place_at(time_ms, state)
         if place is None:
             return None
         return self._stand_in if is_replaced else self._in_force[place][1]
+
+    def day_at(self, time_ms: int) -> int | None:
+        day = super().day_at(time_ms)
+        is_in_force = day is not None or self._side.is_always
+        return self._stand_in.zone.day_of(time_ms) if is_in_force and self._is_replaced(time_ms) else day
+
+    def _is_replaced(self, time_ms: int) -> bool:
+        side = self._side
+        return (side.from_ms is None or time_ms >= side.from_ms) and (side.to_ms is None or time_ms < side.to_ms)
 
     @property
     def tells_silences(self) -> bool:

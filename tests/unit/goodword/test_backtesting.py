@@ -7,7 +7,10 @@ again, with checkpoints after every few events and no memory between them; then 
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 import random
+import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +20,12 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from contracts.errors import PermanentError
 from goodword.backtesting import events as event_files
 from goodword.backtesting.asked import file_side, file_source
 from goodword.backtesting.checkpoints import Run
 from goodword.backtesting.plan import Plan
-from goodword.backtesting.run import Found, Limits, run
+from goodword.backtesting.run import Found, Limits, Stopped, run
 from goodword.backtesting.work import work_on
 from goodword.bench.crm_like import lines
 from goodword.cli import app
@@ -137,6 +141,43 @@ def test_three_processes_find_what_one_finds(files: Path, tmp_path: Path) -> Non
     three = undisturbed(plan_of(files, 3), tmp_path / "three", workers=3)
     assert three.kept.encode() == one.kept.encode()
     assert undisturbed(plan_of(files, 1), tmp_path / "single").kept.before.cells == one.kept.before.cells
+
+
+def test_a_run_that_was_asked_to_stop_goes_on_from_there(files: Path, tmp_path: Path) -> None:
+    # Many parts, so that there is something left when the first one tells that it has begun.
+    plan = plan_of(files, 12)
+    whole = undisturbed(plan, tmp_path / "whole")
+
+    def stop(part: int, position: int, events: int) -> None:
+        if signal.getsignal(signal.SIGINT) is not before:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    Run(tmp_path, plan).begin(plan)
+    with pytest.raises(Stopped):
+        run(plan, tmp_path, limits=Limits(workers=2), on_progress=stop)
+    assert signal.getsignal(signal.SIGINT) is before
+    resumed = run(plan, tmp_path, limits=Limits(workers=1), on_progress=lambda *_: None)
+    assert resumed.kept.encode() == whole.kept.encode()
+
+
+def test_a_process_that_dies_ends_the_run_and_costs_nothing(files: Path, tmp_path: Path) -> None:
+    plan = plan_of(files, 3)
+    whole = undisturbed(plan, tmp_path / "whole")
+    killed: list[int] = []
+
+    def kill(part: int, position: int, events: int) -> None:
+        if not killed:
+            child = multiprocessing.active_children()[0]
+            killed.append(child.pid or 0)
+            child.kill()
+            child.join()
+
+    Run(tmp_path, plan).begin(plan)
+    with pytest.raises(PermanentError, match="backtest-process-died"):
+        run(plan, tmp_path, limits=Limits(workers=2, checkpoint_events=100), on_progress=kill)
+    resumed = run(plan, tmp_path, limits=Limits(workers=2), on_progress=lambda *_: None)
+    assert resumed.kept.encode() == whole.kept.encode()
 
 
 def test_a_checkpoint_that_cannot_be_read_costs_its_part_only(files: Path, tmp_path: Path) -> None:
