@@ -24,9 +24,12 @@ from services.rules.testing import report_as_json
 STATUSES: Final = {
     "role-missing": 403,
     "own-draft": 403,
+    "own-restatement": 403,
     "unknown-revision": 404,
+    "unknown-restatement": 404,
     "not-now": 409,
     "stale-draft": 409,
+    "stale-restatement": 409,
     "reaches-back": 409,
     "unit-decimals-differ": 409,
     "canary-running": 409,

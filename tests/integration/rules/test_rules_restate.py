@@ -12,9 +12,11 @@ from collections import Counter
 from datetime import date
 from pathlib import Path
 
+import httpx
 import msgspec
 import psycopg
 import pytest
+from starlette.applications import Starlette
 
 from contracts.decisions import Decision, decode_decision, decode_decision_list
 from contracts.errors import PermanentError
@@ -25,6 +27,7 @@ from goodword.backtesting.checkpoints import Run
 from goodword.backtesting.plan import LogSource, Part, Plan
 from goodword.backtesting.run import Limits, run
 from runtime.bus.port import Bus, Record
+from services.rules.api import routes
 from services.rules.backtest.lines import Lines
 from services.rules.backtest.sides import Side
 from services.rules.backtest.window import Window
@@ -32,6 +35,7 @@ from services.rules.calendar import day_of_date
 from services.rules.decode import decode_records
 from services.rules.encode import decision_records
 from services.rules.fold import Fold
+from services.rules.keys import create_rules_key
 from services.rules.lifecycle import Desk, publish_rule_set, read_audit
 from services.rules.restating import (
     Proposal,
@@ -46,6 +50,7 @@ from services.rules.restating import (
 )
 from services.rules.store import StateStore
 from tests.integration.rules.harness import FixedClock
+from tests.integration.rules.test_rules_api import check_described
 
 RULES = """\
 schema: goodword/v1
@@ -269,3 +274,40 @@ async def test_what_was_proposed_is_what_is_approved(decided: Desk, tmp_path: Pa
                 await connection.execute(statement)
     with pytest.raises(PermanentError, match="unknown-restatement"):
         await approve_restatement(decided, "saas", 2, who="bob")
+
+
+async def test_over_http_an_approver_posts_what_an_editor_proposed(decided: Desk, tmp_path: Path) -> None:
+    one = "/v1/programmes/saas/restatements/1"
+    await propose(decided, TEN, tmp_path)
+    tokens = {
+        owner: (await create_rules_key(decided.postgres, owner=owner, roles=(role,), who="root", clock=decided.clock))[
+            1
+        ]
+        for owner, role in (("ana", "approver"), ("eve", "editor"), ("bob", "approver"))
+    }
+    app = Starlette(routes=routes(decided, admin_key=None))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://rules") as client:
+
+        async def ask(who: str, method: str, path: str, **more: object) -> httpx.Response:
+            headers = {"authorization": f"Bearer {tokens[who]}"}
+            answer = await client.request(method, path, headers=headers, **more)  # type: ignore[arg-type]
+            check_described(method, answer)
+            return answer
+
+        shown = (await ask("eve", "GET", one)).json()
+        assert (shown["restatement"]["from"], shown["restatement"]["state"]) == ("2026-02-01", "proposed")
+        assert [row["amount_minor"] for row in shown["beneficiaries"]] == [3500, 1000]
+        first = (await ask("eve", "GET", f"{one}/lines", params={"limit": 2})).json()
+        rest = (await ask("eve", "GET", f"{one}/lines", params={"limit": 2, "cursor": first["next"]})).json()
+        assert [row["event_id"] for row in (*first["lines"], *rest["lines"])] == ["e1", "e2", "e3"]
+        assert rest["next"] is None
+        for who, status, code in (("eve", 403, "role-missing"), ("ana", 403, "own-restatement")):
+            refused = await ask(who, "POST", f"{one}/approve")
+            assert (refused.status_code, refused.json()["code"]) == (status, code)
+        posted_now = await ask("bob", "POST", f"{one}/approve", json={"note": "seen"})
+        assert (posted_now.status_code, posted_now.json()["state"]) == (200, "posted")
+        assert (await ask("bob", "POST", f"{one}/reject")).status_code == 409
+        assert (await ask("bob", "GET", f"{one}0")).status_code == 404
+        listed = (await ask("bob", "GET", "/v1/restatements", params={"state": "posted"})).json()
+        assert [row["id"] for row in listed["restatements"]] == ["saas/1"]
+    assert await paid(decided) == usd(500, 2000, 3000, 4000, 2500)
