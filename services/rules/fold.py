@@ -23,12 +23,11 @@ from services.rules import state as states
 from services.rules.alarms import DUE_MAX, Alarms, alarms_keys
 from services.rules.calendar import DAY_MS
 from services.rules.children import Child, CustomerState, DealState, LeadState, SeenDay
-from services.rules.compile import CompiledRevision
 from services.rules.evaluate import functions_of
 from services.rules.facts import add_day
 from services.rules.rates import Rates
 from services.rules.revisions import Revisions
-from services.rules.state import PartnerState, ProgrammeState, RevisionRecord
+from services.rules.state import PartnerState, ProgrammeState
 
 CACHE_BYTES: Final = 256 * 1024 * 1024
 _BYTES_PER_STORED_BYTE: Final = 6
@@ -238,9 +237,9 @@ class Fold:
         new = PartnerState(programme=programme, partner=partner, rates=self._rates_of(programme))
         return self.partner(programme, partner) or new
 
-    def in_force(self, event: Event) -> tuple[RevisionRecord, CompiledRevision] | None:
-        """By what the event would be decided now; the programme's key must have been loaded."""
-        return self._revisions[event.data.programme].entered_of(event, self.partner_or_new(event))
+    def revisions(self, programme: str) -> Revisions:
+        """What entered; the programme's key must have been loaded."""
+        return self._revisions[programme]
 
     def fold_one(self, event: Event) -> list[Decision]:
         """Decide one event alone. Raises PermanentError for one that cannot be judged."""

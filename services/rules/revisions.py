@@ -76,6 +76,11 @@ class Revisions:
         records = (self.state.revisions[place], *reversed(self.state.revisions))
         return next(each for each in records if each.revision == compiled.revision), compiled
 
+    @property
+    def timezones(self) -> list[str]:
+        """Those of all revisions, each once."""
+        return list(dict.fromkeys(compiled.rule_set.timezone for _, compiled, _ in self._in_force))
+
     def numbered(self, revision: int) -> CompiledRevision | None:
         """The revision of that number, as it entered last."""
         return next((each for _, each, _ in reversed(self._in_force) if each.revision == revision), None)

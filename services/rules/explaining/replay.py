@@ -112,26 +112,31 @@ def replay(history: Sequence[Placed], revisions: ProgrammeState) -> Replayed:
     assert partner is not None, "the caller asks for events of a partner"
     fold = Fold(0, cache_bytes=_UNLIMITED)
     passed = [each.event for each in history]
-    missing = fold.missing_keys(passed)
-    while missing:
-        missing = fold.load(dict.fromkeys(missing))
+    # Nothing is stored of anything; but that must be said of what belongs to the programme, and of the partner.
+    _load(fold, dict.fromkeys(fold.missing_keys([*(each for each in passed if each.type in _BROADCASTS), passed[-1]])))
     watch, zones = _Watch(), _Zones()
     first_arrival: dict[tuple[str, str], int] = {}
+    zone: Zone | None = None
     for placed in history[:-1]:
         event = placed.event
         if event.type == _ACTIVATED:
             _enter(fold, event, revisions)
+            names = fold.revisions(programme).timezones
+            zone = zones[names[0]] if len(names) == 1 else None
             continue
         if event.type in _BROADCASTS:
             fold.fold((event,))
             continue
-        by = fold.in_force(event)
+        day_by = zone
+        if zone is None:
+            by = _in_force(fold, event)
+            day_by = None if by is None else zones[by[1].rule_set.timezone]
         if not fold.fold((event,)).rejected:
             first_arrival.setdefault((event.source, event.id), placed.offset)
-            if by is not None:
-                watch.look(fold.partner(programme, partner), placed, zones[by[1].rule_set.timezone])
+            if day_by is not None:
+                watch.look(fold.partner(programme, partner), placed, day_by)
     before = fold.partner(programme, partner)
-    record, revision = fold.in_force(target.event) or (None, None)
+    record, revision = _in_force(fold, target.event) or (None, None)
     tier_before = None if before is None else before.tier
     metrics = [] if revision is None else _metrics(before, target.event, revision, watch)
     watch.end()
@@ -154,6 +159,18 @@ def replay(history: Sequence[Placed], revisions: ProgrammeState) -> Replayed:
     )
 
 
+def _load(fold: Fold, values: Mapping[bytes, bytes | None]) -> None:
+    """Load, and what shows to be needed besides, until nothing is."""
+    more = fold.load(values)
+    while more:
+        more = fold.load(dict.fromkeys(more))
+
+
+def _in_force(fold: Fold, event: Event) -> tuple[RevisionRecord, CompiledRevision] | None:
+    """By what the event would be decided now, and how that entered."""
+    return fold.revisions(event.data.programme).entered_of(event, fold.partner_or_new(event))
+
+
 def _enter(fold: Fold, event: Event, revisions: ProgrammeState) -> None:
     """Let a revision enter as it did: from the time on that is stored with it."""
     place = next(
@@ -166,10 +183,8 @@ def _enter(fold: Fold, event: Event, revisions: ProgrammeState) -> None:
     entered = ProgrammeState(revisions=revisions.revisions[: place + 1])
     programme = event.data.programme
     since_ms = revisions.revisions[place].effective_from_ms
-    missing = fold.load(
-        {programme_key(programme): encode_programme(entered), decided_key(programme): encode_decided(since_ms - 1)}
-    )
-    fold.load(dict.fromkeys(missing))
+    marks = encode_decided(since_ms - 1, fold.revisions(programme).closed_ms)
+    _load(fold, {programme_key(programme): encode_programme(entered), decided_key(programme): marks})
 
 
 def _entered(history: Sequence[Placed], revisions: ProgrammeState) -> tuple[RevisionRecord, ...]:
