@@ -54,6 +54,7 @@ def _compare(seed: int) -> None:
             exchange.tell(event.data.rates)
             continue
         assert not result.rejected
+        assert all(each.revision == 1 for each in result.decisions)
         decided = [(each.rule, each.granted, each.beneficiary, each.amount_minor) for each in result.decisions]
         if event.type == "clock.day_closed":
             told = [each for model in models.values() for each in model.close(event.time_ms)]

@@ -10,12 +10,22 @@ from typing import Final
 from contracts.money import PPM
 from services.rules.decide import ALL, CASE, STAMP_MS_MAX
 from services.rules.generate.reads import Reads
+from services.rules.generate.source import Source
 
 _SECTIONS: Final = {
     "customer": {"customer": "id", "customer_name": "name"},
     "lead": {"lead_id": "id"},
     "deal": {"deal_id": "id", "product": "product"},
 }
+
+
+_FIELDS: Final = "fields"
+"""What they are known by, once they are there."""
+
+
+def take_case(source: Source) -> None:
+    """Write what takes the fields over from the local `case`, in a function of its own for one reward."""
+    source.once(_FIELDS, "_", lambda _: source.add(f"{CASE} = case"))
 
 
 def write_fields(reads: Reads) -> None:
@@ -38,7 +48,7 @@ def write_fields(reads: Reads) -> None:
             values = "; ".join(f"{local} = {part}.{field}" for local, field in fields.items())
             source.add(f"if {part} is not None: {values}")
 
-    source.once("fields", "_", write)
+    source.once(_FIELDS, "_", write)
 
 
 def write_case(reads: Reads) -> str:

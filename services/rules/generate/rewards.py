@@ -16,8 +16,8 @@ from services.rules.amounts import AmountRule
 from services.rules.bounds import Bounds, Proposal
 from services.rules.clawback import SALES, note_grants
 from services.rules.considered import Considered
-from services.rules.decide import CASE, VARIANTS, Case, decide, rule_json
-from services.rules.generate.case import write_case, write_fields
+from services.rules.decide import VARIANTS, Case, decide, rule_json
+from services.rules.generate.case import take_case, write_case, write_fields
 from services.rules.generate.conditions import Conditions, Judged
 from services.rules.generate.reads import Reads
 from services.rules.generate.source import Source
@@ -72,7 +72,7 @@ class RewardRule:
     def consider(self) -> Callable[..., Decision | Proposal]:
         if self._consider is None:
             source = Source(_CONSIDER)
-            source.add(f"{CASE} = case")
+            take_case(source)
             source.add(f"return {self.write(Reads(source, self._vocabulary, self._event_type, 0, memo='memo'))}")
             self._consider = source.function()
         return self._consider

@@ -10,6 +10,7 @@ import pytest
 
 from contracts.events import Amount, Customer, Deal, Event, PartnerProfile
 from contracts.ruleset import Duration
+from services.rules import considered
 from services.rules.calendar import Zone, date_of, day_of_date, earlier, later, period_text
 from services.rules.compile import CompiledRevision, compile_rule_set
 from services.rules.counters import PERIODS_KEPT_MAX, USED_MAX, Counters, decode_counters, encode_counters, use, used
@@ -197,3 +198,49 @@ def test_days_stay_within_the_calendar() -> None:
     assert earlier(0, Duration(days=1, months=1)) == -32
     assert Zone("UTC").start_ms(last + 1) > 0
     assert [period_text(per, 0) for per in ("month", "quarter", "year", "ever")] == ["1970-01", "1970-Q1", "1970", ""]
+
+
+def _many(count: int) -> str:
+    """Rewards that an index selects by product, bounded in every way."""
+    rewards = [
+        f"  - id: r{number}\n    on: deal.won\n    when: [deal.product == P{number % 3}]\n"
+        f"    give: {{percent: {1 + number % 5}, of: deal.amount}}\n"
+        + ("    limit: [3 per month, 40 USD per customer]\n" if number % 2 else "    for: 10 days\n")
+        + ("    hold: 5 days\n" if number % 3 else "    to: customer\n")
+        for number in range(count)
+    ]
+    return HEAD + "".join(
+        (
+            "rewards:\n",
+            *rewards,
+            "groups: {best: {rewards: [r0, r3, r6], pick: highest}, other: {rewards: [r1, r2], pick: highest}}\n",
+            "terms:\n  - {group: pilots, from: 2024-03-05, set: {r1.percent: 40, r3: off, r4.limit: 1 ever}}\n",
+            "  - {partner: moses, set: {r2.give: 9 USD, r5.hold: none}}\n",
+            "budgets: [{id: all, amount: 1_000 USD, per: quarter, when_spent: deny}]\n",
+        )
+    )
+
+
+def test_rewards_that_an_index_selects_are_bounded_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = _many(20)
+    history = [event("partner.updated", "j", START_MS, profile=PartnerProfile(groups=["pilots"]))]
+    for number in range(40):
+        deal = Deal(id=f"d{number}", product=f"P{number % 3}", amount=Amount(10_000 + number * 777, "USD"))
+        time_ms = START_MS + number * DAY_MS // 2
+        history.append(event("deal.won", f"d{number}", time_ms, deal=deal, customer=Customer(id=f"c{number % 2}")))
+    selected = _compiled(text)
+    assert selected.functions["deal.won"]
+    monkeypatch.setattr(considered, "DENIALS_PER_EVENT_MAX", 100)
+    all_judged = _compiled(text)
+    states = [PartnerState(programme=PROGRAMME, partner="moses") for _ in range(2)]
+    reasons = set()
+    for each in history:
+        _, some = evaluate(states[0], each, selected)
+        _, made = evaluate(states[1], each, all_judged)
+        considered_rules = {one.rule for one in some}
+        assert some == [one for one in made if one.rule in considered_rules]
+        assert {one.rule for one in made if one.granted} <= considered_rules
+        reasons |= {one.reason.partition(":")[0] for one in some}
+    assert len(some) < len(made)
+    assert encode_partner(states[0]) == encode_partner(states[1])
+    assert reasons == {"", "limit", "for", "group", "terms"}
