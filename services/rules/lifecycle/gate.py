@@ -92,14 +92,16 @@ async def gate(
     problems += await _canary_problems(connection, revision, canary, active_number)
     # What was in force before was seen and approved then; in an emergency there is no time for it again.
     if revision.restores_revision is None:
-        if asked.require_backtest and not await backtest_of(
-            connection, revision.programme, revision.digest, active_number
+        # The first revision has nothing to be compared with.
+        if (
+            asked.require_backtest
+            and active_number is not None
+            and not await backtest_of(connection, revision.programme, revision.digest, active_number)
         ):
             problems.append(
                 Problem(
                     code="backtest-missing",
-                    message="this text was not back-tested against "
-                    + (f"revision {active_number}, which is active" if active_number else "an empty programme"),
+                    message=f"this text was not back-tested against revision {active_number}, which is active",
                     where=revision.path,
                     help=f"goodword rules backtest {revision.path}",
                 )

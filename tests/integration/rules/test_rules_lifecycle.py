@@ -174,6 +174,9 @@ async def test_where_a_second_person_is_required_nothing_enters_without_one(desk
 
 async def test_a_backtest_counts_for_this_text_against_what_is_active_now(desk: Desk) -> None:
     await publish(desk, 1)
+    await tell_policy(desk.postgres, Policy(require_backtest=True, require_approval=True), desk.clock)
+    both = await publish_rule_set(desk, text(2), "saas.yaml", who="ana")
+    assert [each.code for each in both.waits_for] == ["backtest-missing", "approval-missing"]
     await tell_policy(desk.postgres, Policy(require_backtest=True), desk.clock)
 
     async def backtest(amount: int, against: int) -> None:
@@ -204,7 +207,6 @@ async def test_the_gate_tells_all_reasons_at_once_and_stores_nothing(desk: Desk)
         "rule-tests-failed",
         "reaches-back",
         "canary-without-base",
-        "backtest-missing",
         "approval-missing",
     ]
     assert await states(desk) == []
