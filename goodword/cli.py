@@ -19,6 +19,7 @@ from goodword.commands import (
     ledger,
     mails,
     partners,
+    rates,
     rebuild,
     rules,
     serve,
@@ -57,6 +58,7 @@ app.command("serve")(serve.serve)
 app.command("doctor")(doctor.doctor)
 app.add_typer(events_import.app, name="events", help="Bring events in.")
 app.add_typer(rules.app, name="rules", help="Check, publish and list rule sets.")
+app.add_typer(rates.app, name="rates", help="Tell and list exchange rates.")
 app.add_typer(partners.app, name="partners", help="Partners with their tiers.")
 app.add_typer(ledger.app, name="ledger", help="Balances, statements, and why every cent is there.")
 app.add_typer(keys.app, name="keys", help="Keys of those who send events, and of those who work on rule sets.")

@@ -103,10 +103,10 @@ class Rates:
             is_news = pair.take(day, text) or is_news
         return is_news
 
-    def listed(self) -> list[tuple[int, str, str]]:
+    def listed(self) -> list[tuple[str, str, str]]:
         """Day, pair and rate of all, by day and pair."""
         return sorted(
-            (day, f"{base}/{quote}", text)
+            (date_of(day).isoformat(), f"{base}/{quote}", text)
             for (base, quote), pair in self._pairs.items()
             for day, text in zip(pair.days, pair.texts, strict=True)
         )
@@ -148,8 +148,12 @@ def read_rates(published: RatesPublished) -> tuple[int, list[tuple[tuple[str, st
     """
     try:
         day = day_of_date(date.fromisoformat(published.day))
+        # Python reads other spellings of a day as well; two of them would be two days in a file.
+        is_plain = date_of(day).isoformat() == published.day
     except ValueError:
-        raise _bad(f"{published.day!r} is not a day", "rates.day", "write it as 2026-03-01") from None
+        is_plain = False
+    if not is_plain:
+        raise _bad(f"{published.day!r} is not a day", "rates.day", "write it as 2026-03-01")
     if not published.rates or len(published.rates) > PAIRS_MAX:
         raise _bad(f"{len(published.rates)} rates; 1 to {PAIRS_MAX} can be told at once", "rates.rates", "")
     return day, [(read_pair(pair), _rate(pair, text)) for pair, text in published.rates.items()]

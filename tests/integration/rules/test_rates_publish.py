@@ -1,0 +1,65 @@
+"""Exchange rates reach every partition, are used by what follows, and can be listed; told again they change nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.decisions import decode_decision
+from contracts.errors import PermanentError
+from contracts.events import RatesPublished
+from contracts.topics import REFERRALS
+from runtime.bus.port import Bus
+from services.rules.publish_rates import publish_rates, read_rates_told
+from services.rules.store import StateStore
+from tests.integration.rules.conftest import PARTITIONS
+from tests.integration.rules.harness import (
+    PROGRAMME,
+    START_MS,
+    FixedClock,
+    Start,
+    assert_undisturbed,
+    decided,
+    drained,
+    record,
+)
+
+RATES = [RatesPublished("2016-11-01", {"EUR/USD": "1.25"}), RatesPublished("2016-11-02", {"EUR/USD": "0.5"})]
+
+
+@pytest.mark.usefixtures("published")
+async def test_rates_serve_the_events_that_follow_and_are_listed(start: Start, bus: Bus, store: StateStore) -> None:
+    partners = [f"partner-{number}" for number in range(12)]
+    deal = {"id": "d", "amount": {"minor": 9_000, "currency": "EUR"}}
+
+    async def win(deal_id: str) -> None:
+        data = {"programme": PROGRAMME, "deal": deal | {"id": deal_id}}
+        await bus.publish(
+            REFERRALS.name,
+            [record(each, "deal.won", f"{each}-{deal_id}", START_MS, data | {"partner": each}) for each in partners],
+        )
+
+    await win("before")
+    assert await publish_rates([PROGRAMME], RATES[:1], bus=bus, clock=FixedClock()) == PARTITIONS
+    assert await publish_rates([PROGRAMME], RATES[:1], bus=bus, clock=FixedClock()) == PARTITIONS
+    await win("after")
+    process = start()
+    await process.ready()
+    await drained(bus, store)
+    await assert_undisturbed(bus, store)
+
+    decisions = [decode_decision(value) for values in (await decided(bus)).values() for value in values]
+    paid = {(each.deal, each.granted) for each in decisions if each.rule == "commission"}
+    assert paid == {("before", False), ("after", True)}
+    missed = [each for each in decisions if each.rule == "metric"]
+    assert {(each.occasion, each.deal) for each in missed} == {("sales", "before")}
+
+    (told,) = await read_rates_told(store, PROGRAMME, PARTITIONS)
+    assert (told.day, told.pair, told.rate, told.partitions, told.of) == ("2016-11-01", "EUR/USD", "1.25", 4, 4)
+    assert await process.stop() == 0
+
+
+async def test_what_is_no_rate_is_refused_before_anything_is_told(bus: Bus) -> None:
+    bad = RatesPublished("2016-11-03", {"EUR/USD": "-1"})
+    with pytest.raises(PermanentError, match="is not a rate"):
+        await publish_rates([PROGRAMME], [*RATES, bad], bus=bus, clock=FixedClock())
+    assert set((await bus.end_offsets(REFERRALS.name)).values()) == {0}
