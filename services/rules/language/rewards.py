@@ -26,8 +26,7 @@ from services.rules.language.scope import Scope
 from services.rules.language.source import Node, TextNode
 
 REWARDS_MAX: Final = 2_000
-PARTS: Final = ("limit", "for", "hold", "clawback")
-REWARD_KEYS: Final = ("id", "on", "to", "when", "give", "at_most", *PARTS)
+REWARD_KEYS: Final = ("id", "on", "to", "when", "give", "at_most", "limit", "for", "hold", "clawback")
 TO: Final = ("partner", "member", "customer")
 NOTHING_READ: Final = Lookup(by="", values=())
 """Stands in for a `give` whose fault was noted; a file with it never loads."""
@@ -42,7 +41,7 @@ def read_rewards(node: Node, scope: Scope) -> tuple[Reward, ...]:
         mapping = expect_map(item, scope, "a reward", "write it as: - id: welcome")
         if mapping is None:
             continue
-        fields = Fields(mapping, scope, "a reward", REWARD_KEYS, PARTS)
+        fields = Fields(mapping, scope, "a reward", REWARD_KEYS)
         id = fields.require_text("id")
         problems_before = scope.problems.count
         reward = _read_reward(id, fields, scope)

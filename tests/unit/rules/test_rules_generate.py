@@ -57,6 +57,19 @@ REWARD = """\
           - deal.product contains "${{x}}"
           - exec >= 31337 USD
     give: {{by: attributes.x, values: {{"\\") or (\\"": 5 GLOBALS}}, otherwise: 7 GLOBALS}}
+    limit: [4242 GLOBALS per month, 666 per customer]
+    for: 31337 days
+    hold: 666 days
+"""
+BOUNDS = """\
+lock_terms: lead
+groups:
+  import: {rewards: [breakpoint-0, breakpoint-1], pick: highest}
+budgets:
+  - {id: exec, amount: 31337 GLOBALS, per: year, when_spent: deny}
+terms:
+  - {partner: lambda, set: {breakpoint-0.limit: 666 ever, breakpoint-2: off}}
+  - {group: "__import__('os')", from: 2026-03-01, set: {breakpoint-1.give: 31337 GLOBALS}}
 """
 OF_THE_FILE = re.compile(
     r"import|lambda|exec|eval|class__ ==|globals|SystemExit|secret|breakpoint|saas|USD|GLOBALS|666|4242|31337|\$"
@@ -79,7 +92,7 @@ def _sources(rewards: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     reward = [
         REWARD.format(number=number, to=("partner", "customer", "member")[number % 3]) for number in range(rewards)
     ]
-    rules = read_rule_set(HOSTILE + "".join(reward), path="hostile.yaml")
+    rules = read_rule_set(HOSTILE + "".join(reward) + BOUNDS, path="hostile.yaml", later=())
     vocabulary = Vocabulary(rules)
     tiers, bounds = Tiers(rules, 1, vocabulary), Bounds(rules, 1, vocabulary)
     for event_type in EVENT_TYPES:
@@ -87,6 +100,7 @@ def _sources(rewards: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         rule.function()
         for considered in rule.rewards.rules:
             assert considered.consider
+            assert considered.as_of((0, 1)).consider
     return texts
 
 
