@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.events import Event
+from contracts.events import Canary, Event
 from services.rules.fold import Fold
 from tests.support.backtests import HISTORY, backtest, draft
-from tests.support.rules import DAY_MS, START_MS, Store, activation, random_history, random_rule_set
+from tests.support.rules import DAY_MS, START_MS, Store, activation, day_closed, random_history, random_rule_set
 
 
 @settings(max_examples=15, deadline=None)
@@ -34,7 +34,8 @@ def test_its_sums_are_those_of_what_live_decided(seed: int) -> None:
     history = _history(seed)
     first, second = random_rule_set(seed), random_rule_set(seed + 1)
     history.insert(0, activation(first))
-    history.insert(150, activation(second, revision=2, effective_from_ms=START_MS + 30 * DAY_MS))
+    canary = Canary(base=1, share_ppm=500_000) if seed % 3 == 0 else None
+    history.insert(150, activation(second, revision=2, effective_from_ms=START_MS + 30 * DAY_MS, canary=canary))
     granted: Counter[tuple[str, str]] = Counter()
     for decision in Store().run(Fold(0), history).decisions:
         if decision.granted and decision.amount_minor is not None:
@@ -72,4 +73,8 @@ def test_before_the_first_revision_and_without_any_the_draft_decides_as_document
 
 
 def _history(seed: int) -> list[Event]:
-    return random_history(seed, 300, spread_days=200)
+    history = random_history(seed, 300, spread_days=200)
+    draw = random.Random(seed)
+    for number in range(10):
+        history.insert(draw.randrange(len(history)), day_closed(START_MS + number * 20 * DAY_MS))
+    return history

@@ -126,10 +126,10 @@ class Sums(msgspec.Struct):
 def plain_reason(decision: Decision) -> str:
     """Why, without the value that the event happened to carry: what a sender writes must not fill our memory."""
     reason = decision.reason
-    head, colon, saw = reason.rpartition(": ")
-    # Only a condition that is unknown tells what it saw; that a value is missing is worth a row of its own.
-    if not colon or saw.endswith(" is missing"):
+    # That a value is missing is worth a row of its own.
+    if ": " not in reason or reason.endswith(" is missing"):
         return reason
-    if decision.trace and any(line.verdict == "unknown" and line.saw == saw for line in decision.trace):
-        return head
+    for line in decision.trace:
+        if line.verdict != "met" and reason.endswith(f": {line.saw}"):
+            return reason.removesuffix(f": {line.saw}")
     return reason

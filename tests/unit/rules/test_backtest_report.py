@@ -65,6 +65,48 @@ def test_the_draft_stands_in_where_something_was_in_force(side: dict[str, object
     assert (total.before_minor, total.after_minor) == (1000 + 1000 + 2000, after_minor)
 
 
+BOUNDED = """\
+schema: goodword/v1
+programme: saas
+currency: USD
+timezone: UTC
+metrics:
+  wins: {count: deal.won}
+tiers:
+  - id: bronze
+  - id: gold
+    when:
+      - wins >= 3
+rewards:
+  - id: r
+    on: deal.won
+    give: 10 USD
+    limit: 25 USD per month
+budgets:
+  - {id: yearly, amount: 30 USD, per: year, covers: [r], when_spent: hold}
+"""
+
+
+def test_a_report_tells_limits_budgets_tier_moves_and_denials() -> None:
+    history = [activation(BOUNDED), *(won(number, number + 1) for number in range(4))]
+    text = BOUNDED.replace("10 USD", "20 USD").replace("wins >= 3", "wins >= 9").replace("30 USD", "20 USD")
+    report = backtest(history, text)
+    (rule,) = report.rules
+    assert (rule.before_minor, rule.after_minor) == (2500, 2500)
+    assert (rule.before_granted, rule.after_granted) == (3, 2)
+    assert (rule.before_clamped, rule.before_clamped_minor) == (1, 500)
+    assert (rule.after_clamped, rule.after_clamped_minor) == (1, 1500)
+    assert {(use.amount_minor, use.before_minor, use.after_minor) for use in report.budgets} == {
+        (3000, 2500, 0),
+        (2000, 0, 2500),
+    }
+    assert [(move.before, move.after, move.partners) for move in report.moves] == [("gold", "", ["moses"])]
+    (denial,) = report.denials
+    assert ("limit" in denial.reason, denial.before, denial.after) == (True, 1, 2)
+    for shown in (report_as_html(report), report_as_csv(report)):
+        assert "yearly" in shown
+
+
 @pytest.mark.parametrize(
     ("zone", "first", "last", "time", "month"),
     [
