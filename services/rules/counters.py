@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import msgspec
 
-PERIODS_KEPT_MAX: Final = 60
-"""Per counter: five years of months, in at most 16 bytes each."""
+PERIODS_KEPT_MAX: Final = 120
+"""Per counter: ten years of months, in at most 14 bytes each."""
 USED_MAX: Final = 2**63 - 1
 """What a counter comes to at most: as much as the largest limit allows."""
 _ID_BYTES: Final = 8
