@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-from goodword.commands.rules.desk import CanaryGroupOption, CanaryOption, canary_of, say_revision, take_step
+from goodword.commands.rules.desk import (
+    CanaryGroupOption,
+    CanaryOption,
+    WithoutOption,
+    canary_of,
+    say_revision,
+    take_step,
+)
 from goodword.commands.rules.who import NoteOption, ProgrammeArgument, RevisionArgument, WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption
 
@@ -19,6 +26,7 @@ def approve(
     later: Annotated[bool, typer.Option("--later", help="Only approve; somebody activates it later.")] = False,
     canary: CanaryOption = None,
     canary_group: CanaryGroupOption = None,
+    without_second_opinion: WithoutOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -38,7 +46,15 @@ def approve(
         return
     active = take_step(
         data,
-        lambda desk: activate_revision(desk, programme, revision, who=name, note=note, canary=asked),
+        lambda desk: activate_revision(
+            desk,
+            programme,
+            revision,
+            who=name,
+            note=note,
+            canary=asked,
+            without_second_opinion=without_second_opinion,
+        ),
         as_json=as_json,
     )
     whom = "for some partners " if active.state == "canary" else ""

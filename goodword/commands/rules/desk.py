@@ -24,6 +24,11 @@ CanaryGroupOption = Annotated[
     str | None, typer.Option("--canary-group", metavar="GROUP", help="Only for the partners of this group first.")
 ]
 
+WithoutOption = Annotated[
+    bool,
+    typer.Option("--without-second-opinion", help="Go on where the second engine is not installed; it is recorded."),
+]
+
 
 @asynccontextmanager
 async def open_desk(target: Target) -> AsyncIterator[Desk]:

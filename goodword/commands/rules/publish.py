@@ -11,6 +11,7 @@ import typer
 from goodword.commands.rules.desk import (
     CanaryGroupOption,
     CanaryOption,
+    WithoutOption,
     canary_of,
     open_desk,
     refusals_shown,
@@ -32,6 +33,7 @@ def publish(
     note: NoteOption = "",
     canary: CanaryOption = None,
     canary_group: CanaryGroupOption = None,
+    without_second_opinion: WithoutOption = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,7 +50,16 @@ def publish(
     with problems_shown(), refusals_shown(as_json=as_json):
         target = find_target(data)
         try:
-            published = asyncio.run(publish_to(target, text, str(file), name_of(who), note=note, canary=asked))
+            publishing = publish_to(
+                target,
+                text,
+                str(file),
+                name_of(who),
+                note=note,
+                canary=asked,
+                without_second_opinion=without_second_opinion,
+            )
+            published = asyncio.run(publishing)
         except RuleSetErrors as errors:
             _show_errors(errors.problems, text, file, as_json=as_json)
     if as_json:
@@ -59,13 +70,22 @@ def publish(
 
 
 async def publish_to(
-    target: Target, text: str, path: str, who: str, *, note: str = "", canary: CanaryAsked | None = None
+    target: Target,
+    text: str,
+    path: str,
+    who: str,
+    *,
+    note: str = "",
+    canary: CanaryAsked | None = None,
+    without_second_opinion: bool = False,
 ) -> Published:
     """Publish a rule set to a stack. Raises RuleSetErrors, GateRefused, PermanentError, TransientError."""
     from services.rules.lifecycle import publish_rule_set
 
     async with open_desk(target) as desk:
-        return await publish_rule_set(desk, text, path, who=who, note=note, canary=canary)
+        return await publish_rule_set(
+            desk, text, path, who=who, note=note, canary=canary, without_second_opinion=without_second_opinion
+        )
 
 
 def _say(published: Published) -> None:

@@ -52,6 +52,7 @@ class CanaryBody(Asked):
 
 class Activation(Step):
     canary: CanaryBody | None = None
+    without_second_opinion: bool = False
 
     def asked(self) -> CanaryAsked | None:
         return None if self.canary is None else CanaryAsked(share_ppm=self.canary.share_ppm, group=self.canary.group)

@@ -41,13 +41,16 @@ async def publish(
     note: NoteQuery = "",
     canary_ppm: Annotated[int | None, Query(gt=0, lt=1_000_000)] = None,
     canary_group: Annotated[str | None, Query(min_length=1, max_length=256)] = None,
+    without_second_opinion: bool = False,
 ) -> PublishedBody:
     """Take a rule file as far as it may go: 201 in force, 202 stored and waiting, 200 nothing new."""
     text = await rule_file(request)
     asked = None
     if canary_ppm is not None or canary_group is not None:
         asked = CanaryAsked(share_ppm=canary_ppm, group=canary_group)
-    published = await publish_rule_set(desk, text, path, who=caller.who, note=note, canary=asked)
+    published = await publish_rule_set(
+        desk, text, path, who=caller.who, note=note, canary=asked, without_second_opinion=without_second_opinion
+    )
     response.status_code = 202 if published.waits_for else 201 if published.is_new else 200
     return PublishedBody.model_validate(msgspec.to_builtins(published))
 

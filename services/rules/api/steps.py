@@ -24,7 +24,7 @@ async def test_revision(desk: AtDesk, caller: Editor, programme: Programme, revi
     return TestedBody(
         revision=RevisionRow.model_validate(after.as_json()),
         problems=[ProblemRow.model_validate(msgspec.to_builtins(each)) for each in problems],
-        second_opinion=checked.opinion.verdict,
+        second_opinion=checked.second_opinion,
         tests=report_as_json(checked.tested)["tests"],
     )
 
@@ -65,5 +65,13 @@ async def activate_revision(
     body: Annotated[Activation, Body()] = _NO_ACTIVATION,
 ) -> RevisionRow:
     """Let a revision that the gate lets through enter into force, for everybody or for some partners first."""
-    active = await activate(desk, programme, revision, who=caller.who, note=body.note, canary=body.asked())
+    active = await activate(
+        desk,
+        programme,
+        revision,
+        who=caller.who,
+        note=body.note,
+        canary=body.asked(),
+        without_second_opinion=body.without_second_opinion,
+    )
     return RevisionRow.model_validate(active.as_json())

@@ -30,7 +30,14 @@ class CanaryAsked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def activate(
-    desk: Desk, programme: str, revision: int, *, who: str, note: str = "", canary: CanaryAsked | None = None
+    desk: Desk,
+    programme: str,
+    revision: int,
+    *,
+    who: str,
+    note: str = "",
+    canary: CanaryAsked | None = None,
+    without_second_opinion: bool = False,
 ) -> Revision:
     """Activate a stored revision: a tested or approved one, or a canary for everybody or for another share.
 
@@ -46,8 +53,8 @@ async def activate(
         moved(programme, revision, found.state, step)
         active = await fetch_active(connection, programme)
         wanted = None if canary is None else canary.over(active)
-        checked = await check_text(found.source_text, found.path)
-        problems = await gate(desk, connection, found, checked, wanted)
+        checked = await check_text(desk, found.source_text, found.path)
+        problems = await gate(desk, connection, found, checked, wanted, without_second_opinion=without_second_opinion)
         if found.state == "canary":
             problems = [problem for problem in problems if problem.code != "reaches-back"]
         if problems:
@@ -65,7 +72,7 @@ async def gate_of(desk: Desk, programme: str, revision: int) -> list[Problem]:
     async with desk.at_programme(programme) as connection:
         found = await fetch_one(connection, programme, revision)
         moved(programme, revision, "tested" if found.state == "draft" else found.state, "activate")
-        return await gate(desk, connection, found, await check_text(found.source_text, found.path))
+        return await gate(desk, connection, found, await check_text(desk, found.source_text, found.path))
 
 
 async def promote(desk: Desk, programme: str, *, who: str, note: str = "") -> Revision:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from contracts.errors import PermanentError, Problem
+from contracts.ruleset import RuleSet
 from runtime.bus.port import Bus
 from runtime.clock import Clock
 from runtime.database import Connection
+from services.rules.engines.durable import DurableEngine
+from services.rules.engines.port import Engine
 from services.rules.lifecycle.broadcast import finish_pending
 from services.rules.lifecycle.connect import locked
 from services.rules.lifecycle.policy import NOTHING_MORE, Policy, told_policy
@@ -29,6 +32,7 @@ class Desk:
 
     Attributes:
         policy: What is asked by this process's own settings; what the service asks is added.
+        second_engine: Who gives the second opinion.
     """
 
     postgres: str
@@ -36,6 +40,7 @@ class Desk:
     store: StateStore
     clock: Clock
     policy: Policy = NOTHING_MORE
+    second_engine: Callable[[RuleSet], Engine] = DurableEngine
 
     @asynccontextmanager
     async def at_programme(self, programme: str) -> AsyncIterator[Connection]:

@@ -16,11 +16,12 @@ from contracts.ruleset import RuleSet
 from contracts.topics import REFERRALS
 from runtime.database import Connection
 from services.rules.canary import check_canary
+from services.rules.engines import Opinion, second_opinion
 from services.rules.language import read_rule_set
 from services.rules.lifecycle.backtests import backtest_of
 from services.rules.lifecycle.desk import Desk
 from services.rules.lifecycle.record import Revision, fetch, fetch_active
-from services.rules.lifecycle.second_opinion import Opinion, opinion_of
+from services.rules.lifecycle.second_opinion import newest_events, opinion_problem, verdict_of
 from services.rules.standing import newest_decided_ms
 from services.rules.testing import FileResults, failing_tests_problem, run_tests
 from services.rules.testing.run import Verdict
@@ -32,7 +33,7 @@ WAITS: Final = frozenset({"approval-missing", "backtest-missing"})
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What needs nothing but the text: the rule set, its tests, and what the second engine says."""
+    """What the text comes to: the rule set, its tests, and what the second engine says."""
 
     rule_set: RuleSet
     tested: FileResults
@@ -42,8 +43,18 @@ class Checked:
         """For the audit log."""
         return {
             "tests": {verdict: self.tested.count(verdict) for verdict in get_args(Verdict)},
-            "second_opinion": self.opinion.verdict,
+            "second_opinion": {
+                "verdict": self.second_opinion,
+                "tests": self.opinion.tests,
+                "events": self.opinion.events,
+                "not_asked": self.opinion.not_asked,
+            },
         }
+
+    @property
+    def second_opinion(self) -> str:
+        """`agrees`, `differs` or `missing`."""
+        return verdict_of(self.opinion)
 
 
 class GateRefused(PermanentError):
@@ -55,15 +66,14 @@ class GateRefused(PermanentError):
         self.tested = checked.tested
 
 
-async def check_text(text: str, path: str) -> Checked:
-    """Run what needs nothing but the text. Raises RuleSetErrors."""
-    # In a thread: the service that this runs in goes on deciding meanwhile.
-    return await asyncio.to_thread(_check, text, path)
-
-
-def _check(text: str, path: str) -> Checked:
+async def check_text(desk: Desk, text: str, path: str) -> Checked:
+    """Run its tests, and let the second engine judge these and the newest events. Raises RuleSetErrors."""
     rule_set = read_rule_set(text, path=path)
-    return Checked(rule_set, run_tests(text, path), opinion_of(text, path))
+    events = await newest_events(desk.bus, rule_set.programme)
+    # In threads: the service that this runs in goes on deciding meanwhile.
+    tested = await asyncio.to_thread(run_tests, text, path)
+    opinion = await asyncio.to_thread(lambda: second_opinion(text, path, events, engine=desk.second_engine))
+    return Checked(rule_set, tested, opinion)
 
 
 def problems_of(checked: Checked) -> list[Problem]:
@@ -71,16 +81,30 @@ def problems_of(checked: Checked) -> list[Problem]:
     problems = []
     if failing := failing_tests_problem(checked.tested):
         problems.append(failing)
-    if checked.opinion.verdict == "differs" and checked.opinion.problem is not None:
-        problems.append(checked.opinion.problem)
+    if checked.second_opinion == "differs" and (differing := opinion_problem(checked.opinion, checked.tested.path)):
+        problems.append(differing)
     return problems
 
 
 async def gate(
-    desk: Desk, connection: Connection, revision: Revision, checked: Checked, canary: Canary | None = None
+    desk: Desk,
+    connection: Connection,
+    revision: Revision,
+    checked: Checked,
+    canary: Canary | None = None,
+    *,
+    without_second_opinion: bool = False,
 ) -> list[Problem]:
-    """Every reason why this revision may not be activated now; it need not be stored yet."""
+    """Every reason why this revision may not be activated now; it need not be stored yet.
+
+    `without_second_opinion` goes on where there is none; where there is one that differs, nothing helps. A rollback
+    goes on as well, and so does a canary, of which this was asked when it began.
+    """
     problems = problems_of(checked)
+    has_begun = revision.state == "canary" or revision.restores_revision is not None
+    if checked.opinion.missing and not (without_second_opinion or has_begun):
+        missing = opinion_problem(checked.opinion, checked.tested.path)
+        problems += [missing] if missing else []
     active = await fetch_active(connection, revision.programme)
     active_number = None if active is None else active.revision
     asked = await desk.asked(connection)

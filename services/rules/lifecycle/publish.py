@@ -31,7 +31,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
         effective_from_ms: None while it is not in force.
         is_new: False when the active revision has this very text.
         waits_for: What is still required; then `state` tells how far it is.
-        second_opinion: What the second engine says: `agrees` or `missing`.
+        second_opinion: What the second engine says: `agrees`, or `missing` where that was allowed.
     """
 
     programme: str
@@ -45,7 +45,14 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def publish_rule_set(
-    desk: Desk, text: str, path: str, *, who: str, note: str = "", canary: CanaryAsked | None = None
+    desk: Desk,
+    text: str,
+    path: str,
+    *,
+    who: str,
+    note: str = "",
+    canary: CanaryAsked | None = None,
+    without_second_opinion: bool = False,
 ) -> Published:
     """Take a rule file as far as it may go; `path` is its name, for messages and for the record.
 
@@ -62,11 +69,13 @@ async def publish_rule_set(
         if active is not None and active.digest == digest_of(text):
             return _published(active, is_new=False)
         wanted = None if canary is None else canary.over(active)
-        checked = await check_text(text, path)
+        checked = await check_text(desk, text, path)
         revision = await _running(connection, programme, digest_of(text)) or await draft_of(
             connection, programme, text, path, who=who, note=note, now_ms=desk.clock.now_ms()
         )
-        problems = await gate(desk, connection, revision, checked, wanted)
+        problems = await gate(
+            desk, connection, revision, checked, wanted, without_second_opinion=without_second_opinion
+        )
         if revision.state == "canary":
             problems = [problem for problem in problems if problem.code != "reaches-back"]
         if any(problem.code not in WAITS for problem in problems):
@@ -80,7 +89,7 @@ async def publish_rule_set(
                     revision = await note_checks(connection, revision, checked, who=who, now_ms=now_ms)
         if not problems:
             revision = await enter(desk, connection, revision, checked, who=who, note=note, canary=wanted)
-        return _published(revision, is_new=True, waits_for=problems, second_opinion=checked.opinion.verdict)
+        return _published(revision, is_new=True, waits_for=problems, second_opinion=checked.second_opinion)
 
 
 async def _running(connection: Connection, programme: str, digest: str) -> Revision | None:

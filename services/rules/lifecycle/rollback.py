@@ -26,7 +26,7 @@ async def rollback(desk: Desk, programme: str, *, who: str, to: int | None = Non
     who, note = checked_who(who), checked_note(note)
     async with desk.at_programme(programme) as connection:
         target = await _target(connection, programme, to)
-        checked = await check_text(target.source_text, target.path)
+        checked = await check_text(desk, target.source_text, target.path)
         draft = await draft_of(
             connection,
             programme,

@@ -22,7 +22,7 @@ async def run_checks(desk: Desk, programme: str, revision: int, *, who: str) -> 
     async with desk.at_programme(programme) as connection:
         found = await fetch_one(connection, programme, revision)
         moved(programme, revision, found.state, "pass its tests")
-        checked = await check_text(found.source_text, found.path)
+        checked = await check_text(desk, found.source_text, found.path)
         async with connection.transaction():
             after = await note_checks(connection, found, checked, who=who, now_ms=desk.clock.now_ms())
         return after, checked, problems_of(checked)

@@ -1,31 +1,55 @@
-"""The second engine's opinion of a rule file, as the gate asks for it.
-
-There is none in this version: the gate says so each time, and the audit log keeps it.
-"""
+"""The second engine's opinion of a rule file, as the gate asks for it: on the tests in it, and on the newest events."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Final
 
 from contracts.errors import Problem
+from contracts.events import Event
+from contracts.topics import REFERRALS
+from runtime.bus.port import Bus
+from services.rules.decode import decode_records
+from services.rules.engines import Opinion
+
+HISTORY_RECORDS_MAX: Final = 4_000
+"""Newest records of the log that are looked through, over all partitions; judging them takes a second or two."""
+_TOLD_MAX: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Opinion:
-    """What the second engine says. `problem` tells what differs, or why there is no opinion."""
+async def newest_events(bus: Bus, programme: str) -> list[Event]:
+    """The newest events of the programme, each partition's in order."""
+    ends = await bus.end_offsets(REFERRALS.name)
+    each_max = max(1, HISTORY_RECORDS_MAX // max(1, len(ends)))
+    events: list[Event] = []
+    for partition, end in sorted(ends.items()):
+        start = max(0, end - each_max)
+        if start < end:
+            chunks = bus.read(REFERRALS.name, partition, start=start, end=end, batch_records_max=each_max)
+            async for records in chunks:
+                events += [each for each in decode_records(records).events if each.data.programme == programme]
+    return events
 
-    verdict: Literal["agrees", "differs", "missing"]
-    problem: Problem | None = None
 
-
-def opinion_of(text: str, path: str) -> Opinion:
-    """Let the second engine judge the file's tests. Takes seconds at most; no I/O."""
-    return Opinion(
-        "missing",
-        Problem(
+def opinion_problem(opinion: Opinion, path: str) -> Problem | None:
+    """Why the second engine stands in the way; None when it agrees."""
+    if opinion.missing:
+        return Problem(
             code="second-opinion-missing",
-            message="SECOND OPINION MISSING: only one engine has judged this rule set",
+            message=f"SECOND OPINION MISSING: only one engine has judged this rule set; {opinion.missing}",
             where=path,
-        ),
+            help="`make durable` adds the other one; --without-second-opinion goes on, and stands in the audit log",
+        )
+    if opinion.agrees:
+        return None
+    told = "; ".join(str(each) for each in opinion.disagreements[:_TOLD_MAX])
+    return Problem(
+        code="second-opinion-differs",
+        message=f"the two engines disagree {opinion.disagreements_count} times: {told}",
+        where=path,
+        help="one of them is wrong: please report this with the file; nothing is to be paid by it meanwhile",
     )
+
+
+def verdict_of(opinion: Opinion) -> str:
+    """`agrees`, `differs` or `missing`."""
+    return "missing" if opinion.missing else "agrees" if opinion.agrees else "differs"

@@ -27,6 +27,7 @@ from tests.integration.rules.harness import PROGRAMME, RULES, FixedClock
 DECIDED_MS = parse_time_ms("2026-03-01T00:00:00Z")
 OPENAPI = build_api(None).openapi()
 ONE = f"/v1/programmes/{PROGRAMME}/revisions/1"
+RESTATEMENT = f"/v1/programmes/{PROGRAMME}/restatements/1"
 PEOPLE = {"ana": ("editor",), "ben": ("approver",), "cleo": ("editor", "approver")}
 
 
@@ -149,12 +150,18 @@ ROLES = {
     "diff": ("GET", f"{ONE}/diff", {"editor", "approver"}),
     "gate": ("GET", f"{ONE}/gate", {"editor", "approver"}),
     "audit": ("GET", "/v1/audit", {"editor", "approver"}),
+    "list restatements": ("GET", "/v1/restatements", {"editor", "approver"}),
+    "show a restatement": ("GET", RESTATEMENT, {"editor", "approver"}),
+    "its lines": ("GET", f"{RESTATEMENT}/lines", {"editor", "approver"}),
+    "approve a restatement": ("POST", f"{RESTATEMENT}/approve", {"approver"}),
+    "reject a restatement": ("POST", f"{RESTATEMENT}/reject", {"editor", "approver"}),
 }
 
 
 def test_every_operation_is_in_the_table_of_roles() -> None:
+    filled = {"{programme}": PROGRAMME, "{revision}": "1", "{number}": "1"}
     described = {
-        (method.upper(), re.sub(r"\{programme\}|\{programme:path\}", PROGRAMME, path).replace("{revision}", "1"))
+        (method.upper(), re.sub(r"\{.*?\}", lambda found: filled[found[0]], path))
         for path, operations in OPENAPI["paths"].items()
         for method in operations
     }
