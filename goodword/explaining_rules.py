@@ -63,7 +63,8 @@ def _metric_tree(told: MetricTold) -> Tree:
     tree = Tree(f"[bold]{escape(told.metric)}[/] = {escape(told.value or 'no value')} [dim]({window}{whose})[/]")
     for each in told.behind:
         where = f"[dim]from {escape(each.source)}, {each.day}[/]"
-        tree.add(f"{escape(each.added)}  {escape(each.type)} {escape(each.id)} {where}")
+        added = f"{escape(each.added)}  " if each.added else ""
+        tree.add(f"{added}{escape(each.type)} {escape(each.id)} {where}")
     if told.events > len(told.behind):
         tree.add(f"[dim]and {told.events - len(told.behind):,} earlier ones[/]")
     return tree
