@@ -56,6 +56,10 @@ BROADCAST_TYPES: Final = ("clock.day_closed", "ruleset.activated", "rates.publis
 """What the system itself writes to every partition; refused at the door."""
 
 
+SYSTEM_TYPES: Final = ("contest.closed",)
+"""What the system itself writes to one partner's partition; refused at the door."""
+
+
 class Amount(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     """Money in an event: `{"minor": 105400, "currency": "USD"}`."""
 
@@ -161,6 +165,23 @@ class RatesPublished(msgspec.Struct, frozen=True, gc=False, forbid_unknown_field
     rates: dict[str, Text]
 
 
+class ContestResult(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, forbid_unknown_fields=True):
+    """How one winner of a contest did: `{"id": "spring-race", "rank": 1, "partners": 12, "value": 2500000, …}`.
+
+    Attributes:
+        rank: From 1; no two partners have one.
+        partners: How many took part.
+        value: The number that was ranked: minor units of `unit`, a count, or an average in millionths.
+        unit: None for plain numbers.
+    """
+
+    id: Text
+    rank: Annotated[int, Meta(ge=1)]
+    partners: Annotated[int, Meta(ge=1)]
+    value: int
+    unit: Text | None = None
+
+
 class EventData(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """`data` of every type; which fields a type needs is `REQUIRED_FIELDS`.
 
@@ -190,6 +211,7 @@ class EventData(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True, forb
     profile: PartnerProfile | None = None
     ruleset: RulesetActivated | None = None
     rates: RatesPublished | None = None
+    contest: ContestResult | None = None
     attribution: Text | None = None
     attributes: dict[str, Scalar] = {}
 
@@ -214,6 +236,7 @@ REQUIRED_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "partner.step_completed": ("partner", "step"),
     "partner.updated": ("partner",),
     "partner.tier_assigned": ("partner", "tier"),
+    "contest.closed": ("partner", "contest"),
 }
 """Event type to the fields of `data` that it cannot do without."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from contracts.decisions import Decision
-from contracts.events import BROADCAST_TYPES, EVENT_TYPES, REQUIRED_FIELDS, StrictData
+from contracts.events import BROADCAST_TYPES, EVENT_TYPES, REQUIRED_FIELDS, SYSTEM_TYPES, StrictData
 from contracts.facts import TransferPosted
 from contracts.topics import TOPICS
 from goodword.settings_table import HEAD, rows
@@ -57,6 +57,9 @@ def topics() -> str:
 def event_types() -> str:
     rows = [(f"`{name}`", ", ".join(f"`{field}`" for field in REQUIRED_FIELDS[name])) for name in EVENT_TYPES]
     rows += [(f"`{name}`", "written by the system to every partition; refused at the door") for name in BROADCAST_TYPES]
+    rows += [
+        (f"`{name}`", "written by the system to a partner's partition; refused at the door") for name in SYSTEM_TYPES
+    ]
     return _table(("type", "needs, besides `programme`"), rows)
 
 

@@ -58,6 +58,7 @@ class DecisionView(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     event_type: str
     time_ms: int
     tier_to: str | None = None
+    occasion: str = ""
     customer: str | None = None
     customer_name: str | None = None
     lead: str | None = None
@@ -105,14 +106,19 @@ class Mail(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 def mail_of_decision(decision: DecisionView, traceparent: str) -> Mail | None:
     """The mail that a decision makes: a lead that qualified, or a tier reached.
 
-    A tier set by hand makes none: it may go down, and the decision does not say which way it went.
+    A tier set by hand, or at a review, makes none: it may go down, and the decision does not say which way it went.
     """
     if not decision.granted:
         return None
     if decision.rule == RULE_LEAD_QUALIFIED:
         kind: Kind = "lead-qualified"
         details = Details(customer=_text(decision.customer_name or decision.customer), lead=_text(decision.lead))
-    elif decision.rule == RULE_TIER and decision.tier_to is not None and decision.event_type != TIER_BY_HAND:
+    elif (
+        decision.rule == RULE_TIER
+        and decision.tier_to is not None
+        and decision.event_type != TIER_BY_HAND
+        and not decision.occasion
+    ):
         kind = "tier-reached"
         details = Details(tier=one_line(decision.tier_to))
     else:

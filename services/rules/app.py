@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from contracts.topics import REFERRALS
+from contracts.topics import DECISIONS, REFERRALS
 from runtime import log
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
@@ -19,14 +19,16 @@ from runtime.database import Database
 from runtime.foundation import Foundation
 from runtime.metrics import Metrics
 from runtime.service import App, run_service
-from services.rules import api, api_explain
+from services.rules import api, api_contests, api_explain
+from services.rules.clockwork import Clockwork
+from services.rules.contests.project import StandingsOwner
 from services.rules.explaining.keep import Busyness, HistoryOwner
 from services.rules.handlers import RulesOwner
 from services.rules.lifecycle import Desk, resume_publishing, tell_policy
 from services.rules.observe import Housekeeping, RulesObserver
 from services.rules.playground import http as playground
 from services.rules.restating import resume_restating
-from services.rules.settings import GROUP, GROUP_HISTORY, NAME, RulesSettings
+from services.rules.settings import GROUP, GROUP_CONTESTS, GROUP_HISTORY, NAME, RulesSettings
 from services.rules.store import StateStore
 
 HISTORY_RECORDS_MAX: Final = 5_000
@@ -92,6 +94,25 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
     )
 
     desk = Desk(postgres=settings.postgres, bus=bus, store=store, clock=clock, policy=settings.policy)
+    clockwork = Clockwork(
+        database=database,
+        bus=bus,
+        store=store,
+        clock=clock,
+        projection=Consumer(
+            bus,
+            DECISIONS.name,
+            GROUP_CONTESTS,
+            StandingsOwner(database),
+            retry=Retry(wait_ms_max=settings.retry_wait_ms_max, retries_max=settings.retries_max),
+            batch_records_max=settings.batch_records_max,
+            batch_bytes_max=settings.batch_bytes_max,
+            clock=clock,
+            on_retry=observer.retried,
+        ),
+        delay_s=settings.rules_day_close_delay_s,
+        every_s=settings.rules_clock_every_s,
+    )
 
     async def finish_publishing() -> None:
         for restatement in await resume_restating(settings.postgres, bus=bus, clock=clock):
@@ -104,6 +125,7 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
         name=NAME,
         metrics=metrics,
         routes=[
+            *api_contests.routes(postgres=settings.postgres, admin_key=settings.admin_key),
             *api_explain.routes(
                 postgres=settings.postgres,
                 bus=bus,
@@ -126,6 +148,7 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
             store,
             consumer,
             history,
+            clockwork,
             LagWatch([consumer, history], metrics=metrics, every_s=settings.gauges_every_s),
             Housekeeping(
                 observer,

@@ -20,6 +20,7 @@ from contracts.events import (
     BROADCAST_TYPES,
     EVENT_TYPES,
     REQUIRED_FIELDS,
+    SYSTEM_TYPES,
     Event,
     EventData,
     Headers,
@@ -31,7 +32,7 @@ from contracts.topics import UNATTRIBUTED
 from runtime.bus.port import Received
 
 _UNATTRIBUTED: Final = UNATTRIBUTED.encode()
-_TYPES: Final = {name.encode(): name for name in (*EVENT_TYPES, *BROADCAST_TYPES)}
+_TYPES: Final = {name.encode(): name for name in (*EVENT_TYPES, *SYSTEM_TYPES, *BROADCAST_TYPES)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,4 +136,4 @@ def _required(type_name: str) -> tuple[tuple[str, Callable[[EventData], Any]], .
     return tuple((field, attrgetter(field)) for field in fields)
 
 
-_REQUIRED: Final = {name: _required(name) for name in (*EVENT_TYPES, *BROADCAST_TYPES)}
+_REQUIRED: Final = {name: _required(name) for name in (*EVENT_TYPES, *SYSTEM_TYPES, *BROADCAST_TYPES)}

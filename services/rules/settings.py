@@ -12,6 +12,8 @@ from services.rules.lifecycle.policy import Policy
 PORT_DEFAULT: Final = 8711
 NAME: Final = "rules"
 GROUP: Final = "rules"
+GROUP_CONTESTS: Final = "contests"
+"""Of those who keep the standings."""
 """The consumer group on the bus."""
 GROUP_HISTORY: Final = "rules-history"
 """The group that keeps events by partner, for explanations."""
@@ -41,3 +43,8 @@ class RulesSettings(Settings):
     def policy(self) -> Policy:
         """What these settings ask of a publication."""
         return Policy(require_approval=self.rules_require_approval, require_backtest=self.rules_require_backtest)
+
+    rules_day_close_delay_s: Annotated[float, Field(ge=0)] = 900.0
+    """How long after local midnight a day closes, for programmes with inactivity or contests."""
+    rules_clock_every_s: Annotated[float, Field(gt=0)] = 60.0
+    """Between two looks at whether a day or a contest is to be closed."""

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from runtime.bus.partitioner import partition_of
-from services.rules.state import decided_key, decode_decided, decode_partner, partner_key
+from services.rules.state import decided_key, decode_decided, decode_marks, decode_partner, partner_key
 from services.rules.store import StateStore
 
 
@@ -26,6 +26,20 @@ async def newest_decided_ms(store: StateStore, programme: str, partitions: int) 
         if decided_ms is not None:
             newest_ms = decided_ms if newest_ms is None else max(newest_ms, decided_ms)
     return newest_ms
+
+
+async def closed_everywhere_ms(store: StateStore, programme: str, partitions: int) -> int | None:
+    """The end of the last day of the programme that has closed in every partition; None when one has closed none."""
+    earliest_ms: int | None = None
+    key = decided_key(programme)
+    for partition in range(partitions):
+        position = await store.stored(partition)
+        value = None if position is None else (await store.load(partition, position.era, [key]))[key]
+        closed_ms = None if value is None else decode_marks(value)[1]
+        if closed_ms is None:
+            return None
+        earliest_ms = closed_ms if earliest_ms is None else min(earliest_ms, closed_ms)
+    return earliest_ms
 
 
 async def read_tiers(

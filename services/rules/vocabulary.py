@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from contracts.events import Activity, Customer, Deal, Lead, Link, PartnerProfile, Survey
 from contracts.money import CURRENCY_DECIMALS, told_decimals
-from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Metric, Not, RuleSet
+from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Contest, Metric, Not, RuleSet
 from services.rules.calendar import WindowStart, Zone
 from services.rules.judge import Leaf
 from services.rules.measures import Kind
@@ -52,7 +52,7 @@ class Vocabulary:
         self.told_decimals = {unit: decimals for unit, decimals in told.items() if decimals is not None}
         """Of the units whose scale a decision has to tell, because nobody would assume it."""
         self.zone = Zone(rules.timezone)
-        self._metrics = {metric.id: metric for metric in rules.metrics}
+        self._metrics = {metric.id: metric for metric in (*rules.metrics, *map(contest_metric, rules.contests))}
         self._starts = {metric.id: WindowStart(metric.window) for metric in rules.metrics}
         self._leaves: dict[tuple[Any, ...], Leaf] = {}
 
@@ -83,6 +83,18 @@ class Vocabulary:
         if leaf is None:
             leaf = self._leaves[key] = Leaf(comparison, part, self.kind(comparison.path), self.zone, self.decimals)
         return leaf
+
+
+def contest_metric(contest: Contest) -> Metric:
+    """What a contest counts, as a metric; no name that a file can write is its id."""
+    return Metric(
+        id=f"contest {contest.id}",
+        kind=contest.kind,
+        of=contest.of,
+        on=contest.on,
+        minus=contest.minus,
+        unit=contest.unit,
+    )
 
 
 def raised_by(rules: RuleSet) -> frozenset[str]:

@@ -23,14 +23,21 @@ class WholeAmounts:
         self._told_decimals = vocabulary.told_decimals
 
     def grant(
-        self, case: Case, rule: str, give: Money, day: int, tier: str | None, line: TraceLine, occasion: str = ""
+        self,
+        case: Case,
+        rule: str,
+        give: Money,
+        day: int,
+        tier: str | None,
+        trace: tuple[TraceLine, ...],
+        occasion: str = "",
     ) -> Decision:
         """The decision; `day` is the local day of the event."""
         return decide(
             without_share(case),
             rule,
             "",
-            (line,),
+            trace,
             tier,
             occasion=occasion,
             minor=give.amount_minor,

@@ -12,6 +12,7 @@ from contracts.events import (
     BROADCAST_TYPES,
     EVENT_TYPES,
     REQUIRED_FIELDS,
+    SYSTEM_TYPES,
     Amount,
 )
 from contracts.money import CURRENCY_DECIMALS, PPM
@@ -113,8 +114,9 @@ def fault_of(envelope: Envelope) -> Fault | None:
         if value is None or (field and getattr(value, field) is None):
             place = f"data.{room}" if value is None or not field else f"data.{room}.{field}"
             return Fault("missing-field", place, f"a {envelope.type} needs {place}")
-    if data.ruleset is not None or data.attribution is not None:
-        name = "ruleset" if data.ruleset is not None else "attribution"
+    own = {"ruleset": data.ruleset, "rates": data.rates, "contest": data.contest, "attribution": data.attribution}
+    name = next((field for field, value in own.items() if value is not None), None)
+    if name is not None:
         return Fault("reserved-field", f"data.{name}", f"{name} is written by the system itself")
     if data.share_ppm != PPM and data.partner is None:
         return Fault("share-without-partner", "data.share_ppm", "a share belongs to a partner that is named")
@@ -180,7 +182,7 @@ def attributes_fault(attributes: Mapping[str, Any]) -> Fault | None:
 
 def type_fault(type: str) -> Fault:
     """Why the type is refused, with the nearest one that is not."""
-    if type in BROADCAST_TYPES:
+    if type in BROADCAST_TYPES or type in SYSTEM_TYPES:
         return Fault("system-type", "type", f'"{type}" is written by the system itself')
     shown = type[:64]
     near = difflib.get_close_matches(shown, EVENT_TYPES, n=1, cutoff=0.5)

@@ -18,6 +18,7 @@ from goodword.commands.rules.restate import restate
 from goodword.commands.rules.restatement import app as restatement
 from goodword.commands.rules.schema import schema
 from goodword.commands.rules.show import show
+from goodword.commands.rules.standings import standings
 from goodword.commands.rules.takeback import promote, rollback, withdraw
 from goodword.commands.rules.test import run_rule_tests
 
@@ -47,5 +48,6 @@ app.command("playground")(playground)
 app.command("explain")(explain_event)
 app.command("restate")(restate)
 app.add_typer(restatement, name="restatement")
+app.command("standings")(standings)
 app.command("list")(list_rules)
 app.command("history")(history)

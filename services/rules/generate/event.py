@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from contracts.decisions import Decision
-from contracts.events import EVENT_TYPES, Event
+from contracts.events import EVENT_TYPES, SYSTEM_TYPES, Event
 from contracts.ruleset import RuleSet
 from services.rules.bounds import Bounds
 from services.rules.calendar import BLOCK_MS, DAY_MS
@@ -27,6 +27,7 @@ from services.rules.facts import (
     take_partner_facts,
 )
 from services.rules.generate.case import write_case, write_fields
+from services.rules.generate.contests import CONTEST_CLOSED, Contests
 from services.rules.generate.gate import LEAD_EVENTS, REFUND, Gate
 from services.rules.generate.metrics import FirstWin, Taker, takers_of
 from services.rules.generate.milestones import Milestones
@@ -38,7 +39,7 @@ from services.rules.generate.tiers import TIER_ASSIGNED, Tiers
 from services.rules.locking import lock_deal
 from services.rules.silences import Silences
 from services.rules.state import NEVER, PartnerState
-from services.rules.vocabulary import Vocabulary
+from services.rules.vocabulary import Vocabulary, contest_metric
 
 Decide = Callable[[PartnerState, Event], list[Decision]]
 LEAD_QUALIFIED: Final = "lead.qualified"
@@ -65,16 +66,18 @@ class EventRule:
         self._event_type = event_type
         self._silences = Silences(rules)
         self._reviews = Reviews(rules, revision, vocabulary)
+        self._contests = Contests(rules, vocabulary, bounds)
         self._milestones = Milestones(rules, vocabulary, bounds)
         self._gate = Gate(rules, revision, vocabulary, event_type)
         self.rewards = self._rewards_on({event_type})
-        self._takers = takers_of(event_type, rules.metrics, notes_wins=bounds.has_lasts)
+        metrics = (*rules.metrics, *map(contest_metric, rules.contests))
+        self._takers = takers_of(event_type, metrics, notes_wins=bounds.has_lasts)
         # What an event brings at which a lead qualifies: `lead.qualified` happens at it, too.
         self._rewards_at_qualification = self.rewards
         self._takers_at_qualification = self._takers
         if event_type in LEAD_EVENTS and event_type != LEAD_QUALIFIED:
             self._rewards_at_qualification = self._rewards_on({event_type, LEAD_QUALIFIED})
-            self._takers_at_qualification = (*self._takers, *takers_of(LEAD_QUALIFIED, rules.metrics))
+            self._takers_at_qualification = (*self._takers, *takers_of(LEAD_QUALIFIED, metrics))
 
     def _rewards_on(self, event_types: set[str]) -> Rewards:
         rewards = [reward for reward in self._rules.rewards if event_types.intersection(reward.on)]
@@ -95,7 +98,8 @@ class EventRule:
             source.add(f"{source.constant(note_sale)}(deal, data)")
         self._write_clock(reads)
         is_assigned = self._event_type == TIER_ASSIGNED
-        if not (is_assigned or self._event_type in LEAD_EVENTS or self.rewards.rules or self._takers):
+        is_prize = self._event_type == CONTEST_CLOSED
+        if not (is_assigned or is_prize or self._event_type in LEAD_EVENTS or self.rewards.rules or self._takers):
             idle = f"not ({self._tiers.unsettled()})"
             if self._event_type == REFUND:
                 idle = f"deal.sales is None and {idle}"
@@ -107,6 +111,9 @@ class EventRule:
                 take = source.constant(take_back)
                 source.add(f"made += {take}({write_case(reads)}, deal, data, day, state.rates, tier)")
         self._write_rules(reads)
+        if is_prize:
+            self._gate.write(reads, is_shown=True)
+            self._contests.write_prize(reads)
         if is_assigned:
             self._tiers.write_assignment(reads)
         else:
@@ -213,9 +220,11 @@ class EventRule:
             return
         with reads.source.block("if not blocked:"):
             kept = self._milestones.write_before(reads, (taker.series for taker in takers))
+            counted = self._contests.write_before(reads, (taker.series for taker in takers))
             for taker in takers:
                 taker.write(reads)
             self._milestones.write_after(reads, kept)
+            self._contests.write_after(reads, counted)
             if any(taker.series in self._tiers.series for taker in takers):
                 reads.source.add(f"state.settled_by = {NEVER}")
             if any(taker.series in self._silences.series for taker in takers):
@@ -331,5 +340,5 @@ def _without_programme(event_type: str) -> Decide:
 
 
 _NO_RULES: Final = RuleSet(programme="none", currency="USD", timezone="UTC")
-WITHOUT_PROGRAMME: Final = {event_type: _without_programme(event_type) for event_type in EVENT_TYPES}
+WITHOUT_PROGRAMME: Final = {event_type: _without_programme(event_type) for event_type in (*EVENT_TYPES, *SYSTEM_TYPES)}
 """What is decided before the first revision, by event type."""

@@ -122,7 +122,7 @@ class Crossing:
         occasion: str,
     ) -> Decision:
         if milestone.give is not None:
-            return self._amounts.grant(case, milestone.id, milestone.give, day, tier, line, occasion)
+            return self._amounts.grant(case, milestone.id, milestone.give, day, tier, (line,), occasion)
         assert milestone.raises is not None
         rule, by_ppm = milestone.raises.rule, milestone.raises.by_ppm
         state.raises[rule] = state.raises.get(rule, 0) + by_ppm

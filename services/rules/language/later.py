@@ -9,7 +9,5 @@ from __future__ import annotations
 
 from typing import Final
 
-LATER: Final[dict[str, str]] = {
-    "contests": "`contests`",
-}
+LATER: Final[dict[str, str]] = {}
 """Part to how the page calls it."""

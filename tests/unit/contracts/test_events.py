@@ -13,6 +13,7 @@ from contracts.events import (
     BROADCAST_TYPES,
     EVENT_TYPES,
     REQUIRED_FIELDS,
+    SYSTEM_TYPES,
     Amount,
     Customer,
     Deal,
@@ -74,8 +75,8 @@ def test_typed_data_refuses_what_the_contract_does_not_allow(bad: bytes) -> None
 
 
 def test_every_type_says_what_it_needs_and_broadcasts_are_not_for_senders() -> None:
-    assert set(REQUIRED_FIELDS) == set(EVENT_TYPES)
-    assert not set(EVENT_TYPES) & set(BROADCAST_TYPES)
+    assert set(REQUIRED_FIELDS) == {*EVENT_TYPES, *SYSTEM_TYPES}
+    assert not set(EVENT_TYPES) & {*BROADCAST_TYPES, *SYSTEM_TYPES}
 
 
 def test_the_schema_names_every_field_of_the_data() -> None:

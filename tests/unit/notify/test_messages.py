@@ -64,6 +64,7 @@ DECISIONS: list[tuple[dict[str, Any], str | None, Details | None]] = [
     ({"rule": "tier", "tier_to": None}, None, None),
     ({"rule": "tier", "tier_to": "gold", "granted": False}, None, None),
     ({"rule": "tier", "tier_to": "bronze", "event_type": "partner.tier_assigned"}, None, None),
+    ({"rule": "tier", "tier_to": "bronze", "occasion": "2026-01-01"}, None, None),
     ({"rule": "commission"}, None, None),
     ({"rule": "event", "granted": False}, None, None),
 ]

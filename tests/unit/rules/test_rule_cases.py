@@ -87,6 +87,8 @@ def _told(decision: Decision) -> str:
         parts.append(f"to {decision.beneficiary.replace(':', ' ')}")
     if decision.occasion and decision.takes_back is None:
         parts.append(f"at {decision.occasion}")
+    if decision.granted and decision.amount_minor is None and decision.base_minor is not None:
+        parts.append(f"counts {decision.base_minor}")
     if decision.raises is not None:
         parts.append(f"raises {decision.raises} by {decision.percent_ppm}")
     if decision.clamped_minor:
@@ -139,7 +141,9 @@ def _value(path: str, text: str) -> Any:
         amount = read_amount(text, DECIMALS)
         assert isinstance(amount, Money)
         return {"minor": amount.amount_minor, "currency": amount.unit}
-    if path in ("customer.employees", "survey.score", "activity.quantity"):
+    if path in ("customer.employees", "survey.score", "activity.quantity") or path.startswith("contest."):
+        if path in ("contest.id", "contest.unit"):
+            return text
         return int(text)
     if path == "profile.groups":
         return text.split()

@@ -20,8 +20,6 @@ SAMPLES = {
     "    give: {percent: {by: deal.amount, from: {0 USD: 5}, marginal: true}, of: deal.amount}\n",
     "clawback": "rewards:\n  - {id: c, on: deal.won, give: 5 USD, clawback: 180 days}\n",
     "milestones": METRICS + "milestones: [{id: m, metric: sales, at: 100 USD, give: 5 USD}]\n",
-    "contests": "contests:\n  - id: race\n    metric: {count: deal.won}\n    from: 2026-03-01\n    to: 2026-05-31\n"
-    "    prizes: [5 USD]\n",
     "rates": METRICS + "tiers: [{id: bronze}, {id: gold, when: sales >= 100 EUR}]\n",
 }
 
