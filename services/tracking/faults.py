@@ -68,6 +68,7 @@ class Checked(msgspec.Struct):
 _NEEDS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     type: tuple((path.partition(".")[0], path.partition(".")[2]) for path in paths)
     for type, paths in REQUIRED_FIELDS.items()
+    if type in EVENT_TYPES
 }
 """Event type to what it needs: a field of data, and a field within that (empty: the field itself is enough)."""
 
