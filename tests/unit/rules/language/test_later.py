@@ -18,7 +18,6 @@ SAMPLES = {
     "brackets": f"rewards:\n  - {{id: c, on: deal.won, give: {{percent: {BRACKETS}, of: deal.amount}}}}\n",
     "marginal": "rewards:\n  - id: c\n    on: deal.won\n"
     "    give: {percent: {by: deal.amount, from: {0 USD: 5}, marginal: true}, of: deal.amount}\n",
-    "clawback": "rewards:\n  - {id: c, on: deal.won, give: 5 USD, clawback: 180 days}\n",
     "milestones": METRICS + "milestones: [{id: m, metric: sales, at: 100 USD, give: 5 USD}]\n",
     "rates": METRICS + "tiers: [{id: bronze}, {id: gold, when: sales >= 100 EUR}]\n",
 }
