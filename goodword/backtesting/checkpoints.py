@@ -22,7 +22,7 @@ from contracts.errors import PermanentError, Problem
 from goodword.backtesting.plan import Part, Plan
 
 KEYS_PER_QUERY_MAX: Final = 500
-_PLAN: Final = "plan.json"
+_PARTS: Final = "parts.json"
 _SCHEMA: Final = """
     CREATE TABLE IF NOT EXISTS progress (position INTEGER, events INTEGER, skipped INTEGER, is_done INTEGER, kept BLOB);
     CREATE TABLE IF NOT EXISTS states (side INTEGER, key BLOB, value BLOB, PRIMARY KEY (side, key)) WITHOUT ROWID;
@@ -56,7 +56,8 @@ class Run:
         try:
             shutil.rmtree(self.path, ignore_errors=True)
             self.path.mkdir(parents=True)
-            (self.path / _PLAN).write_bytes(msgspec.json.encode(plan))
+            # Not the plan as a whole, which knows the database's password.
+            (self.path / _PARTS).write_bytes(msgspec.json.encode(plan.parts))
         except OSError as error:
             raise PermanentError(
                 Problem(
@@ -66,12 +67,13 @@ class Run:
                 )
             ) from error
 
-    def resumed(self) -> Plan | None:
-        """The plan of the run that was stopped; None when there is none."""
+    def resumed(self, plan: Plan) -> Plan | None:
+        """The plan with the parts of the run that was stopped; None when there is none."""
         try:
-            return msgspec.json.decode((self.path / _PLAN).read_bytes(), type=Plan)
+            parts = msgspec.json.decode((self.path / _PARTS).read_bytes(), type=tuple[Part, ...])
         except (OSError, msgspec.MsgspecError):
             return None
+        return msgspec.structs.replace(plan, parts=parts)
 
     def end(self) -> None:
         """Nothing of a finished run is kept."""

@@ -32,7 +32,7 @@ def replay(plan: Plan, folder: Path, *, workers: int, total: int | None, resume:
     from goodword.backtesting.run import Limits, Stopped, run
 
     files = Run(folder, plan)
-    earlier = files.resumed()
+    earlier = files.resumed(plan)
     if resume:
         if earlier is None:
             raise PermanentError(

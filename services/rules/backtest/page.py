@@ -38,7 +38,7 @@ class Chart(msgspec.Struct, frozen=True):
 
 
 class UnitPart(msgspec.Struct, frozen=True):
-    """All that is shown of one unit."""
+    """All that is shown of one unit; no charts where nothing differs."""
 
     unit: str
     total: Bar
@@ -53,7 +53,8 @@ def report_as_html(report: Report) -> str:
     template = environment.from_string(files(__package__).joinpath("page.html").read_text("utf-8"))
     return template.render(
         report=report,
-        parts=[_part(report, total) for total in report.totals],
+        # What differs comes first.
+        parts=[_part(report, total) for total in sorted(report.totals, key=lambda each: not report.differs(each.unit))],
         bar_width=BAR_WIDTH,
         rows_max=ROWS_SHOWN_MAX,
     )
@@ -61,6 +62,9 @@ def report_as_html(report: Report) -> str:
 
 def _part(report: Report, total: Change) -> UnitPart:
     unit = total.unit
+    (whole,) = _bars(report, [total])
+    if not report.differs(unit):
+        return UnitPart(unit, whole, 0, 0, [])
     winners, losers = report.winners(unit), report.losers(unit)
     rules = [
         Change(
@@ -80,7 +84,6 @@ def _part(report: Report, total: Change) -> UnitPart:
         ("Rules", rules),
         ("Tiers", [tier for tier in report.tiers if tier.unit == unit and tier.name]),
     ]
-    (whole,) = _bars(report, [total])
     return UnitPart(
         unit, whole, len(winners), len(losers), [Chart(title, _bars(report, found)) for title, found in charts if found]
     )

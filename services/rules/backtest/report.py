@@ -118,11 +118,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         """Partners who get less, the largest loss first."""
         return [change for change in self.partners if change.unit == unit and change.difference_minor < 0]
 
+    def differs(self, unit: str) -> bool:
+        """Whether anybody or any rule gets another amount in this unit."""
+        return any(change.difference_minor for change in self.partners if change.unit == unit) or any(
+            rule.difference_minor for rule in self.rules if rule.unit == unit
+        )
+
     @property
     def is_equal(self) -> bool:
         """Whether no money, no tier and no denial differs."""
-        is_money_equal = not any(change.difference_minor for change in self.partners)
-        return is_money_equal and not (self.moves or self.denials or any(rule.difference_minor for rule in self.rules))
+        return not (self.moves or self.denials or any(self.differs(total.unit) for total in self.totals))
 
     def summary(self) -> dict[str, Any]:
         """For whoever only wants to know that somebody looked, and at what: the totals and how many are touched."""
