@@ -12,6 +12,9 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -261,6 +264,27 @@ def test_what_cannot_be_done_says_why(
 ) -> None:
     result = command(*more)
     assert (result.exit_code, said in result.stderr) == (code, True)
+
+
+def test_ctrl_c_keeps_what_was_done_for_resume(files: Path, tmp_path: Path) -> None:
+    """A process of its own is stopped as soon as it has a checkpoint file, and its successor tells the same."""
+    events = tmp_path / "many.ndjson"
+    events.write_bytes(b"".join(lines(6_000, partners=40)))
+    command = [sys.executable, "-m", "goodword", "rules", "backtest", str(files / "after.yaml"), "--json"]
+    command += ["--against", str(files / "before.yaml"), "--events", str(events), "--workers", "1"]
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while not list(tmp_path.rglob("part-0.sqlite")):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, b"--resume" in said) == (130, True)
+    resumed = subprocess.run([*command, "--resume"], env=environment, capture_output=True, timeout=60, check=True)
+    assert json.loads(resumed.stdout)["events"] == 6_040
+    whole = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=True)
+    assert resumed.stdout == whole.stdout
+    assert list(tmp_path.rglob("*.sqlite")) == []
 
 
 def test_files_that_are_no_rule_sets_or_not_there_are_refused(
