@@ -32,9 +32,9 @@ from tests.support.ledger import assert_sound, expected_balances, found_balances
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def posting(url: str, seed: int) -> subprocess.Popen[str]:
+def posting(url: str, seed: int, module: str = "tests.integration.rewards.posting_process") -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.rewards.posting_process", url, str(seed)],
+        [sys.executable, "-m", module, url, str(seed)],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
