@@ -29,11 +29,16 @@ def print_explanation(found: Mapping[str, Any], amounts: Amounts) -> None:
     by_decision: dict[str, list[Mapping[str, Any]]] = {}
     for transfer in found["transfers"]:
         by_decision.setdefault(transfer["decision"], []).append(transfer)
+    courses = {course["decision"]: course for course in found["courses"]}
     for decision in decisions:
-        out.print(decision_tree(decision, by_decision.pop(decision["id"], []), amounts))
+        tree = decision_tree(decision, by_decision.pop(decision["id"], []), amounts)
+        for line in _course_lines(courses.get(decision["id"]), amounts):
+            tree.add(line)
+        out.print(tree)
     for transfers in by_decision.values():
         for transfer in transfers:
-            out.print(f"{_transfer_line(transfer, amounts)} (its decision is not archived yet)")
+            note = "" if transfer["booked_by"] else " (its decision is not archived yet)"
+            out.print(_transfer_line(transfer, amounts) + note)
     for refusal in found["refusals"]:
         out.print(f"[yellow]refused by the ledger[/]: {escape(refusal['message'])} ({escape(refusal['reason'])})")
     for conflict in found["conflicts"]:
@@ -69,6 +74,17 @@ def decision_tree(decision: Mapping[str, Any], transfers: Sequence[Mapping[str, 
     for transfer in transfers:
         tree.add(_transfer_line(transfer, amounts))
     return tree
+
+
+def _course_lines(course: Mapping[str, Any] | None, amounts: Amounts) -> Iterator[str]:
+    """What the ledger made of a decision, beyond its transfers."""
+    if course is None:
+        return
+    if course["state"] != "posted" or course["reason"]:
+        yield f"[yellow]{course['state']} in the ledger[/]: {escape(course['reason'])}"
+    for name, what in (("pending", "still on hold"), ("taken", "taken back so far"), ("expired", "expired")):
+        if course[f"{name}_minor"]:
+            yield f"{what}: {amounts.show(course[f'{name}_minor'], course['unit'])}"
 
 
 def _bounds(decision: Mapping[str, Any], amounts: Amounts) -> Iterator[str]:
@@ -109,6 +125,7 @@ def _transfer_line(transfer: Mapping[str, Any], amounts: Amounts) -> str:
     return (
         f"transfer {transfer['id']}: {amount} from {escape(transfer['debit'])} to {escape(transfer['credit'])}, "
         f"{transfer['stage'].replace('_', ' ')} {transfer['posted_at']}"
+        + (f" by {escape(transfer['booked_by'])}: {escape(transfer['reason'])}" if transfer["booked_by"] else "")
     )
 
 

@@ -24,7 +24,7 @@ SOURCES_MAX: Final = 10_000
 _TRANSFERS: Final = (
     "SELECT t.id, t.group_id, t.decision_id, d.address AS debit, c.address AS credit, t.amount_minor, t.unit, t.stage,"
     " t.programme, t.rule, t.revision, t.partner, t.event_source, t.event_id, t.event_at, t.posted_at,"
-    " t.customer, t.deal, t.lead"
+    " t.customer, t.deal, t.lead, t.reason, t.booked_by"
     " FROM rewards.transfers t"
     " JOIN rewards.accounts d ON d.id = t.debit_id JOIN rewards.accounts c ON c.id = t.credit_id"
 )
@@ -53,6 +53,25 @@ class Conflict(TypedDict):
     seen_at: str
 
 
+class Course(TypedDict):
+    """What the ledger made of a decision whose posting depends on what it holds.
+
+    `state` is `posted`, `waiting`, `denied` (a budget is spent) or `refused`; `reason` says why, or what was left out.
+    """
+
+    decision: str
+    state: str
+    reason: str
+    unit: str
+    granted_minor: int
+    pending_minor: int
+    taken_minor: int
+    expired_minor: int
+    available_at: str | None
+    expires_at: str | None
+    takes_back: str | None
+
+
 class Explanation(TypedDict):
     """Everything about what was asked. A decision is all fields of `contracts.decisions.Decision`."""
 
@@ -60,6 +79,7 @@ class Explanation(TypedDict):
     found_as: Literal["transfer", "decision", "event"]
     transfers: list[Transfer]
     decisions: list[dict[str, Any]]
+    courses: list[Course]
     refusals: list[Refusal]
     conflicts: list[Conflict]
 
@@ -99,6 +119,9 @@ def _of_decision(cursor: Cursor, reference: str, id: UUID) -> Explanation | None
     transfers = [transfer_of(row) for row in rows]
     if not decisions and not transfers:
         return None
+    # Those that took from it have a say as well.
+    others = {UUID(one["decision"]) for one in transfers} - {id}
+    decisions += _decisions_by_id(cursor, sorted(others))
     return _explanation(cursor, reference, "decision", transfers, decisions, refused=[transfer])
 
 
@@ -175,6 +198,7 @@ def _explanation(
         found_as=found_as,
         transfers=transfers,
         decisions=[_shown(decision) for decision in decisions],
+        courses=_courses(cursor, {transfer["decision"] for transfer in transfers} | {one.id for one in decisions}),
         refusals=_refusals(cursor, refused or []),
         conflicts=_conflicts(cursor, [UUID(transfer["id"]) for transfer in transfers]),
     )
@@ -187,6 +211,31 @@ def _shown(decision: Decision) -> dict[str, Any]:
     shown["budgets"] = [{name: getattr(each, name) for name in each.__struct_fields__} for each in decision.budgets]
     shown["event_at"] = format_time(decision.time_ms)
     return shown
+
+
+def _courses(cursor: Cursor, decisions: set[str]) -> list[Course]:
+    cursor.execute(
+        "SELECT decision_id::text AS decision, state, reason, unit, granted_minor, pending_minor, taken_minor,"
+        " expired_minor, available_at_ms, expires_at_ms, takes_back::text"
+        " FROM rewards.lives WHERE decision_id = ANY (%s::uuid[]) ORDER BY decision_id",
+        (sorted(decisions),),
+    )
+    return [
+        Course(
+            decision=row["decision"],
+            state=row["state"],
+            reason=row["reason"],
+            unit=row["unit"],
+            granted_minor=row["granted_minor"],
+            pending_minor=row["pending_minor"],
+            taken_minor=row["taken_minor"],
+            expired_minor=row["expired_minor"],
+            available_at=None if row["available_at_ms"] is None else format_time(row["available_at_ms"]),
+            expires_at=None if row["expires_at_ms"] is None else format_time(row["expires_at_ms"]),
+            takes_back=row["takes_back"],
+        )
+        for row in cursor
+    ]
 
 
 def _refusals(cursor: Cursor, ids: list[UUID]) -> list[Refusal]:

@@ -57,7 +57,7 @@ class _Cursor(msgspec.Struct, forbid_unknown_fields=True):
 _SELECT: Final = """
     SELECT t.id, t.group_id, t.decision_id, d.address AS debit, c.address AS credit, t.amount_minor, t.unit, t.stage,
         t.programme, t.rule, t.revision, t.partner, t.event_source, t.event_id, t.event_at, t.posted_at,
-        t.customer, t.deal, t.lead, t.credit_id
+        t.customer, t.deal, t.lead, t.reason, t.booked_by, t.credit_id
     FROM (
         (SELECT * FROM rewards.transfers
             WHERE debit_id = %(account)s AND (%(unit)s::text IS NULL OR unit = %(unit)s) AND {after}

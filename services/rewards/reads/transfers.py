@@ -8,7 +8,10 @@ from contracts.events import format_time, time_ms_of
 
 
 class Transfer(TypedDict):
-    """One transfer. `event_at` is when the event behind it happened, `posted_at` when it was posted."""
+    """One transfer; `reason` and `booked_by` are told of what a person booked.
+
+    `event_at` is when the event behind it happened, `posted_at` when it was posted.
+    """
 
     id: str
     group: str
@@ -29,6 +32,8 @@ class Transfer(TypedDict):
     customer: str | None
     deal: str | None
     lead: str | None
+    reason: str | None
+    booked_by: str | None
 
 
 def transfer_of(row: dict[str, Any]) -> Transfer:
@@ -53,4 +58,6 @@ def transfer_of(row: dict[str, Any]) -> Transfer:
         customer=row["customer"],
         deal=row["deal"],
         lead=row["lead"],
+        reason=row["reason"],
+        booked_by=row["booked_by"],
     )

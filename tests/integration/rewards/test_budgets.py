@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from contracts.decisions import BudgetClaim, Decision
+from contracts.decisions import BudgetClaim, Decision, encode_decision
 from contracts.errors import PermanentError
 from contracts.facts import RewardNotice, decode_notice
 from runtime.database import Database
+from services.rewards.archive import ArchiveOwner
 from services.rewards.budgets import BudgetKey
 from services.rewards.by_hand import Bookings
 from services.rewards.facts import fact_records
@@ -85,6 +86,13 @@ async def test_when_it_says_deny_what_does_not_fit_is_denied_for_good_and_others
     await clockwork(database, SetClock()).tick()
     assert state_of(ledger_url) == (25_000, 105_000, 0)
     assert [(told.notice, told.reason) for told in await notices(database)] == [
+        ("denied", "budget yearly of 2026 is spent")
+    ]
+    archive = ArchiveOwner(database=database, clock=SetClock())
+    await archive.keep([encode_decision(decision) for decision in batch])
+    found = explain(ledger_url, batch[1].id)
+    assert found is not None
+    assert [(course["state"], course["reason"]) for course in found["courses"]] == [
         ("denied", "budget yearly of 2026 is spent")
     ]
     await assert_sound(database)
