@@ -7,7 +7,8 @@ generated code, and asks the second engine about each of them (docs/adr/0003-own
 
 from __future__ import annotations
 
+from services.rules.engines.apart import second_opinion_apart
 from services.rules.engines.opinion import Disagreement, Opinion
 from services.rules.engines.second import second_opinion
 
-__all__ = ["Disagreement", "Opinion", "second_opinion"]
+__all__ = ["Disagreement", "Opinion", "second_opinion", "second_opinion_apart"]

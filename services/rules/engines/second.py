@@ -12,7 +12,7 @@ from typing import Any
 
 from contracts.decisions import RULE_LEAD_QUALIFIED, Decision
 from contracts.errors import PermanentError
-from contracts.events import BROADCAST_TYPES, Event
+from contracts.events import BROADCAST_TYPES, Event, PartnerProfile
 from contracts.ruleset import RuleSet
 from services.rules.compile import CompiledRevision, compile_rule_set
 from services.rules.engines.durable import DurableEngine
@@ -67,6 +67,9 @@ def second_opinion(
         if state is None:
             state = states[partner] = PartnerState(programme=rules.programme, partner=partner)
             state.rates = rates
+            if not event.type.startswith("partner."):
+                # A sample that begins after the partner was approved; without this, nothing would get past the gate.
+                learn(state, PartnerProfile(status="active"))
         try:
             compared.decide(state, event)
         except PermanentError:

@@ -16,12 +16,12 @@ from contracts.ruleset import RuleSet
 from contracts.topics import REFERRALS
 from runtime.database import Connection
 from services.rules.canary import check_canary
-from services.rules.engines import Opinion, second_opinion
+from services.rules.engines import Opinion
 from services.rules.language import read_rule_set
 from services.rules.lifecycle.backtests import backtest_of
 from services.rules.lifecycle.desk import Desk
 from services.rules.lifecycle.record import Revision, fetch, fetch_active
-from services.rules.lifecycle.second_opinion import newest_events, opinion_problem, verdict_of
+from services.rules.lifecycle.second_opinion import newest_events, opinion_on, opinion_problem, verdict_of
 from services.rules.standing import newest_decided_ms
 from services.rules.testing import FileResults, failing_tests_problem, run_tests
 from services.rules.testing.run import Verdict
@@ -72,7 +72,7 @@ async def check_text(desk: Desk, text: str, path: str) -> Checked:
     events = await newest_events(desk.bus, rule_set.programme)
     # In threads: the service that this runs in goes on deciding meanwhile.
     tested = await asyncio.to_thread(run_tests, text, path)
-    opinion = await asyncio.to_thread(lambda: second_opinion(text, path, events, engine=desk.second_engine))
+    opinion = await asyncio.to_thread(lambda: opinion_on(text, path, events, desk.second_engine))
     return Checked(rule_set, tested, opinion)
 
 

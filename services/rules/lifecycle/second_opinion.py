@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from contracts.errors import Problem
 from contracts.events import Event
+from contracts.ruleset import RuleSet
 from contracts.topics import REFERRALS
 from runtime.bus.port import Bus
 from services.rules.decode import decode_records
-from services.rules.engines import Opinion
+from services.rules.engines import Opinion, second_opinion, second_opinion_apart
+from services.rules.engines.durable import DurableEngine
+from services.rules.engines.port import Engine
 
 HISTORY_RECORDS_MAX: Final = 4_000
 """Newest records of the log that are looked through, over all partitions; judging them takes a second or two."""
@@ -28,6 +32,13 @@ async def newest_events(bus: Bus, programme: str) -> list[Event]:
             async for records in chunks:
                 events += [each for each in decode_records(records).events if each.data.programme == programme]
     return events
+
+
+def opinion_on(text: str, path: str, events: Sequence[Event], engine: Callable[[RuleSet], Engine]) -> Opinion:
+    """What the engine makes of it; the one in C has a process of its own, where it can crash. Blocks for seconds."""
+    if engine is DurableEngine:
+        return second_opinion_apart(text, path, events)
+    return second_opinion(text, path, events, engine=engine)
 
 
 def opinion_problem(opinion: Opinion, path: str) -> Problem | None:

@@ -15,7 +15,7 @@ import pytest
 
 from contracts.events import Amount, Customer, Deal, Event, Lead, PartnerProfile, Survey
 from services.rules import considered, judge
-from services.rules.engines import Opinion, second_opinion
+from services.rules.engines import Opinion, second_opinion, second_opinion_apart
 from services.rules.engines.port import SecondEngineMissing
 from services.rules.generate import gate, tiers
 from tests.support.rules import START_MS, event, random_history, random_rule_set
@@ -77,6 +77,7 @@ def history() -> list[Event]:
         for number, product in enumerate(("Pro X", "Basic", "Pro Y", None))
     ]
     return [
+        event("partner.registered", "new", START_MS - 1, profile=PartnerProfile(status="registered")),
         event("deal.won", "early", START_MS, deal=Deal(id="early", product="Pro X", amount=Amount(1, "USD"))),
         event("partner.registered", "joined", START_MS, profile=PartnerProfile(status="active")),
         *deals,
@@ -162,3 +163,20 @@ def test_an_opinion_is_told_to_programs() -> None:
     told = opinion(RULES, history()).as_json()
     assert told["agrees"] is True
     assert msgspec.json.encode(told)
+
+
+def test_the_second_engine_in_a_process_of_its_own_agrees() -> None:
+    found = second_opinion_apart(RULES, "rules.yaml", history())
+    assert found.agrees
+    assert (found.tests, found.events) == (1, len(history()))
+
+
+def test_a_second_engine_that_crashes_costs_the_opinion_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash = tmp_path / "crash_of_the_engine.py"
+    crash.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    found = second_opinion_apart(RULES, "rules.yaml", module=crash.stem)
+    assert not found.agrees
+    assert "ended with -11" in found.missing
