@@ -17,6 +17,10 @@ RULE_EVENT_TYPES: Final = tuple(each for each in EVENT_TYPES if each not in NOT_
 """What rewards, metrics and tests can be on."""
 
 
+TEST_EVENT_TYPES: Final = (*RULE_EVENT_TYPES, "clock.day_closed", "contest.closed")
+"""What tests can let happen besides: that a day closes, and that the partner won a contest."""
+
+
 def read_event_types(node: Node, scope: Scope, of: str) -> tuple[str, ...]:
     """One event type or a list; the known ones of it, once each."""
     known = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from contracts.decisions import RULE_LEAD_QUALIFIED, RULE_TIER
-from contracts.money import Money
+from contracts.money import PPM, Money
 from contracts.ruleset import RuleTest
 from services.rules.language.checks import (
     duplicate_id,
@@ -13,19 +13,20 @@ from services.rules.language.checks import (
     unknown_event_type,
     unknown_reward,
     unknown_tier,
+    unreadable_value,
     wrong_shape,
 )
-from services.rules.language.event_types import RULE_EVENT_TYPES
+from services.rules.language.event_types import TEST_EVENT_TYPES
 from services.rules.language.fields import Fields, expect_list, expect_map, expect_text, limited, shape_of
 from services.rules.language.literals import Literals
 from services.rules.language.located import Fault
 from services.rules.language.scope import Scope
 from services.rules.language.source import ListNode, MapNode, Node, TextNode
-from services.rules.language.values import read_amount, read_start_ms
+from services.rules.language.values import read_amount, read_number, read_start_ms
 
 TESTS_MAX: Final = 2_000
 TEST_KEYS: Final = ("name", "given", "events", "expect", "because")
-CONTEXT_KEYS: Final = ("type", "time", "source", "id")
+CONTEXT_KEYS: Final = ("type", "time", "source", "id", "contest", "rank")
 """What a test's event says besides paths."""
 WITHOUT_AMOUNT: Final = (RULE_TIER, RULE_LEAD_QUALIFIED)
 """What can be expected besides rules of the file: `tier: gold`, `qualified.lead: granted`."""
@@ -115,8 +116,12 @@ def _text_of(node: Node, key: str, scope: Scope) -> str | None:
 def _check_context(key: str, node: Node, scope: Scope) -> None:
     if not isinstance(node, TextNode):
         return
-    if key == "type" and node.text not in RULE_EVENT_TYPES:
-        scope.add(node.span, unknown_event_type.fault(node.text, RULE_EVENT_TYPES))
+    if key == "type" and node.text not in TEST_EVENT_TYPES:
+        scope.add(node.span, unknown_event_type.fault(node.text, TEST_EVENT_TYPES))
+    elif key == "rank":
+        rank = read_number(node.text)
+        if isinstance(rank, Fault) or rank.millionths < PPM or rank.millionths % PPM:
+            scope.add(node.span, unreadable_value.fault(node.text, "a rank", "write it as a number from 1 on"))
     elif key == "time":
         time_ms = read_start_ms(node.text, scope.zone)
         if isinstance(time_ms, Fault):

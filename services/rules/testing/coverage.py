@@ -14,6 +14,7 @@ from contracts.decisions import RULE_TIER, Decision, Verdict
 from contracts.money import format_money
 from contracts.ruleset import Bracket, Brackets, Comparison, Condition, Lookup, PercentOf, Reward, Row, Rows, RuleSet
 from services.rules.amounts import percent_text
+from services.rules.generate.contests import PART as CONTEST
 from services.rules.groups import PART as GROUP
 from services.rules.lasting import PART as FOR
 from services.rules.lasting import duration_text
@@ -68,7 +69,8 @@ class _Seen:
         self.looked_up: dict[str, set[tuple[str, str]]] = {}
         for decision in decisions:
             self.tiers.update(tier for tier in (decision.tier, decision.tier_to) if tier is not None)
-            if decision.granted:
+            # What only tells a number in a contest is no prize.
+            if decision.granted and not any(line.part == CONTEST for line in decision.trace if decision.unit is None):
                 self.granted.setdefault(decision.rule, []).append(decision)
             for line in decision.trace:
                 if line.part == AMOUNT:
@@ -83,6 +85,7 @@ def _rules(rules: RuleSet, seen: _Seen) -> Iterator[Unreached]:
     places = [(each.id, each.line) for each in rules.rewards]
     places += [(each.id, each.line) for each in rules.milestones]
     places += [(each.id, each.line) for each in rules.inactivity]
+    places += [(each.id, each.line) for each in rules.contests]
     for rule, line in places:
         if rule not in seen.granted:
             yield Unreached("rule", rule, "", "never granted", line)

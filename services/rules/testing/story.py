@@ -10,7 +10,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from contracts.events import Activity, Customer, Deal, Event, EventData, Lead, Link, PartnerProfile, Survey
+from contracts.events import (
+    Activity,
+    ContestResult,
+    Customer,
+    Deal,
+    Event,
+    EventData,
+    Lead,
+    Link,
+    PartnerProfile,
+    Survey,
+)
 from contracts.ruleset import RuleSet, RuleTest
 from services.rules.facts import ONCE
 from services.rules.language.paths import can_be_in
@@ -51,6 +62,15 @@ class Happening:
 
     event: Event
     profile: PartnerProfile | None = None
+
+
+def _result(written: Mapping[str, str]) -> ContestResult:
+    """How the partner did in a contest: the last of as many as it takes."""
+    for key in ("contest", "rank"):
+        if key not in written:
+            raise UnusableTest(f"contest.closed needs {key}")
+    rank = int(written["rank"])
+    return ContestResult(id=written["contest"], rank=rank, partners=rank, value=0)
 
 
 class _Current:
@@ -122,6 +142,7 @@ class Story:
             raise UnusableTest(f"{type} carries no tier: write it under given")
         is_about_partner = type.startswith("partner.")
         data = EventData(
+            contest=_result(written) if type == "contest.closed" else None,
             programme=self._programme,
             partner=self.partner,
             profile=profile if is_about_partner else None,

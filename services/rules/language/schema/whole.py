@@ -7,6 +7,7 @@ from typing import Final
 from contracts.money import CURRENCY_DECIMALS, UNIT_DECIMALS_MAX
 from services.rules.language.budgets import PERIODS, WHEN_SPENT
 from services.rules.language.checks.wrong_schema import SCHEMA
+from services.rules.language.event_types import TEST_EVENT_TYPES
 from services.rules.language.groups import PICKS
 from services.rules.language.metrics import KINDS
 from services.rules.language.programme import LOCKS, REVIEWS
@@ -220,7 +221,12 @@ def _test() -> Schema:
         "additionalProperties": {"type": "string"},
         "description": "a rule and what it grants",
     }
-    event = facts | {"required": ["type"], "properties": {"type": ref("eventType")}}
+    own = {
+        "type": one_of_words(TEST_EVENT_TYPES, "the type of an event"),
+        "contest": {"type": "string", "description": "of contest.closed: its id"},
+        "rank": {"type": ["integer", "string"], "description": "of contest.closed: the partner's rank"},
+    }
+    event = facts | {"required": ["type"], "properties": own}
     return mapping(
         {
             "name": {"type": "string", "description": "what the test shows"},
