@@ -50,7 +50,13 @@ def plan_transfers(decisions: Sequence[DecisionHead], traceparents: Sequence[str
         amount_minor = decision.amount_minor
         if not decision.granted or amount_minor is None:
             continue
-        if _is_plain(decision) and is_sound(decision, amount_minor):
+        is_plain = (
+            decision.available_at_ms is None
+            and decision.takes_back is None
+            and decision.expires_at_ms is None
+            and not decision.budgets
+        )
+        if is_plain and is_sound(decision, amount_minor):
             transfers.append(plain_leg(decision, amount_minor, traceparents[index], posted_at_ms))
             continue
         problem = fault(decision)
@@ -58,22 +64,13 @@ def plan_transfers(decisions: Sequence[DecisionHead], traceparents: Sequence[str
             refused.append((index, problem))
             continue
         # From here on nothing may fail.
-        if not _is_plain(decision):
+        if not is_plain:
             careful.append(Careful(decision, traceparents[index]))
         elif amount_minor > 0:
             transfers.append(plain_leg(decision, amount_minor, traceparents[index], posted_at_ms))
         else:
             transfers.append(_adjustment(decision, -amount_minor, traceparents[index], posted_at_ms))
     return Plan(transfers, refused, careful)
-
-
-def _is_plain(decision: DecisionHead) -> bool:
-    return (
-        decision.available_at_ms is None
-        and decision.takes_back is None
-        and decision.expires_at_ms is None
-        and not decision.budgets
-    )
 
 
 def _adjustment(decision: DecisionHead, amount_minor: int, traceparent: str, posted_at_ms: int) -> TransferPosted:

@@ -262,4 +262,4 @@ def _columns(batch: Sequence[TransferPosted], accounts: dict[str, int]) -> tuple
 
 def _or_none(pack: Callable[[list[Any]], object], column: list[Any]) -> object:
     """Most batches have no such value, and then none is packed or read."""
-    return pack(column) if any(value is not None for value in column) else None
+    return None if column.count(None) == len(column) else pack(column)

@@ -11,7 +11,14 @@ import pytest
 from pydantic import SecretStr
 from starlette.applications import Starlette
 
-from contracts.decisions import DECISION_DENIED, DECISION_GRANTED, DECISIONS_SOURCE, Decision, encode_decision
+from contracts.decisions import (
+    DECISION_DENIED,
+    DECISION_GRANTED,
+    DECISIONS_SOURCE,
+    BudgetClaim,
+    Decision,
+    encode_decision,
+)
 from contracts.events import event_headers
 from contracts.topics import DECISIONS, LEDGER
 from runtime.bus.open import open_bus
@@ -27,6 +34,9 @@ from tests.support.ledger import expected_balances, found_balances
 
 pytestmark = pytest.mark.timeout(120)
 DEADLINE_S = 40
+YEAR_3000_MS = 32_503_680_000_000
+HELD = decided(800, available_at_ms=YEAR_3000_MS)
+UNPAYABLE = decided(801, budgets=(BudgetClaim("yearly", "2026", 1, "USD", "hold"),))
 KEY = {"Authorization": "Bearer operator"}
 
 
@@ -96,16 +106,23 @@ async def test_decisions_become_balances_facts_explanations_and_metrics(postgres
     granted_count = sum(decision.granted for decision in decisions)
     async with running(postgres_url) as (app, bus):
         await bus.publish(DECISIONS.name, [record(d, trace) for d in decisions[:200]] + poison)
-        await bus.publish(DECISIONS.name, [record(d, trace) for d in decisions[150:]])
+        await bus.publish(DECISIONS.name, [record(d, trace) for d in [*decisions[150:], HELD, UNPAYABLE]])
         await until(handled(bus, GROUP))
         await until(handled(bus, GROUP_ARCHIVE))
-        assert found_balances(postgres_url) == expected_balances(decisions)
+        found = found_balances(postgres_url)
+        assert found.pop(("partner:ann:pending", "USD")) == 10_000
+        found["programme:crm-sales:cost", "USD"] += 10_000
+        assert {key: minor for key, minor in found.items() if ":yearly" not in key[0] and minor} == expected_balances(
+            decisions
+        )
 
         async def facts_are_out() -> bool:
-            return len(await read_all(bus, LEDGER.name)) == granted_count
+            return len(await read_all(bus, LEDGER.name)) == granted_count + 3
 
+        # The hold, what the budget was given, and that one waits for it.
         await until(facts_are_out)
-        assert all(("ce_traceparent", trace.encode()) in fact.headers for fact in await read_all(bus, LEDGER.name))
+        told = [fact for fact in await read_all(bus, LEDGER.name) if fact.key != b"crm-sales"]
+        assert all(("ce_traceparent", trace.encode()) in fact.headers for fact in told)
         letters = await read_all(bus, DECISIONS.dlq)
         assert sorted(dict(letter.headers)["dlq_code"] for letter in letters) == [
             b"account-outside-chart",
@@ -113,7 +130,7 @@ async def test_decisions_become_balances_facts_explanations_and_metrics(postgres
             b"takes-back-malformed",
         ]
 
-        assert sample(app, "goodword_rewards_transfers_total", stage="granted") == granted_count
+        assert sample(app, "goodword_rewards_transfers_total", stage="granted") == granted_count + 1
         repeated = sum(decision.granted for decision in decisions[150:200])
         assert sample(app, "goodword_rewards_duplicates_total") == repeated
         assert sample(app, "goodword_rewards_dlq_records_total", topic=DECISIONS.name) == 3
@@ -142,6 +159,12 @@ async def ask_over_http(app: App) -> None:
         assert answer.json()["trial_balance"][0]["minor"] == 0
         answer = await client.get("/v1/statements/partner:p1:available?limit=2&order=oldest", headers=KEY)
         assert [posting["balance_minor"] for posting in answer.json()["postings"]] == [10_000, 20_000]
+        answer = await client.get("/v1/holds?of=partner:ann&limit=5", headers=KEY)
+        assert [(hold["minor"], hold["decision"]) for hold in answer.json()["holds"]] == [(10_000, HELD.id)]
+        answer = await client.get("/v1/waiting", headers=KEY)
+        assert [line["reason"] for line in answer.json()["waiting"]] == ["budget yearly of 2026 is spent"]
+        answer = await client.get("/v1/budgets", headers=KEY)
+        assert [(line["budget"], line["left_minor"]) for line in answer.json()["budgets"]] == [("yearly", 1)]
         answer = await client.get(f"/v1/explain/{SOURCE}/opp-3-won", headers=KEY)
         assert [decision["reason"] for decision in answer.json()["decisions"]] == ["deal.amount >= 500 USD"]
         for path, status, code in [
@@ -149,6 +172,7 @@ async def ask_over_http(app: App) -> None:
             ("/v1/statements/partner:p1", 422, "account-outside-chart"),
             ("/v1/statements/partner:p1:paid?limit=x", 422, "bad-limit"),
             ("/v1/statements/partner:p1:paid?order=up", 422, "bad-order"),
+            ("/v1/holds?limit=-1", 422, "bad-limit"),
         ]:
             answer = await client.get(path, headers=KEY)
             assert (answer.status_code, answer.json()["code"]) == (status, code)
