@@ -24,7 +24,7 @@ def list_rules(programme: WhichArgument = None, data: DataOption = None, as_json
 
     with problems_shown():
         wanted = _programme_of(programme)
-        revisions = asyncio.run(list_revisions(find_target(data).postgres, wanted))
+        revisions = asyncio.run(list_revisions(find_target(data).postgres, wanted, with_text=False))
     shown = shown_states(revisions, SystemClock().now_ms())
     rows = [each.as_json() | {"state": shown[each.programme, each.revision]} for each in revisions]
     if as_json:

@@ -45,7 +45,7 @@ async def list_all(
     cursor: Cursor = None,
 ) -> RevisionPage:
     """Revisions of one programme or of all, oldest first within a programme."""
-    revisions = await list_revisions(desk.postgres, programme)
+    revisions = await list_revisions(desk.postgres, programme, with_text=False)
     shown = shown_states(revisions, desk.clock.now_ms())
     after = ("", 0)
     if cursor is not None:
@@ -128,7 +128,9 @@ async def show(desk: AtDesk, caller: Reader, programme: Programme, revision: Num
 
 async def _shown(desk: Desk, programme: str, revision: int) -> RevisionRow:
     found = await show_revision(desk.postgres, programme, revision)
-    return _row(found, shown_states(await list_revisions(desk.postgres, programme), desk.clock.now_ms()))
+    return _row(
+        found, shown_states(await list_revisions(desk.postgres, programme, with_text=False), desk.clock.now_ms())
+    )
 
 
 def _row(revision: Revision, shown: dict[tuple[str, int], str]) -> RevisionRow:

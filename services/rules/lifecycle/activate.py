@@ -108,10 +108,11 @@ async def enter(
     if canary is not None:
         details["canary"] = msgspec.to_builtins(canary)
     async with connection.transaction():
-        # Against another programme that declares the same unit at this moment.
-        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('rules/publish units', 0))")
-        entered = [each for each in await fetch(connection, None) if each.published_at is not None]
-        refuse_other_decimals(checked.rule_set, entered)
+        if checked.rule_set.units:
+            # Against another programme that declares the same unit at this moment.
+            await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended('rules/publish units', 0))")
+            entered = [each for each in await fetch(connection, None) if each.published_at is not None]
+            refuse_other_decimals(checked.rule_set, entered)
         if revision.state == "draft":
             revision = await note_checks(connection, revision, checked, who=who, now_ms=now_ms)
         kind: Kind = "all" if canary is None else "canary"

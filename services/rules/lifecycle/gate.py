@@ -158,6 +158,8 @@ def stale_problem(revision: Revision, active: int | None) -> Problem:
 
 
 async def _unit_problems(connection: Connection, rule_set: RuleSet) -> list[Problem]:
+    if not rule_set.units:
+        return []
     entered = [each for each in await fetch(connection, None) if each.published_at is not None]
     try:
         refuse_other_decimals(rule_set, entered)

@@ -10,10 +10,10 @@ from services.rules.lifecycle.record import Revision, fetch, fetch_one
 from services.rules.lifecycle.states import EVER_ACTIVE
 
 
-async def list_revisions(postgres: str, programme: str | None = None) -> list[Revision]:
-    """All revisions of one programme, or of all, oldest first within a programme."""
+async def list_revisions(postgres: str, programme: str | None = None, *, with_text: bool = True) -> list[Revision]:
+    """All revisions of one programme, or of all, oldest first within a programme; on request without their texts."""
     async with connect(postgres) as connection:
-        return await fetch(connection, programme)
+        return await fetch(connection, programme, with_text=with_text)
 
 
 async def show_revision(postgres: str, programme: str, revision: int) -> Revision:

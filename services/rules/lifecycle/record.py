@@ -14,7 +14,9 @@ from runtime.database import Connection
 from services.rules.lifecycle.states import State
 
 _COLUMNS: Final = """
-    SELECT r.programme, r.revision, r.digest, r.path, r.source_text, r.author, r.state, r.submitted_at, r.note,
+    SELECT r.programme, r.revision, r.digest, r.path,
+           CASE WHEN %(with_text)s THEN r.source_text ELSE '' END AS source_text, r.author,
+           r.state, r.submitted_at, r.note,
            r.base_revision, r.approved_by, r.approved_at, r.effective_from_at, r.published_at, r.restores_revision,
            (SELECT a.canary FROM rules.activations a
             WHERE a.programme = r.programme AND a.revision = r.revision ORDER BY a.activation DESC LIMIT 1) AS canary
@@ -86,10 +88,15 @@ class Revision:
         }
 
 
-async def fetch(connection: Connection, programme: str | None, state: State | None = None) -> list[Revision]:
-    """Revisions of a programme, or of all, in one state, or in any; oldest first within a programme."""
+async def fetch(
+    connection: Connection, programme: str | None, state: State | None = None, *, with_text: bool = True
+) -> list[Revision]:
+    """Revisions of a programme, or of all, in one state, or in any; oldest first within a programme.
+
+    `with_text=False` leaves their texts empty, which are nearly all of their bytes.
+    """
     async with connection.cursor(row_factory=class_row(Revision)) as cursor:
-        await cursor.execute(_SELECT, {"programme": programme, "state": state})
+        await cursor.execute(_SELECT, {"programme": programme, "state": state, "with_text": with_text})
         return await cursor.fetchall()
 
 
@@ -102,7 +109,7 @@ async def fetch_active(connection: Connection, programme: str) -> Revision | Non
 async def fetch_one(connection: Connection, programme: str, revision: int) -> Revision:
     """Raises PermanentError(`unknown-revision`)."""
     async with connection.cursor(row_factory=class_row(Revision)) as cursor:
-        await cursor.execute(_SELECT_ONE, {"programme": programme, "revision": revision})
+        await cursor.execute(_SELECT_ONE, {"programme": programme, "revision": revision, "with_text": True})
         found = await cursor.fetchone()
     if found is None:
         raise PermanentError(
