@@ -18,9 +18,13 @@ RETRY_AFTER_S: Final = "5"
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def operator_only(
-    admin_key: SecretStr | None, *, statuses: Mapping[str, int] | None = None
-) -> Callable[[Endpoint], Endpoint]:
+Guard = Callable[[Endpoint], Endpoint]
+"""Lets an endpoint be called only by some."""
+REFUSED: Final = "key-refused"
+"""The code of the problem with which a key is refused: 401."""
+
+
+def operator_only(admin_key: SecretStr | None, *, statuses: Mapping[str, int] | None = None) -> Guard:
     """A wrapper for endpoints: 401 without the operator's key (always, when none is set), 503 in an outage.
 
     Args:
@@ -28,19 +32,33 @@ def operator_only(
         statuses: Status by code of a PermanentError; 422 for all others.
     """
 
-    def wrap(endpoint: Endpoint) -> Endpoint:
-        async def guarded(request: Request) -> Response:
-            if admin_key is None or not same_secret(bearer_key(request), admin_key.get_secret_value()):
-                problem = Problem(
-                    code="key-refused",
+    async def check(request: Request) -> None:
+        if admin_key is None or not same_secret(bearer_key(request), admin_key.get_secret_value()):
+            raise PermanentError(
+                Problem(
+                    code=REFUSED,
                     message="this needs the operator's key",
                     help="send it as Authorization: Bearer …; the service takes it from GOODWORD_ADMIN_KEY",
                 )
-                return problem_response(problem, 401, {"WWW-Authenticate": "Bearer"})
+            )
+
+    return guarded_by(check, statuses=statuses)
+
+
+def guarded_by(check: Callable[[Request], Awaitable[object]], *, statuses: Mapping[str, int] | None = None) -> Guard:
+    """A wrapper for endpoints: 401 when `check` raises a PermanentError(`key-refused`), 503 in an outage."""
+    by_code = {REFUSED: 401, **(statuses or {})}
+
+    def wrap(endpoint: Endpoint) -> Endpoint:
+        async def guarded(request: Request) -> Response:
             try:
+                await check(request)
                 return await endpoint(request)
             except PermanentError as error:
-                return problem_response(error.problem, (statuses or {}).get(error.problem.code, 422))
+                status = by_code.get(error.problem.code, 422)
+                return problem_response(
+                    error.problem, status, {"WWW-Authenticate": "Bearer"} if status == 401 else None
+                )
             except (TransientError, *OUTAGES) as error:
                 problem = Problem(code="unavailable", message=f"a server is away: {error}", help="ask again")
                 return problem_response(problem, 503, {"Retry-After": RETRY_AFTER_S})

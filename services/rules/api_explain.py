@@ -1,4 +1,4 @@
-"""HTTP of explanations: why an event earned what it earned, or nothing. Operator's bearer key only; changes nothing.
+"""HTTP of explanations: why an event earned what it earned, or nothing. Whoever has a key of the rules may ask.
 
 GET /v1/explain?event=…&source=…&partner=…&programme=…    200 {"explanations": […]}, one for each partner it went to;
                                                           404 unknown-event, 422 bad-reference or history-too-long
@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -17,19 +16,17 @@ from starlette.routing import BaseRoute, Route
 from contracts.errors import PermanentError, Problem
 from runtime.bus.port import Bus
 from runtime.http import json_response
-from runtime.operator import operator_only
+from runtime.operator import Guard
 from services.rules.explaining.explain import explain
 from services.rules.store import StateStore
 
 EXPLAINED_AT_ONCE_MAX: Final = 2
 """Questions answered at once; further ones wait, so that deciding keeps most of the processor."""
-_STATUSES: Final = {"unknown-event": 404}
+STATUSES: Final = {"unknown-event": 404}
 
 
-def routes(
-    *, postgres: str, bus: Bus, store: StateStore, admin_key: SecretStr | None, events_max: int
-) -> list[BaseRoute]:
-    """The routes, wired."""
+def routes(*, postgres: str, bus: Bus, store: StateStore, guard: Guard, events_max: int) -> list[BaseRoute]:
+    """The routes, wired. `guard` answers with STATUSES."""
     turn = asyncio.Semaphore(EXPLAINED_AT_ONCE_MAX)
 
     async def get_explanation(request: Request) -> Response:
@@ -52,5 +49,4 @@ def routes(
             )
         return json_response({"explanations": told})
 
-    guard = operator_only(admin_key, statuses=_STATUSES)
     return [Route("/v1/explain", guard(get_explanation), methods=["GET"])]

@@ -18,8 +18,10 @@ from runtime.clock import Clock
 from runtime.database import Database
 from runtime.foundation import Foundation
 from runtime.metrics import Metrics
+from runtime.operator import guarded_by
 from runtime.service import App, run_service
 from services.rules import api, api_contests, api_explain
+from services.rules.api.bearer import Bearer
 from services.rules.clockwork import Clockwork
 from services.rules.contests.project import StandingsOwner
 from services.rules.explaining.keep import Busyness, HistoryOwner
@@ -121,6 +123,7 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
         for revision in await resume_publishing(settings.postgres, bus=bus, clock=clock):
             logger.info("publishing finished", programme=revision.programme, revision=revision.revision)
 
+    bearer = Bearer(settings.postgres, settings.admin_key)
     return App(
         name=NAME,
         metrics=metrics,
@@ -130,11 +133,11 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
                 postgres=settings.postgres,
                 bus=bus,
                 store=store,
-                admin_key=settings.admin_key,
+                guard=guarded_by(bearer.caller, statuses=api_explain.STATUSES),
                 events_max=settings.rules_explain_events_max,
             ),
             *(
-                playground.routes(admin_key=settings.admin_key, is_busy=lambda: busyness.is_busy)
+                playground.routes(guard=guarded_by(bearer.caller), is_busy=lambda: busyness.is_busy)
                 if settings.rules_playground
                 else ()
             ),

@@ -59,11 +59,12 @@ async def _serve(port: int, *, browse: bool, as_json: bool) -> None:
     from starlette.applications import Starlette
 
     from goodword.embedded.ports import free_port
+    from runtime.operator import operator_only
     from services.rules.playground.http import routes
 
     key = secrets.token_urlsafe(16)
     chosen = port or free_port()
-    app = Starlette(routes=routes(admin_key=SecretStr(key), is_busy=lambda: False))
+    app = Starlette(routes=routes(guard=operator_only(SecretStr(key)), is_busy=lambda: False))
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:

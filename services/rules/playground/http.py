@@ -5,8 +5,9 @@ GET  /v1/playground/samples                                    rule sets with ev
 POST /v1/playground    {"rules": "…", "events": "…", "run": true}    200 with problems, tests, steps and partners;
                        413 too large, 422 not such a body, 503 while the service has no time for it
 
-Stateless: nothing that is played is stored, and no live state is read. What asks for work needs the operator's key,
-which `goodword rules playground` hands to the page behind the `#` of its address, where no server sees it.
+Stateless: nothing that is played is stored, and no live state is read. What asks for work needs a key of
+an editor or approver, or the operator's, which `goodword rules playground` hands to the page behind the `#` of its
+address, where no server sees it.
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ from importlib.resources import files
 from typing import Final
 
 import msgspec
-from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from contracts.errors import Problem
 from runtime.http import json_response, limited_body, problem_response
-from runtime.operator import operator_only
+from runtime.operator import Guard
 from services.rules.language import lint_text, problems_as_json
 from services.rules.playground.play import RULES_PATH, play
 
@@ -63,8 +63,8 @@ class _Asked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _decoder: Final = msgspec.json.Decoder(_Asked)
 
 
-def routes(*, admin_key: SecretStr | None, is_busy: Callable[[], bool]) -> list[BaseRoute]:
-    """The routes, wired. `is_busy` says whether the service needs its processor for deciding."""
+def routes(*, guard: Guard, is_busy: Callable[[], bool]) -> list[BaseRoute]:
+    """The routes, wired. `guard` says who may play, `is_busy` whether the service needs its processor for deciding."""
     turn = asyncio.Lock()
     waiting = 0
 
@@ -97,7 +97,6 @@ def routes(*, admin_key: SecretStr | None, is_busy: Callable[[], bool]) -> list[
     async def samples(request: Request) -> Response:
         return json_response({"samples": [_sample(name, title) for name, title in SAMPLES]})
 
-    guard = operator_only(admin_key)
     return [
         *(Route(path, _static(name, media_type)) for path, (name, media_type) in _PAGE.items()),
         Route("/v1/playground/samples", samples, methods=["GET"]),

@@ -15,12 +15,16 @@ from starlette.applications import Starlette
 from contracts.decisions import decode_decision
 from contracts.topics import DECISIONS, REFERRALS, UNATTRIBUTED
 from runtime.bus.port import Bus, Record
-from services.rules.api_explain import routes
+from runtime.operator import guarded_by
+from services.rules.api.bearer import Bearer
+from services.rules.api_explain import STATUSES, routes
+from services.rules.keys import create_rules_key
 from services.rules.store import StateStore
 from tests.integration.rules.harness import (
     DAY_MS,
     PROGRAMME,
     START_MS,
+    FixedClock,
     Start,
     drained,
     eventually,
@@ -34,7 +38,8 @@ EVENTS = 400
 
 
 def client_of(schema_url: str, bus: Bus, store: StateStore, *, events_max: int = 10_000) -> httpx.AsyncClient:
-    made = routes(postgres=schema_url, bus=bus, store=store, admin_key=SecretStr("secret"), events_max=events_max)
+    guard = guarded_by(Bearer(schema_url, SecretStr("secret")).caller, statuses=STATUSES)
+    made = routes(postgres=schema_url, bus=bus, store=store, guard=guard, events_max=events_max)
     headers = {"authorization": "Bearer secret"}
     transport = httpx.ASGITransport(Starlette(routes=made))
     return httpx.AsyncClient(transport=transport, base_url="http://rules", headers=headers)
@@ -183,6 +188,19 @@ async def test_a_history_that_is_too_long_is_refused_with_a_way_out(
         assert (answer.status_code, answer.json()["code"]) == (422, "history-too-long")
         assert "--all" in answer.json()["detail"]
         assert (await client.get("/v1/explain", params={"event": "won-5"})).status_code == 200
+
+
+async def test_an_editor_may_ask_and_nobody_without_a_key(
+    schema_url: str, bus: Bus, store: StateStore, published: None
+) -> None:
+    await bus.publish(REFERRALS.name, [won(1)])
+    _, token = await create_rules_key(schema_url, owner="ana", roles=("editor",), who="operator", clock=FixedClock())
+    async with client_of(schema_url, bus, store) as client:
+        for key, status in ((token, 200), (f"{token}x", 401), ("", 401)):
+            headers = {"authorization": f"Bearer {key}"}
+            answer = await client.get("/v1/explain", params={"event": "won-1"}, headers=headers)
+            assert answer.status_code == status
+        assert answer.headers["www-authenticate"] == "Bearer"
 
 
 UNKNOWN: dict[str, tuple[dict[str, str], int, str, str]] = {

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from contracts.events import Event, encode_data, format_time
+from runtime.operator import operator_only
 from services.rules.fold import Fold
 from services.rules.playground.http import BODY_BYTES_MAX, HEADERS, SAMPLES, routes
 from services.rules.playground.play import DECISIONS_MAX, EVENTS_MAX, play
@@ -132,7 +133,7 @@ def test_there_is_an_end_to_events_decisions_and_time() -> None:
 
 
 def client_of(*, is_busy: bool = False, key: str | None = "secret") -> httpx.AsyncClient:
-    app = Starlette(routes=routes(admin_key=SecretStr(key) if key else None, is_busy=lambda: is_busy))
+    app = Starlette(routes=routes(guard=operator_only(SecretStr(key) if key else None), is_busy=lambda: is_busy))
     headers = {"authorization": "Bearer secret"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://rules", headers=headers)
 
