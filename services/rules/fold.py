@@ -100,13 +100,14 @@ class Fold:
         `load` may find that more are needed.
         """
         missing: dict[bytes, None] = {}
+        broadcasts = [event for event in events if event.type in _BROADCASTS]
         self._closings = [
             # A day later than UTC's is the latest that any zone could mean.
             (event.data.programme, event.time_ms // DAY_MS + 1, len(events))
-            for event in events
+            for event in broadcasts
             if event.type == _DAY_CLOSED
         ]
-        activated = {event.data.programme for event in events if event.type == _ACTIVATED}
+        activated = {event.data.programme for event in broadcasts if event.type == _ACTIVATED}
         programme, has_customers = None, False
         for event in events:
             data = event.data
