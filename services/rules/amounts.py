@@ -17,7 +17,7 @@ from contracts.events import Amount
 from contracts.money import AMOUNT_MINOR_MAX, CURRENCY_DECIMALS, PPM, Money, format_minor, is_currency, round_half_even
 from contracts.ruleset import Brackets, Give, PercentOf, Reward, givens_of
 from services.rules.lookups import PART, bound_of, branch_text, chooser_of, paths_of
-from services.rules.measures import Market, amount_in_words, number_text
+from services.rules.measures import amount_in_words, number_text
 from services.rules.rates import NO_RATES, Rates, no_rate
 from services.rules.vocabulary import Vocabulary
 
@@ -54,7 +54,7 @@ class AmountRule:
         self.converts = _converts(give, self._at_most)
         self._whole = None
         if self.is_fixed and isinstance(give, Money):
-            self._whole = self._limited(give.amount_minor, give.unit, Market(0, NO_RATES))
+            self._whole = self._limited(give.amount_minor, give.unit)
 
     def work_out(
         self,
@@ -71,18 +71,17 @@ class AmountRule:
         """
         if share_ppm == PPM and self._whole is not None:
             return self._whole
-        market = Market(day, rates)
         given = self._given
         trace: tuple[TraceLine, ...] = ()
         if self._slices is not None and bases[0] is not None and bases[0].minor >= 0:
-            return self._sliced(self._slices, share_ppm, bases[0], market, raised_ppm)
+            return self._sliced(self._slices, share_ppm, bases[0], day, rates, raised_ppm)
         if self._chooser is not None:
-            given, trace, reason = self._chooser.choose(by, market)
+            given, trace, reason = self._chooser.choose(by, day, rates)
             if given is None:
                 return _denied(reason, trace)
         assert given is not None
         if isinstance(given, Money):
-            return self._limited(shared(given.amount_minor, share_ppm), given.unit, market, trace=trace)
+            return self._limited(shared(given.amount_minor, share_ppm), given.unit, day, rates, trace=trace)
         base = bases[self.bases.index(given.of)]
         if base is None:
             return _nothing(f"{given.of} is missing", given.of, f"{given.of} is missing", trace)
@@ -91,13 +90,15 @@ class AmountRule:
         if raised_ppm:
             trace = (*trace, _raised(raised_ppm))
         minor = round_half_even(base_minor * percent_ppm, PPM)
-        return self._limited(minor, base.currency, market, base_minor, base.currency, percent_ppm, trace)
+        return self._limited(minor, base.currency, day, rates, base_minor, base.currency, percent_ppm, trace)
 
-    def _sliced(self, slices: _Slices, share_ppm: int, base: Amount, market: Market, raised_ppm: int) -> Granted:
+    def _sliced(
+        self, slices: _Slices, share_ppm: int, base: Amount, day: int, rates: Rates, raised_ppm: int
+    ) -> Granted:
         base_minor = shared(base.minor, share_ppm)
         factor: Fraction | None = Fraction(1)
         if slices.currency != base.currency:
-            rate = market.rates.factor(slices.currency, base.currency, market.day)
+            rate = rates.factor(slices.currency, base.currency, day)
             factor = None if rate is None else Fraction(rate.numerator, rate.denominator)
         if factor is None:
             saw = f"{amount_in_words(base)}, {no_rate(base.currency, slices.currency)}"
@@ -111,13 +112,14 @@ class AmountRule:
         if raised_ppm:
             trace.append(_raised(raised_ppm))
         minor = round_half_even(total.numerator, total.denominator * PPM)
-        return self._limited(minor, base.currency, market, base_minor, base.currency, None, tuple(trace))
+        return self._limited(minor, base.currency, day, rates, base_minor, base.currency, None, tuple(trace))
 
     def _limited(
         self,
         minor: int,
         unit: str,
-        market: Market,
+        day: int = 0,
+        rates: Rates = NO_RATES,
         base_minor: int | None = None,
         base_unit: str | None = None,
         percent_ppm: int | None = None,
@@ -126,17 +128,18 @@ class AmountRule:
         clamped_minor = 0
         at_most = self._at_most
         if at_most is not None:
-            text = f"at_most {self._money(at_most.amount_minor, at_most.unit)}"
             ceiling_minor, note = at_most.amount_minor, ""
             if at_most.unit != unit:
-                factor = market.rates.factor(at_most.unit, unit, market.day)
+                factor = rates.factor(at_most.unit, unit, day)
                 if factor is None:
+                    text = f"at_most {self._money(at_most.amount_minor, at_most.unit)}"
                     saw = f"{self._money(minor, unit)}, {no_rate(unit, at_most.unit)}"
                     return _nothing(f"{text}: {saw}", text, saw, trace)
                 ceiling_minor = factor.of(ceiling_minor)
                 note = f", at most {self._money(ceiling_minor, unit)} at {factor.text}"
             if minor > ceiling_minor:
                 clamped_minor = minor - ceiling_minor
+                text = f"at_most {self._money(at_most.amount_minor, at_most.unit)}"
                 trace = (*trace, TraceLine(text, self._money(minor, unit) + note, "not met", PART))
                 minor = ceiling_minor
         if 0 < minor <= AMOUNT_MINOR_MAX:

@@ -14,6 +14,7 @@ from contracts.decisions import TraceLine, Verdict
 from contracts.money import PPM, Money, format_money
 from contracts.ruleset import Bracket, Brackets, Given, Lookup, Number, Row, Rows
 from services.rules.measures import Market, as_number, describe, in_currency, number_text
+from services.rules.rates import Rates
 from services.rules.vocabulary import Vocabulary
 
 PART: Final = "amount"
@@ -32,7 +33,7 @@ class Chosen(NamedTuple):
 class Chooser(Protocol):
     """A lookup, ready to be asked with the values at its paths, in their order."""
 
-    def choose(self, values: Sequence[Any], market: Market) -> Chosen: ...
+    def choose(self, values: Sequence[Any], day: int, rates: Rates) -> Chosen: ...
 
 
 def chooser_of(lookup: Lookup | Rows | Brackets, vocabulary: Vocabulary) -> Chooser:
@@ -73,7 +74,7 @@ class _ByText:
         }
         self._otherwise = lookup.otherwise
 
-    def choose(self, values: Sequence[Any], market: Market) -> Chosen:
+    def choose(self, values: Sequence[Any], day: int, rates: Rates) -> Chosen:
         value = values[0]
         taken = self._taken.get(value if value.__class__ is str else _as_text(value))
         if taken is not None:
@@ -91,7 +92,7 @@ class _ByTexts:
         self._otherwise = lookup.otherwise
         self._memo: dict[tuple[str | None, ...], Chosen] = {}
 
-    def choose(self, values: Sequence[Any], market: Market) -> Chosen:
+    def choose(self, values: Sequence[Any], day: int, rates: Rates) -> Chosen:
         texts = tuple(_as_text(value) for value in values)
         chosen = self._memo.get(texts)
         if chosen is None:
@@ -121,12 +122,12 @@ class _ByNumber:
         self._taken = [(bracket.given, branch_text(lookup, bracket)) for bracket in lookup.brackets]
         self._otherwise = lookup.otherwise
 
-    def choose(self, values: Sequence[Any], market: Market) -> Chosen:
+    def choose(self, values: Sequence[Any], day: int, rates: Rates) -> Chosen:
         value = values[0]
         if value is None:
             return _otherwise(None, self._text, (self._path,), values)
         saw = describe(value, self._kind, self._decimals)
-        place, note = self._place(value, market)
+        place, note = self._place(value, Market(day, rates))
         if place is None:
             reason = f"{self._text}: {saw}, {note}"
             return Chosen(None, (TraceLine(self._text, f"{saw}, {note}", "unknown", PART),), f"{PART}: {reason}")
