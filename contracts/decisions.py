@@ -32,7 +32,7 @@ class TraceLine(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, array
 
     `saw` is the value as text, or why there was none (`deal.product is missing`); `part` is where the condition stands:
     `eligible.partner`, `eligible.customer`, `qualified.lead`, `qualified.deal`, `when`, `for`, `amount`, `raise`,
-    `group`, `limit`, `terms`, `milestone`, or `tier`.
+    `group`, `limit`, `terms`, `milestone`, `clawback`, `metric`, or `tier`.
     """
 
     condition: str

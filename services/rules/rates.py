@@ -26,6 +26,7 @@ from services.rules.children import STATE_VERSION, checked
 
 PAIRS_MAX: Final = 1_000
 """Pairs in one publication: ISO 4217 has 180 currencies, and nobody quotes all of them in all others."""
+_PAIR: Final = re.compile(r"[A-Z]{3}/[A-Z]{3}", re.ASCII)
 _RATE: Final = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?", re.ASCII)
 _FACTORS_MAX: Final = 65_536
 
@@ -156,7 +157,17 @@ def read_rates(published: RatesPublished) -> tuple[int, list[tuple[tuple[str, st
         raise _bad(f"{published.day!r} is not a day", "rates.day", "write it as 2026-03-01")
     if not published.rates or len(published.rates) > PAIRS_MAX:
         raise _bad(f"{len(published.rates)} rates; 1 to {PAIRS_MAX} can be told at once", "rates.rates", "")
-    return day, [(read_pair(pair), _rate(pair, text)) for pair, text in published.rates.items()]
+    return day, [read_rate(pair, text) for pair, text in published.rates.items()]
+
+
+def is_pair(text: str) -> bool:
+    """Whether the text looks like `EUR/USD`."""
+    return _PAIR.fullmatch(text) is not None
+
+
+def read_rate(pair: str, text: str) -> tuple[tuple[str, str], str]:
+    """A pair and its rate, checked. Raises PermanentError(`bad-rates`)."""
+    return read_pair(pair), _rate(pair, text)
 
 
 def read_pair(text: str) -> tuple[str, str]:

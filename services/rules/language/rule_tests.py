@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from contracts.decisions import RULE_LEAD_QUALIFIED, RULE_TIER
+from contracts.errors import PermanentError
 from contracts.money import PPM, Money
 from contracts.ruleset import RuleTest
 from services.rules.language.checks import (
@@ -23,6 +24,7 @@ from services.rules.language.located import Fault
 from services.rules.language.scope import Scope
 from services.rules.language.source import ListNode, MapNode, Node, TextNode
 from services.rules.language.values import read_amount, read_number, read_start_ms
+from services.rules.rates import is_pair, read_rate
 
 TESTS_MAX: Final = 2_000
 TEST_KEYS: Final = ("name", "given", "events", "expect", "because")
@@ -69,7 +71,7 @@ def _read_test(name: TextNode | None, fields: Fields, scope: Scope) -> RuleTest:
 
 def read_given(node: Node, scope: Scope) -> dict[str, str]:
     """What holds before the first event."""
-    return _read_facts(node, "given", (), scope)
+    return _read_facts(node, "given", (), scope, takes_rates=True)
 
 
 def read_events(node: Node, scope: Scope) -> tuple[dict[str, str], ...]:
@@ -84,8 +86,10 @@ def read_events(node: Node, scope: Scope) -> tuple[dict[str, str], ...]:
     return tuple(events)
 
 
-def _read_facts(node: Node, of: str, context_keys: tuple[str, ...], scope: Scope) -> dict[str, str]:
-    """Paths and metrics with a value each, checked by type and kept as text."""
+def _read_facts(
+    node: Node, of: str, context_keys: tuple[str, ...], scope: Scope, *, takes_rates: bool = False
+) -> dict[str, str]:
+    """Paths and metrics with a value each, checked by type and kept as text; `EUR/USD` with its rate."""
     mapping = expect_map(node, scope, of, "write it as {tier: silver, deal.amount: 500 USD}")
     facts: dict[str, str] = {}
     for key, value in mapping.entries if mapping else ():
@@ -96,6 +100,9 @@ def _read_facts(node: Node, of: str, context_keys: tuple[str, ...], scope: Scope
         if key.text in context_keys:
             _check_context(key.text, value, scope)
             continue
+        if takes_rates and is_pair(key.text):
+            _check_rate(key, value, scope)
+            continue
         type = scope.type_of(key.text)
         if type is None:
             offset, length, fault = scope.explain_unknown(key.text)
@@ -103,6 +110,17 @@ def _read_facts(node: Node, of: str, context_keys: tuple[str, ...], scope: Scope
         elif type != "texts" and isinstance(value, TextNode):
             _check_fact(key.text, value, scope)
     return facts
+
+
+def _check_rate(key: TextNode, node: Node, scope: Scope) -> None:
+    rate = expect_text(node, scope, key.text)
+    if rate is None:
+        return
+    try:
+        read_rate(key.text, rate.text)
+    except PermanentError as error:
+        help = error.problem.help or ""
+        scope.add(rate.span, unreadable_value.fault(rate.text, f"the rate of {key.text}", help))
 
 
 def _text_of(node: Node, key: str, scope: Scope) -> str | None:

@@ -8,14 +8,16 @@ longer window that was not given has no less than a shorter one that was.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from math import gcd
 
-from contracts.events import Event, EventData, PartnerProfile
+from contracts.events import Event, EventData, PartnerProfile, RatesPublished
 from contracts.money import PPM
 from contracts.ruleset import Metric, RuleSet, RuleTest
 from services.rules.calendar import WindowStart, Zone
 from services.rules.children import CustomerState, customer_key
 from services.rules.facts import take_partner_facts
+from services.rules.rates import Rates, is_pair
 from services.rules.series import MeanSeries, Series, SumSeries, new_series, series_id
 from services.rules.state import PartnerState
 from services.rules.testing.shorthand import Shorthand, UnusableTest
@@ -32,6 +34,10 @@ def seeded_state(
     """
     state = PartnerState(programme=rules.programme, partner=partner)
     state.tier = test.given.get("tier")
+    pairs = {path: text for path, text in test.given.items() if is_pair(path)}
+    if pairs:
+        state.rates = Rates()
+        state.rates.take(RatesPublished(date.min.isoformat(), pairs))
     facts = {path: text for path, text in test.given.items() if path.startswith("partner.") and path != "partner.id"}
     if facts:
         learn(state, PartnerProfile(**shorthand.sections(facts)["partner"]))

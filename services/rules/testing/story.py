@@ -26,6 +26,7 @@ from contracts.ruleset import RuleSet, RuleTest
 from services.rules.facts import ONCE
 from services.rules.language.paths import can_be_in
 from services.rules.language.rule_tests import CONTEXT_KEYS
+from services.rules.rates import is_pair
 from services.rules.testing.shorthand import Shorthand, UnusableTest
 
 PARTNER: Final = "a-partner"
@@ -110,7 +111,8 @@ class Story:
     def _is_carried(self, path: str) -> bool:
         if path == "event.type":
             raise UnusableTest("event.type is said by each event: type: …")
-        return path not in self._shorthand.metrics and path != "tier" and not path.startswith("partner.")
+        is_known_before = path in self._shorthand.metrics or path == "tier" or path.startswith("partner.")
+        return not is_known_before and not is_pair(path)
 
     def happenings(self) -> list[Happening]:
         """All events in the order of the file.

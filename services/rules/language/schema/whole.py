@@ -230,7 +230,7 @@ def _test() -> Schema:
     return mapping(
         {
             "name": {"type": "string", "description": "what the test shows"},
-            "given": facts | {"description": "tier, metrics and paths before the first event"},
+            "given": facts | {"description": "tier, metrics, paths, rates (EUR/USD) before the first event"},
             "events": list_of(event, "what happens"),
             "expect": list_of(expected, "exactly what is granted"),
             "because": {"type": "string", "description": "a condition or reason among the denials"},

@@ -378,3 +378,38 @@ def test_rules_are_compiled_for_so_many_sets_of_assumed_facts_and_no_more() -> N
     tested = run_tests(text, "saas.yaml")
     assert (tested.count("pass"), tested.count("error")) == (200, 1)
     assert "different sets" in tested.results[-1].error
+
+
+RATED = """\
+schema: goodword/v1
+programme: saas
+currency: USD
+timezone: UTC
+metrics: {{sold: {{sum: deal.amount, on: deal.won}}}}
+rewards:
+  - id: paid
+    on: deal.won
+    when: [deal.amount >= 500 USD]
+    give: {{percent: 10, of: deal.amount}}
+    clawback: 30 days
+tests:
+  - name: a deal in euros
+    given: {{{given}}}
+    events:
+      - {{type: deal.won, deal.amount: 400 EUR}}
+      - {{type: deal.refunded, deal.amount: 250 USD}}
+    expect: {expect}
+"""
+
+
+def test_rates_are_given_and_what_is_taken_back_is_expected_below_zero() -> None:
+    rated = RATED.format(given="EUR/USD: 1.25", expect="[paid: 40 EUR, paid: -20 EUR]")
+    assert [each.verdict for each in run_tests(rated, "saas.yaml").results] == ["pass"]
+    without = RATED.format(given="", expect="[]")
+    assert [each.verdict for each in run_tests(without, "saas.yaml").results] == ["pass"]
+
+
+@pytest.mark.parametrize("given", ["EUR/USD: 0", "EUR/XXX: 1", "EUR/USD: 1e3"])
+def test_a_rate_that_is_none_is_an_error_of_the_file(given: str) -> None:
+    with pytest.raises(RuleSetErrors, match="unreadable-value"):
+        run_tests(RATED.format(given=given, expect="[]"), "saas.yaml")
