@@ -15,7 +15,7 @@ import msgspec
 
 from contracts.decisions import Decision
 from contracts.events import BROADCAST_TYPES, EVENT_TYPES, REQUIRED_FIELDS, SYSTEM_TYPES, StrictData
-from contracts.facts import TransferPosted
+from contracts.facts import RewardNotice, TransferPosted
 from contracts.topics import TOPICS
 from goodword.settings_table import HEAD, rows
 from runtime.metrics import CATALOGUE
@@ -79,6 +79,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "event-data-schema": lambda: _schema(StrictData),
     "decision-schema": lambda: _schema(Decision),
     "transfer-schema": lambda: _schema(TransferPosted),
+    "notice-schema": lambda: _schema(RewardNotice),
     "rule-paths": paths_table,
     "rule-operators": operators_table,
     "rule-checks": checks_table,
