@@ -23,7 +23,7 @@ from runtime.settings import Settings
 from services.notify.settings import NotifySettings
 from services.rewards.settings import RewardsSettings
 from services.rules.api import build_api
-from services.rules.language.docs import checks_table, later_list, operators_table, paths_table
+from services.rules.language.docs import checks_table, operators_table, paths_table
 from services.rules.language.schema import rule_file_schema
 from services.rules.settings import RulesSettings
 from services.tracking.settings import TrackingSettings
@@ -83,7 +83,6 @@ PARTS: dict[str, Callable[[], str]] = {
     "rule-paths": paths_table,
     "rule-operators": operators_table,
     "rule-checks": checks_table,
-    "rule-later": later_list,
 }
 
 

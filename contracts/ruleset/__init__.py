@@ -2,7 +2,7 @@
 
 These are values, no behaviour: `services/rules/language/` makes them from YAML, `services/rules/` compiles and
 evaluates them, and whoever shows rules reads them. Semantics: docs/rules.md. Every part of the language has its type
-here; which of them this version carries out is said in one place, `services/rules/language/later.py`.
+here.
 """
 
 from __future__ import annotations

@@ -47,16 +47,16 @@ SECTIONS = st.dictionaries(st.sampled_from(KEYS), TREES, max_size=6)
 
 def read_or_refuse(text: str) -> RuleSet | None:
     """The rule set, or None after everything that a refusal promises was checked; of the whole language."""
-    problems = lint_text(text, "x.yaml", later=())
+    problems = lint_text(text, "x.yaml")
     rendered = render_problems(problems, text, "x.yaml")
     assert all(line.isprintable() for line in rendered.split("\n"))
     errors = [each for each in problems if each.severity == "error"]
     breaks = sum(text.count(each) for each in "\n\r\x85\u2028\u2029")
     assert all(1 <= each.line <= breaks + 1 and each.column >= 1 and each.length >= 1 for each in problems)
     if not errors:
-        return read_rule_set(text, path="x.yaml", later=())
+        return read_rule_set(text, path="x.yaml")
     with pytest.raises(RuleSetErrors) as refused:
-        read_rule_set(text, path="x.yaml", later=())
+        read_rule_set(text, path="x.yaml")
     assert refused.value.problems == errors
     return None
 

@@ -1,4 +1,4 @@
-"""Rule sets for commands that only look at them: the whole language is allowed, also what is not carried out yet."""
+"""Rule sets for commands that only look at them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def read_or_end(path: Path) -> RuleSet:
     except typer.Exit:
         raise typer.Exit(EXIT_USAGE) from None
     try:
-        return read_rule_set(text, path=str(path), later=())
+        return read_rule_set(text, path=str(path))
     except RuleSetErrors as error:
         err.print(render_problems(error.problems, text, str(path)), markup=False, end="")
         raise typer.Exit(EXIT_USAGE) from None

@@ -138,4 +138,4 @@ def _row(revision: Revision, shown: dict[tuple[str, int], str]) -> RevisionRow:
 
 
 def _read(revision: Revision) -> RuleSet:
-    return read_rule_set(revision.source_text, path=revision.path, later=frozenset())
+    return read_rule_set(revision.source_text, path=revision.path)

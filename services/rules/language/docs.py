@@ -1,6 +1,4 @@
-"""The generated parts of docs/rules.md: paths, operators, checks and what is not carried out yet.
-
-Each comes from where the reader has it.
+"""The generated parts of docs/rules.md: paths, operators and checks. Each comes from where the reader has it.
 
 `python -m goodword.generate` writes them into the page; a test proves the page fresh.
 """
@@ -11,7 +9,6 @@ from collections.abc import Sequence
 
 from services.rules.language.checks import all_pages
 from services.rules.language.conditions import OPERATORS_OF
-from services.rules.language.later import LATER
 from services.rules.language.paths import CATALOGUE, TYPE_WORDS
 
 
@@ -35,10 +32,6 @@ def checks_table() -> str:
         why = page.page.partition("## Why that is bad")[2].partition("## ")[0]
         rows.append((f"`{page.code}`", page.sentence, " ".join(why.split())))
     return _table(("code", "finds", "why that is bad"), rows)
-
-
-def later_list() -> str:
-    return "".join(f"- {part}\n" for part in LATER.values()) or "Nothing: this version carries out all of it.\n"
 
 
 def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:

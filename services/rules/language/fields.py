@@ -33,10 +33,9 @@ class Fields:
     Args:
         of: What the mapping is, for messages: `a reward`.
         known: The keys it may have.
-        parts: Those of them that are parts of the language of their own, which this version may not carry out.
     """
 
-    def __init__(self, node: MapNode, scope: Scope, of: str, known: Sequence[str], parts: Sequence[str] = ()) -> None:
+    def __init__(self, node: MapNode, scope: Scope, of: str, known: Sequence[str]) -> None:
         self._scope = scope
         self._of = of
         self.node = node
@@ -46,8 +45,6 @@ class Fields:
             if key.text not in known:
                 scope.add(key.span, unknown_key.fault(key.text, of, known))
                 continue
-            if key.text in parts:
-                scope.note_later(key.text, key.span)
             if isinstance(value, TextNode) and value.is_nothing:
                 scope.add(key.span, missing_key.without_value(key.text))
                 self.keys[key.text] = key

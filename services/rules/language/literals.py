@@ -102,10 +102,6 @@ class Literals:
             return self._wrong(offset, text, amount)
         if not is_currency(amount.unit):
             return self._wrong(offset, text, wrong_unit.not_comparable(amount.unit, self._path, self._scope.currency))
-        metric = self._scope.metrics.get(self._path)
-        if metric is not None and metric.unit != amount.unit:
-            what = f"a metric in {metric.unit} against {amount.unit}"
-            self._scope.note_later("rates", self._node.part(offset, len(text)), what)
         return amount
 
     def _read_number(self, text: str, offset: int) -> Scalar | Fault:

@@ -24,7 +24,6 @@ from services.rules.language.values import read_amount, read_number
 def read_brackets(
     by: Node, fields: Fields, on: tuple[str, ...], scope: Scope, read_given: ReadGiven, otherwise: Given | None
 ) -> Brackets | None:
-    scope.note_later("brackets", fields.keys["from"].span, "by brackets")
     text = expect_text(by, scope, '"by"')
     type = type_of(text, on, scope) if text is not None else None
     if type is not None and type not in ("amount", "number", "attribute") and text is not None:
@@ -59,13 +58,9 @@ def _read_bound(key: TextNode, path: str, type: PathType, scope: Scope) -> Money
     if isinstance(bound, Fault):
         scope.add(key.span, bound)
         return None
-    if isinstance(bound, Money):
-        if not is_currency(bound.unit):
-            scope.add(key.span, wrong_unit.not_comparable(bound.unit, path, scope.currency))
-            return None
-        metric = scope.metrics.get(path)
-        if metric is not None and metric.unit != bound.unit:
-            scope.note_later("rates", key.span, f"a metric in {metric.unit} against {bound.unit}")
+    if isinstance(bound, Money) and not is_currency(bound.unit):
+        scope.add(key.span, wrong_unit.not_comparable(bound.unit, path, scope.currency))
+        return None
     return bound
 
 
@@ -82,7 +77,6 @@ def _read_marginal(fields: Fields, scope: Scope) -> bool:
     node = fields.text("marginal")
     if node is None:
         return False
-    scope.note_later("marginal", fields.keys["marginal"].span)
     if node.text not in ("true", "false"):
         scope.add(node.span, unreadable_value.fault(node.text, "true or false", "write marginal: true"))
     return node.text == "true"

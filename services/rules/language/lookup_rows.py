@@ -19,7 +19,6 @@ ANY: Final = "any"
 def read_rows(
     by: Node, fields: Fields, on: tuple[str, ...], scope: Scope, read_given: ReadGiven, otherwise: Given | None
 ) -> Rows | None:
-    scope.note_later("rows", fields.keys["rows"].span)
     paths = texts_of(by, scope, '"by"')
     if len(paths) > BY_MAX:
         scope.add(paths[BY_MAX].span, wrong_lookup.too_many_paths(BY_MAX))

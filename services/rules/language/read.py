@@ -7,7 +7,7 @@ are refused within limits that have names. Grammar and meaning: docs/rules.md.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Final, TypeVar
 
 from contracts.ruleset import Condition, RuleSet
@@ -20,7 +20,6 @@ from services.rules.language.expectations import refuse_idle_tests
 from services.rules.language.fields import Fields, expect_map
 from services.rules.language.groups import read_groups
 from services.rules.language.inactivity import read_inactivity
-from services.rules.language.later import LATER
 from services.rules.language.located import (
     PROBLEMS_MAX,
     LocatedProblem,
@@ -63,31 +62,27 @@ SECTIONS: Final = (
 )
 _Part = TypeVar("_Part")
 
-PARTS: Final = ("lock_terms", "groups", "milestones", "inactivity", "contests", "budgets", "terms")
-"""Sections that are parts of the language of their own."""
 
-
-def read_rule_set(text: str, *, path: str, later: Container[str] = frozenset(LATER)) -> RuleSet:
+def read_rule_set(text: str, *, path: str) -> RuleSet:
     """The rule set that a file's text says.
 
     Args:
         text: The file's bytes as UTF-8, line ends untouched.
         path: The file's name, for messages only; nothing is opened.
-        later: The parts of the language that are refused; empty for those who only show or compare rule sets.
 
     Raises:
         RuleSetErrors: With every error of the file.
     """
-    rule_set, problems = _read(text, path, later)
+    rule_set, problems = _read(text, path)
     errors = [each for each in problems if each.severity == "error"]
     if errors or rule_set is None:
         raise RuleSetErrors(errors)
     return rule_set
 
 
-def lint_text(text: str, path: str, *, later: Container[str] = frozenset(LATER)) -> list[LocatedProblem]:
-    """All errors and warnings in file order; an empty list is a clean file. `later` as in `read_rule_set`."""
-    return _read(text, path, later)[1]
+def lint_text(text: str, path: str) -> list[LocatedProblem]:
+    """All errors and warnings in file order; an empty list is a clean file."""
+    return _read(text, path)[1]
 
 
 def digest_of(text: str) -> str:
@@ -98,10 +93,10 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _read(text: str, path: str, later: Container[str]) -> tuple[RuleSet | None, list[LocatedProblem]]:
+def _read(text: str, path: str) -> tuple[RuleSet | None, list[LocatedProblem]]:
     problems = Problems(path)
     try:
-        rule_set = read_into(Scope(problems, later=later), text)
+        rule_set = read_into(Scope(problems), text)
     except TooManyProblemsError:
         found = problems.in_file_order()[: PROBLEMS_MAX - 1]
         last = file_over_limit.too_many_problems(PROBLEMS_MAX)
@@ -118,7 +113,7 @@ def read_into(scope: Scope, text: str) -> RuleSet | None:
     mapping = expect_map(root, scope, "a rule set", "begin the file with schema: goodword/v1")
     if mapping is None:
         return None
-    fields = Fields(mapping, scope, "a rule set", SECTIONS, PARTS)
+    fields = Fields(mapping, scope, "a rule set", SECTIONS)
     head = read_head(fields, scope)
     metrics = _list("metrics", read_metrics, fields, scope)
     tiers = _list("tiers", read_tiers, fields, scope)

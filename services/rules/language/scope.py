@@ -5,14 +5,12 @@ Sections are read in an order in which each finds here what it needs; problems a
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass, field
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from contracts.ruleset import Metric, Reward
-from services.rules.language.checks import not_carried_out_yet, unknown_path
-from services.rules.language.later import LATER
+from services.rules.language.checks import unknown_path
 from services.rules.language.located import Fault, Problems, Span
 from services.rules.language.logic import Effort
 from services.rules.language.paths import CATALOGUE, SECTIONS, PathType, fields_of, known_path
@@ -33,7 +31,6 @@ class Scope:
         tests: Name of a test to where it stands.
         effort: What may still be spent on comparing conditions.
         comparisons_count: How many were read.
-        later: The parts of the language that are refused.
     """
 
     problems: Problems
@@ -47,15 +44,9 @@ class Scope:
     tests: dict[str, Span] = field(default_factory=dict)
     effort: Effort = field(default_factory=Effort)
     comparisons_count: int = 0
-    later: Container[str] = frozenset(LATER)
 
     def add(self, span: Span, fault: Fault) -> None:
         self.problems.add(span, fault)
-
-    def note_later(self, part: str, span: Span, written: str = "") -> None:
-        """Refuse a part of the language, named as it is written there, if this version does not carry it out."""
-        if part in self.later:
-            self.add(span, not_carried_out_yet.fault(written or part))
 
     @cached_property
     def counts(self) -> frozenset[str]:

@@ -15,8 +15,7 @@ from contracts.errors import PermanentError
 from contracts.ruleset import RuleSet, RuleTest
 from services.rules.compile import CompiledRevision, compile_rule_set
 from services.rules.evaluate import evaluate
-from services.rules.language import LocatedProblem, lint_text, read_rule_set
-from services.rules.language.checks import not_carried_out_yet
+from services.rules.language import read_rule_set
 from services.rules.testing.assumed import Assumptions, unmentioned
 from services.rules.testing.expected import Difference, compare
 from services.rules.testing.seed import learn, seeded_state
@@ -68,19 +67,11 @@ def run_tests(text: str, path: str) -> FileResults:
     """Run all tests of a rule file.
 
     Raises:
-        RuleSetErrors: The file has errors besides parts of the language that are not carried out yet.
+        RuleSetErrors: The file has errors.
     """
-    rules = read_rule_set(text, path=path, later=frozenset())
-    later = [each for each in lint_text(text, path) if each.code == not_carried_out_yet.CODE]
-    if later:
-        error = _why_not(later[0])
-        return FileResults(path, rules, [Result(test.name, test.line, "error", error=error) for test in rules.tests])
+    rules = read_rule_set(text, path=path)
     runner = _Runner(rules)
     return FileResults(path, rules, [runner.run(test) for test in rules.tests])
-
-
-def _why_not(problem: LocatedProblem) -> str:
-    return f"not carried out yet: {problem.message} (line {problem.line})"
 
 
 class _Runner:

@@ -70,7 +70,7 @@ def test_rule_sets_that_are_shown_have_no_problems() -> None:
     shown = [one for one in BLOCKS if one.language == "yaml" and "schema: goodword/v1" in one.text]
     assert shown
     # The whole language is shown; what this version refuses of it is said beside it.
-    problems = {f"{one.page}:{one.line}": lint_text(one.text, one.page, later=()) for one in shown}
+    problems = {f"{one.page}:{one.line}": lint_text(one.text, one.page) for one in shown}
     assert {place: found for place, found in problems.items() if found} == {}
 
 

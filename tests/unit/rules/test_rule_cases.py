@@ -43,7 +43,7 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize(("rules", "case"), _cases())
 def test_events_are_decided_as_the_case_wants(rules: dict[str, Any], case: dict[str, Any]) -> None:
-    rule_set = read_rule_set(yaml.dump(rules, sort_keys=False, allow_unicode=True), path="case.yaml", later=())
+    rule_set = read_rule_set(yaml.dump(rules, sort_keys=False, allow_unicode=True), path="case.yaml")
     revision = compile_rule_set(rule_set, revision=1)
     state = PartnerState(programme="saas", partner="moses")
     state.rates = Rates()

@@ -31,7 +31,7 @@ LIMITED = HEAD + (
 
 
 def _compiled(text: str) -> CompiledRevision:
-    return compile_rule_set(read_rule_set(text, path="x.yaml", later=()), revision=1)
+    return compile_rule_set(read_rule_set(text, path="x.yaml"), revision=1)
 
 
 def _won(id: str, minor: int, time_ms: int, currency: str = "USD", customer: str = "a") -> Event:
@@ -183,7 +183,7 @@ def test_terms_are_looked_up_once_for_days_on_which_the_same_ones_apply() -> Non
         "terms:\n  - {partner: moses, from: 2024-03-01, to: 2024-03-31, set: {paid: off}}\n"
         "  - {group: pilots, to: 2024-03-10, set: {paid.limit: none}}\n"
     )
-    book = TermsBook(read_rule_set(text, path="x.yaml", later=()), 1)
+    book = TermsBook(read_rule_set(text, path="x.yaml"), 1)
     state = PartnerState(programme=PROGRAMME, partner="moses", profile=PartnerProfile(groups=["pilots"]))
     found = [book.find(state, day_of_date(datetime(2024, month, day, tzinfo=UTC))) for month, day in _DAYS]
     spans = [(str(date_of(first)) if first > -(2**31) else "", places) for _, first, _, places in found]

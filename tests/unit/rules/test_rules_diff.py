@@ -29,7 +29,7 @@ TELLS_NOTHING = {"line", "column", "text", "tests"}
 
 
 def read(text: str) -> RuleSet:
-    return read_rule_set(text, path="rules.yaml", later=())
+    return read_rule_set(text, path="rules.yaml")
 
 
 def between(old: str, new: str) -> tuple[Change, ...]:

@@ -92,7 +92,7 @@ def _sources(rewards: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     reward = [
         REWARD.format(number=number, to=("partner", "customer", "member")[number % 3]) for number in range(rewards)
     ]
-    rules = read_rule_set(HOSTILE + "".join(reward) + BOUNDS, path="hostile.yaml", later=())
+    rules = read_rule_set(HOSTILE + "".join(reward) + BOUNDS, path="hostile.yaml")
     vocabulary = Vocabulary(rules)
     tiers, bounds = Tiers(rules, 1, vocabulary), Bounds(rules, 1, vocabulary)
     for event_type in EVENT_TYPES:

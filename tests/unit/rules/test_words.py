@@ -31,12 +31,12 @@ HOSTILE = "<script>alert(1)</script> & {amount} `*_[x](y)"
 
 
 def rules(text: str) -> RuleSet:
-    return read_rule_set(HEAD + text, path="rules.yaml", later=())
+    return read_rule_set(HEAD + text, path="rules.yaml")
 
 
 def whole_language() -> RuleSet:
     text = (HERE / "language/whole_language.yaml").read_text(encoding="utf-8")
-    return read_rule_set(text, path="whole.yaml", later=())
+    return read_rule_set(text, path="whole.yaml")
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -1,7 +1,6 @@
 """The cases of tests/cases/lint: a rule file's text, and how its problems must look on a terminal.
 
-`head: true` puts a correct head of four lines before `rules`. The whole language is read, also what this version does
-not carry out yet: that is test_later.py's. After a deliberate change of a message, run with
+`head: true` puts a correct head of four lines before `rules`. After a deliberate change of a message, run with
 GOODWORD_SNAPSHOTS=update and read the difference in review.
 """
 
@@ -27,7 +26,7 @@ class LintCase:
     want: str
 
     def lint(self, path: str) -> list[LocatedProblem]:
-        return lint_text(self.text, path, later=())
+        return lint_text(self.text, path)
 
 
 def load_cases() -> list[LintCase]:

@@ -65,7 +65,7 @@ HOSTILE = {
 def test_a_hostile_file_is_refused_with_few_problems(name: str) -> None:
     text = HOSTILE[name]
     with pytest.raises(RuleSetErrors) as raised:
-        read_rule_set(text, path=PATH, later=())
+        read_rule_set(text, path=PATH)
     assert 1 <= len(raised.value.problems) <= PROBLEMS_MAX
     rendered = render_problems(raised.value.problems, text, PATH)
     assert all(line.isprintable() for line in rendered.split("\n"))

@@ -35,7 +35,7 @@ EPOCH = date(1970, 1, 1).toordinal()
 
 @pytest.fixture(scope="module")
 def whole() -> RuleSet:
-    return read_rule_set(WHOLE, path="whole.yaml", later=())
+    return read_rule_set(WHOLE, path="whole.yaml")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def rewards(whole: RuleSet) -> dict[str, Reward]:
 
 
 def test_the_whole_language_reads_without_a_problem() -> None:
-    assert lint_text(WHOLE, "whole.yaml", later=()) == []
+    assert lint_text(WHOLE, "whole.yaml") == []
 
 
 def test_limits_count_or_sum(rewards: dict[str, Reward]) -> None:
@@ -135,7 +135,7 @@ def test_a_budget_without_names_covers_all_of_its_unit() -> None:
     )
     budgets = "budgets: [{id: all, amount: 5 USD, per: ever, when_spent: deny}]\n"
     text = HEAD + "units: {POINTS: {}}\n" + rewards + budgets
-    assert read_rule_set(text, path="x", later=()).budgets[0].covers == ("b", "a")
+    assert read_rule_set(text, path="x").budgets[0].covers == ("b", "a")
 
 
 def test_terms_stand_in_the_order_in_which_they_apply(whole: RuleSet) -> None:
@@ -165,7 +165,7 @@ def test_every_part_of_a_reward_can_be_negotiated() -> None:
         "a.give: {percent: 7, of: deal.amount, at_most: 3 USD}, a.at_most: none, a.limit: [1 ever, 5 USD per year], "
         "a.hold: 3 days, a.for: none, a.clawback: 2 years"
     )
-    (terms,) = read_rule_set(f"{HEAD}{rewards}terms: [{{partner: acme, set: {{{changes}}}}}]", path="x", later=()).terms
+    (terms,) = read_rule_set(f"{HEAD}{rewards}terms: [{{partner: acme, set: {{{changes}}}}}]", path="x").terms
     limits = (
         Limit(per="ever", count=1, text="1 ever"),
         Limit(per="year", amount=Money(500, "USD"), text="5 USD per year"),

@@ -23,7 +23,7 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=range(len(EXAMPLES)))
 def test_every_example_of_the_page_is_a_rule_set_without_problems(example: str) -> None:
-    assert lint_text(example, "docs/rules.md", later=()) == []
+    assert lint_text(example, "docs/rules.md") == []
 
 
 def test_the_tests_of_the_tutorial_pass_and_a_failure_looks_as_the_page_shows() -> None:

@@ -109,7 +109,7 @@ def test_what_the_reader_takes_the_schema_takes(case: LintCase, loader: type[Any
 )
 def test_a_slip_is_marked_by_the_schema_and_told_by_lint(text: str) -> None:
     assert faults(HEAD + text, CoreLoader) != []
-    assert any(each.severity == "error" for each in lint_text(HEAD + text, "x.yaml", later=()))
+    assert any(each.severity == "error" for each in lint_text(HEAD + text, "x.yaml"))
 
 
 def test_every_path_is_offered_with_a_condition_that_reads() -> None:

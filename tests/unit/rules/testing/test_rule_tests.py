@@ -7,10 +7,7 @@ import textwrap
 import pytest
 
 from services.rules.language import RuleSetErrors
-from services.rules.language.later import LATER
 from services.rules.testing import FileResults, Result, failing_tests_problem, run_tests
-from tests.unit.rules.language.lint_cases import HEAD as LATER_HEAD
-from tests.unit.rules.language.test_later import SAMPLES
 
 HEAD = """\
 schema: goodword/v1
@@ -301,26 +298,6 @@ def test_a_test_that_cannot_be_run_is_an_error_and_no_failure(given: str, event:
         pytest.fail(f"refused by the reader: {errors}")
     assert result.verdict == "error"
     assert why in result.error
-
-
-def test_what_is_not_carried_out_yet_makes_errors_never_passes() -> None:
-    later = next(iter(LATER), None)
-    if later is None:
-        pytest.skip("all of the language is carried out")
-    text = f"""{LATER_HEAD}{SAMPLES[later]}
-tests:
-  - name: a deal
-    events:
-      - {{type: deal.won, deal.amount: 1 USD}}
-    expect: []
-"""
-    tested = run_tests(text, "saas.yaml")
-    assert [(each.verdict, each.error.partition(":")[0]) for each in tested.results] == [
-        ("error", "not carried out yet")
-    ]
-    problem = failing_tests_problem(run_tests(text, "saas.yaml"))
-    assert problem is not None
-    assert "not carried out yet" in problem.message
 
 
 def test_a_failing_test_is_refused_at_its_place() -> None:
