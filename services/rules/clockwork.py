@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from typing import Final
 
+from contracts.events import time_ms_of
 from runtime import log
 from runtime.bus.consumer import Consumer
 from runtime.bus.port import Bus, BusUnavailable
@@ -87,13 +88,13 @@ class Clockwork:
         """One pass, if nobody else is at it; returns whether any programme holds a contest."""
         async with self._database.connection() as connection:
             programmes = [
-                compile_source(each.source_text, each.revision, each.digest).rule_set
+                (compile_source(each.source_text, each.revision, each.digest).rule_set, each.published_at)
                 for each in await fetch(connection, None, "active")
             ]
-            timed = [rules for rules in programmes if rules.inactivity or rules.contests]
+            timed = [each for each in programmes if each[0].inactivity or each[0].contests]
             if timed and await _is_true(connection, _LOCK):
                 try:
-                    for rules in timed:
+                    for rules, published_at in timed:
                         now_ms = self._clock.now_ms()
                         await close_days(
                             connection,
@@ -104,12 +105,19 @@ class Clockwork:
                             now_ms=now_ms,
                         )
                         for contest in rules.contests:
-                            await self._closer.close(connection, rules.programme, contest, rules.timezone)
+                            assert published_at is not None, "an active revision was published"
+                            await self._closer.close(
+                                connection,
+                                rules.programme,
+                                contest,
+                                rules.timezone,
+                                published_ms=time_ms_of(published_at),
+                            )
                 finally:
                     # A connection that broke has given the lock back by itself.
                     with contextlib.suppress(*OUTAGES):
                         await connection.execute(_UNLOCK)
-            return any(rules.contests for rules in timed)
+            return any(rules.contests for rules, _ in timed)
 
 
 async def _is_true(connection: Connection, statement: str) -> bool:

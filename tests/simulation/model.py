@@ -170,22 +170,21 @@ class PartnerModel:
 
     def _milestones(self, before: dict[str, Any]) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        for metric in self.rules.metrics:
-            for milestone in self.rules.milestones:
-                if milestone.metric != metric.id:
-                    continue
-                low, high = Fraction(before[metric.id] or 0), Fraction(self._ever(metric) or 0)
-                mark = milestone.every or milestone.at
-                step = Fraction(mark.amount_minor) if isinstance(mark, Money) else Fraction(mark.millionths, 10**6)
-                for multiple in range(1, int(high // step) + 1 if milestone.every else 2):
-                    key = (milestone.id, step * multiple)
-                    if low < step * multiple <= high and key not in self.crossed:
-                        self.crossed.add(key)
-                        amount = milestone.give.amount_minor if milestone.give else None
-                        if milestone.raises is not None:
-                            rule = milestone.raises.rule
-                            self.raised[rule] = self.raised.get(rule, 0) + milestone.raises.by_ppm
-                        outcomes.append((milestone.id, True, f"partner:{self.partner}", amount))
+        metrics = {metric.id: metric for metric in self.rules.metrics}
+        for milestone in self.rules.milestones:
+            metric = metrics[milestone.metric]
+            low, high = Fraction(before[metric.id] or 0), Fraction(self._ever(metric) or 0)
+            mark = milestone.every or milestone.at
+            step = Fraction(mark.amount_minor) if isinstance(mark, Money) else Fraction(mark.millionths, 10**6)
+            for multiple in range(1, int(high // step) + 1 if milestone.every else 2):
+                key = (milestone.id, step * multiple)
+                if low < step * multiple <= high and key not in self.crossed:
+                    self.crossed.add(key)
+                    amount = milestone.give.amount_minor if milestone.give else None
+                    if milestone.raises is not None:
+                        rule = milestone.raises.rule
+                        self.raised[rule] = self.raised.get(rule, 0) + milestone.raises.by_ppm
+                    outcomes.append((milestone.id, True, f"partner:{self.partner}", amount))
         return outcomes
 
     def _repeat(self, event: Event) -> bool:

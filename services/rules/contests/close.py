@@ -3,6 +3,8 @@
 Promises:
 - Ranks are fixed once, when the contest's last day has closed in every partition and every decision from before that is
   in the standings; what comes later changes no rank.
+- A contest that was over when its rules were published counts history, which may still be coming in: its ranks are
+  fixed when somebody is in it and nothing has come since the last pass, at the latest with the day of the publishing.
 - The results (PostgreSQL) come first, then the events, then the mark that they are in the log. A crash in between
   appends the same events again, under the same ids, which the fold knows.
 """
@@ -34,19 +36,27 @@ class ContestCloser:
         self._store = store
         self._clock = clock
         self._ends: dict[tuple[str, str], dict[int, int]] = {}
+        self._logs: dict[tuple[str, str], tuple[dict[int, int], dict[int, int]]] = {}
 
-    async def close(self, connection: Connection, programme: str, contest: Contest, timezone: str) -> bool:
-        """Close the contest if it is time, and tell the winners; returns whether nothing is left to do."""
+    async def close(
+        self, connection: Connection, programme: str, contest: Contest, timezone: str, *, published_ms: int
+    ) -> bool:
+        """Close the contest if it is time, and tell the winners; returns whether nothing is left to do.
+
+        `published_ms` is when the rules in force were published.
+        """
         is_announced = await standings.is_announced(connection, programme, contest.id)
         if is_announced is None:
-            if not await self._fix(connection, programme, contest, timezone):
+            if not await self._fix(connection, programme, contest, timezone, published_ms):
                 return False
         elif is_announced:
             return True
         await self._announce(connection, programme, contest)
         return True
 
-    async def _fix(self, connection: Connection, programme: str, contest: Contest, timezone: str) -> bool:
+    async def _fix(
+        self, connection: Connection, programme: str, contest: Contest, timezone: str, published_ms: int
+    ) -> bool:
         ended_ms = Zone(timezone).start_ms(contest.to_day + 1) - 1
         if self._clock.now_ms() <= ended_ms:
             return False
@@ -63,11 +73,23 @@ class ContestCloser:
         if any(reached.get(partition, 0) < end for partition, end in ends.items()):
             return False
         places = ranked(await standings.scores_of(connection, programme, contest.id))
+        is_history = ended_ms < published_ms and closed_ms < published_ms
+        if is_history and not (await self._is_quiet(key) and places):
+            self._ends.pop(key)
+            return False
         async with connection.transaction():
             await standings.close(connection, programme, contest.id, closed_ms=closed_ms, places=places)
         self._ends.pop(key)
+        self._logs.pop(key, None)
         logger.info("contest closed", programme=programme, contest=contest.id, partners=len(places))
         return True
+
+    async def _is_quiet(self, key: tuple[str, str]) -> bool:
+        """Whether nothing has come or was decided since this was last asked about the contest."""
+        logs = (await self._bus.end_offsets(REFERRALS.name), await self._bus.end_offsets(DECISIONS.name))
+        before = self._logs.get(key)
+        self._logs[key] = logs
+        return logs == before
 
     async def _announce(self, connection: Connection, programme: str, contest: Contest) -> None:
         results = await standings.results_of(connection, programme, contest.id)

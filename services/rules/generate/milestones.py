@@ -34,6 +34,7 @@ class Milestones:
 
     def __init__(self, rules: RuleSet, vocabulary: Vocabulary, bounds: Bounds) -> None:
         amounts = WholeAmounts(bounds, vocabulary)
+        self._places = {milestone.id: place for place, milestone in enumerate(rules.milestones)}
         self._crossings = {
             metric.id: Crossing(metric, milestones, vocabulary, amounts)
             for metric in rules.metrics
@@ -47,13 +48,22 @@ class Milestones:
         return [(crossing, crossing.write_value(reads)) for crossing in moved]
 
     def write_after(self, reads: Reads, kept: list[tuple[Crossing, str]]) -> None:
-        """Write what decides the marks that were crossed since."""
+        """Write what decides the marks that were crossed since; the decisions are in file order, whatever crossed."""
         source = reads.source
+        into = "made"
+        if len(kept) > 1:
+            into = "crossed"
+            source.add("crossed = []")
         for crossing, before in kept:
             after = crossing.write_value(reads)
             with source.block(f"if {after} != {before}:"):
                 decide_all = source.constant(crossing.decide)
-                source.add(f"made += {decide_all}({write_case(reads)}, state, day, tier, {before}, {after})")
+                source.add(f"{into} += {decide_all}({write_case(reads)}, state, day, tier, {before}, {after})")
+        if len(kept) > 1:
+            source.add(f"if crossed: made += {source.constant(self._in_file_order)}(crossed)")
+
+    def _in_file_order(self, decisions: list[Decision]) -> list[Decision]:
+        return sorted(decisions, key=lambda decision: self._places[decision.rule])
 
 
 class _Span(NamedTuple):

@@ -52,6 +52,9 @@ DAY_MS = 86_400_000
 async def _publish(schema_url: str, bus: Bus, store: StateStore) -> None:
     desk = Desk(postgres=schema_url, bus=bus, store=store, clock=FixedClock())
     await publish_rule_set(desk, TEXT, "race.yaml", who="test")
+
+
+async def _import(bus: Bus) -> None:
     records = []
     for number, (partner, minor, days_ago) in enumerate(
         (("anna", 100, 30), ("bert", 900, 20), ("carl", 500, 2), ("anna", 800, 1), ("dora", 7, 70))
@@ -80,6 +83,7 @@ async def test_two_processes_close_days_and_the_contest_once(
     schema_url: str, bus: Bus, store: StateStore, start: Start
 ) -> None:
     await _publish(schema_url, bus, store)
+    await _import(bus)
     processes: list[RulesProcess] = [start(**FAST), start(**FAST)]
     await processes[0].ready()
 
@@ -111,10 +115,32 @@ async def test_two_processes_close_days_and_the_contest_once(
         assert (await client.get(f"{processes[0].url}/v1/contests/{PROGRAMME}/race?top=x")).status_code == 422
 
 
+async def test_a_contest_that_was_over_when_it_was_published_waits_for_its_history(
+    schema_url: str, bus: Bus, store: StateStore, start: Start
+) -> None:
+    await _publish(schema_url, bus, store)
+    process = start(**FAST)
+    await process.ready()
+
+    async def has_closed_the_day() -> bool:
+        return len(await _closed(bus, b"clock.day_closed")) > 0
+
+    await eventually(has_closed_the_day)
+    await drained(bus, store)
+    assert (await _standings(schema_url)).closed_at is None
+    await _import(bus)
+
+    async def are_told() -> bool:
+        return len(await _prizes(bus)) == 2
+
+    await eventually(are_told)
+
+
 async def test_a_crash_between_results_and_events_tells_the_winners_once(
     schema_url: str, bus: Bus, store: StateStore, start: Start
 ) -> None:
     await _publish(schema_url, bus, store)
+    await _import(bus)
     first = start(**FAST)
 
     async def is_closed() -> bool:
