@@ -33,8 +33,9 @@ from tests.support.decisions import decided
 from tests.support.ledger import POSTED_AT_MS, SetClock, assert_sound, deliver, found_balances
 
 DAY_MS = 86_400_000
-BUDGET = 300
+BUDGET = 120
 ANN = ByHand("model", "ann")
+KINDS = ("plain", "held", "lot", "lot", "debt", "hold", "hold", "hold", "deny", "clawback", "clawback")
 numbers = itertools.count()
 
 
@@ -58,6 +59,10 @@ class Model:
             return
         if decision.takes_back:
             self.take_back(decision)
+            return
+        if decision.restates:
+            self.known[decision.id] = {"state": "debt", "of": decision}
+            self.move(f"{decision.beneficiary}:available", "cost", -decision.amount_minor)
             return
         self.known[decision.id] = grant = {"state": "posted", "of": decision, "granted": 0, "pending": 0, "taken": 0}
         grant |= {"lot": 0, "expired": 0}
@@ -154,16 +159,16 @@ class Machine(RuleBasedStateMachine):
 
     def make(self, draw: st.DataObject) -> Decision:
         minor = draw.draw(st.integers(1, 150), label="amount")
-        kind = draw.draw(
-            st.sampled_from(["plain", "held", "lot", "hold", "deny", "clawback", "clawback"]), label="kind"
-        )
+        kind = draw.draw(st.sampled_from(KINDS), label="kind")
         day = self.clock.at_ms + draw.draw(st.integers(-3, 9), label="days") * DAY_MS
         fields: dict[str, Any] = {"partner": f"{self.name}-{draw.draw(st.integers(0, 2))}"}
         if kind == "clawback" and self.made:
-            taken = draw.draw(st.sampled_from([one for one in self.made if not one.takes_back] or self.made[:1]))
-            if not taken.takes_back:
+            taken = draw.draw(st.sampled_from(self.made))
+            if not (taken.takes_back or taken.restates):
                 fields = {"partner": taken.partner, "takes_back": taken.id}
                 minor = -minor
+        elif kind == "debt":
+            fields["restates"], minor = "r-1", -minor
         elif kind in {"held", "hold"}:
             fields["available_at_ms"] = day
         elif kind == "lot":
@@ -276,8 +281,8 @@ def test_the_ledger_does_what_the_model_says(machine: type[Machine]) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=15,
-            stateful_step_count=12,
+            max_examples=20,
+            stateful_step_count=20,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
