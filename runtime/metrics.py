@@ -163,6 +163,32 @@ CATALOGUE: Final = (
     Metric(
         "state_cache_bytes", "gauge", ("rules",), "Partner states kept in this process.", "At its limit: add a process."
     ),
+    Metric("shadow_running", "gauge", ("rules",), "1 while a draft is decided beside what is in force.", "None."),
+    Metric(
+        "shadow_events_total",
+        "counter",
+        ("rules",),
+        "Events that a draft was tried on beside what is in force.",
+        "None while a shadow runs and events arrive: `goodword rules shadow --status`.",
+    ),
+    Metric(
+        "shadow_decisions_total",
+        "counter",
+        ("rules",),
+        "Grants of a shadow by programme, rule, and whether both sides granted the same.",
+        "`goodword rules shadow --status` shows examples of what differs.",
+        {"programme": (), "rule": (), "outcome": ()},
+        why_open="rules are those of two stored revisions, capped",
+    ),
+    Metric(
+        "shadow_difference_minor",
+        "gauge",
+        ("rules",),
+        "What a draft would have granted more (or less) than what is in force, since this process began; paid is none.",
+        "None.",
+        {"programme": (), "rule": (), "unit": ()},
+        why_open="rules and units are those of two stored revisions, capped",
+    ),
     Metric("transfers_total", "counter", ("rewards",), "Transfers posted, by stage.", "None.", {"stage": STAGES}),
     Metric(
         "postings_refused_total",

@@ -13,7 +13,7 @@ from runtime import log
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
 from runtime.bus.lag import LagWatch
-from runtime.bus.port import Batch, Bus
+from runtime.bus.port import Batch, Bus, Owner
 from runtime.clock import Clock
 from runtime.database import Database
 from runtime.foundation import Foundation
@@ -30,12 +30,15 @@ from services.rules.lifecycle import Desk, resume_publishing, tell_policy
 from services.rules.observe import Housekeeping, RulesObserver
 from services.rules.playground import http as playground
 from services.rules.restating import resume_restating
-from services.rules.settings import GROUP, GROUP_CONTESTS, GROUP_HISTORY, NAME, RulesSettings
+from services.rules.settings import GROUP, GROUP_CONTESTS, GROUP_HISTORY, GROUP_SHADOW, NAME, RulesSettings
+from services.rules.shadowing.observe import ShadowObserver
+from services.rules.shadowing.running import Shadowing
 from services.rules.store import StateStore
 
 HISTORY_RECORDS_MAX: Final = 5_000
 HISTORY_LINGER_MS: Final = 1_000
-"""What is kept for explanations is in no hurry, and more at once takes less room; the rest is read from the log."""
+"""What is kept for explanations is in no hurry, and more at once takes less room; the rest is read from the log.
+A shadow is in no hurry either."""
 
 logger = log.get(__name__)
 
@@ -95,6 +98,30 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
         on_retry=observer.retried,
     )
 
+    def shadow_consumer(owner: Owner) -> Consumer:
+        return Consumer(
+            bus,
+            REFERRALS.name,
+            GROUP_SHADOW,
+            owner,
+            retry=Retry(wait_ms_max=settings.retry_wait_ms_max, retries_max=settings.retries_max),
+            batch_records_max=HISTORY_RECORDS_MAX,
+            batch_bytes_max=settings.batch_bytes_max,
+            linger_ms=HISTORY_LINGER_MS,
+            clock=clock,
+            on_retry=observer.retried,
+        )
+
+    shadowing = Shadowing(
+        database=database,
+        store=store,
+        busyness=busyness,
+        observer=ShadowObserver(metrics, rule_labels_max=settings.rules_rule_labels_max),
+        clock=clock,
+        consumer=shadow_consumer,
+        cache_bytes_max=settings.rules_shadow_cache_bytes_max // (2 * settings.partitions),
+        every_s=settings.rules_shadow_every_s,
+    )
     desk = Desk(postgres=settings.postgres, bus=bus, store=store, clock=clock, policy=settings.policy)
     clockwork = Clockwork(
         database=database,
@@ -152,7 +179,8 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
             consumer,
             history,
             clockwork,
-            LagWatch([consumer, history], metrics=metrics, every_s=settings.gauges_every_s),
+            shadowing,
+            LagWatch([consumer, history, shadowing], metrics=metrics, every_s=settings.gauges_every_s),
             Housekeeping(
                 observer,
                 metrics,

@@ -17,6 +17,8 @@ GROUP_CONTESTS: Final = "contests"
 """The consumer group on the bus."""
 GROUP_HISTORY: Final = "rules-history"
 """The group that keeps events by partner, for explanations."""
+GROUP_SHADOW: Final = "rules-shadow"
+"""The group that decides a draft beside what is in force, while somebody wants that."""
 
 
 class RulesSettings(Settings):
@@ -36,6 +38,10 @@ class RulesSettings(Settings):
     """Garbage is collected when the service is idle, and at the latest after this long under load."""
     rules_explain_events_max: Annotated[int, Field(ge=1)] = 50_000
     """Events of one partner that are played again to explain one; more are refused over HTTP."""
+    rules_shadow_cache_bytes_max: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
+    """Partner states that a shadow keeps in this process, both sides of all partitions together."""
+    rules_shadow_every_s: Annotated[float, Field(gt=0)] = 5.0
+    """Between two looks at whether a shadow was started or ended."""
     rules_playground: bool = True
     """Serve the page /playground, on which rules are tried out; it never touches what is live."""
 

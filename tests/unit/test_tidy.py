@@ -27,6 +27,7 @@ PURE = (
     "services/rules/testing",
     "services/rules/backtest",
     "services/rules/restating/adjusting.py",
+    *(f"services/rules/shadowing/{name}.py" for name in ("sampling", "part", "differences")),
     "services/rules/generate",
     *(f"services/rules/playground/{name}.py" for name in ("play", "pasted")),
     *(f"services/rules/explaining/{name}.py" for name in ("replay", "again", "told", "telling")),

@@ -17,6 +17,7 @@ from goodword.commands.rules.publish import publish, publish_to
 from goodword.commands.rules.restate import restate
 from goodword.commands.rules.restatement import app as restatement
 from goodword.commands.rules.schema import schema
+from goodword.commands.rules.shadow import shadow
 from goodword.commands.rules.show import show
 from goodword.commands.rules.standings import standings
 from goodword.commands.rules.takeback import promote, rollback, withdraw
@@ -38,6 +39,7 @@ app.command("show")(show)
 app.command("diff")(diff)
 app.command("test")(run_rule_tests)
 app.command("backtest")(backtest)
+app.command("shadow")(shadow)
 app.command("publish")(publish)
 app.command("approve")(approve)
 app.command("reject")(reject)

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from starlette.routing import BaseRoute, Mount
 
 from runtime.metrics import package_version
-from services.rules.api import history, programmes, restatements, revisions, steps
+from services.rules.api import history, programmes, restatements, revisions, shadow, steps
 from services.rules.api.bearer import Bearer
 from services.rules.api.limit import LimitedBody
 from services.rules.api.problems import ERRORS, ProblemBody
@@ -47,6 +47,6 @@ def build_api(desk: Desk | None, *, admin_key: SecretStr | None = None) -> FastA
     if desk is not None:
         api.state.desk = desk
         api.state.bearer = Bearer(desk.postgres, admin_key)
-    for module in (programmes, revisions, steps, restatements, history):
+    for module in (programmes, revisions, steps, restatements, shadow, history):
         api.include_router(module.router)
     return api
