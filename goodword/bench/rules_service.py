@@ -3,7 +3,7 @@
 One process, 8 partitions, 10 rewards and 6 metrics over a mixed stream of 1,000 partners: read, decode, decide, publish
 durably, write states and offset atomically, commit. The log is filled before the clock starts. The raw path reads the
 same records and publishes the same bytes to another topic, in the same batches, with no work in between. p50 and p99
-are of a batch. Both run in this process, which does nothing else meanwhile.
+are of a batch. Both run in this process, which does nothing else meanwhile. `rules-shadow` follows (`rules_shadow`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 
 from contracts.events import Event, EventData, RulesetActivated, encode_data, event_headers
 from contracts.topics import REFERRALS, TOPICS, Topic
+from goodword.bench import rules_shadow
 from goodword.bench.report import BenchRow
 from goodword.bench.rules import PROGRAMME, make_events, rule_set
 from runtime.bus.consumer import Consumer
@@ -23,6 +24,7 @@ from runtime.bus.dead_letters import DeadLetters
 from runtime.bus.open import open_bus
 from runtime.bus.port import Batch, Bus, Owner, Record
 from runtime.clock import SystemClock
+from runtime.database import Database
 from runtime.metrics import Metrics
 from services.rules.handlers import RulesOwner
 from services.rules.language import digest_of
@@ -40,17 +42,21 @@ _START_MS: Final = 1_735_689_600_000
 
 
 async def run(*, kafka: str | None, postgres: str, redis: str, events: int = EVENTS) -> list[BenchRow]:
-    """The row for one bus: Kafka when it is named, else the log in PostgreSQL. The store must be empty."""
+    """The rows for one bus: Kafka when it is named, else the log in PostgreSQL. The store must be empty."""
     bus = open_bus(kafka=kafka, postgres=postgres, client="bench")
     store = StateStore(redis)
+    database = Database(postgres, application="bench", connections_max=2)
     await bus.start()
     try:
         await store.start()
+        await database.start()
         await bus.ensure_topics((*TOPICS, _RAW), PARTITIONS)
         starts = await bus.end_offsets(REFERRALS.name)
         for partition, start in starts.items():
             await store.save(partition, await store.position(partition), start, {})
-        await _fill(bus, make_events(events), len(starts))
+        text = rule_set(REWARDS)
+        shadow = await rules_shadow.begin(bus, store, postgres, text)
+        await _fill(bus, text, make_events(events), len(starts))
         ends = await bus.end_offsets(REFERRALS.name)
         raw_seconds, _, _ = await _timed(bus, _RawOwner(bus, starts), "bench-raw", ends)
         owner = RulesOwner(
@@ -66,7 +72,10 @@ async def run(*, kafka: str | None, postgres: str, redis: str, events: int = EVE
             position = await store.stored(partition)
             if position is None or position.offset != end:
                 raise RuntimeError(f"partition {partition} stands at {position}, not at {end}")
+        follower = rules_shadow.owner_of(bus, shadow, text, database, store)
+        shadow_seconds, shadow_cpu_s, shadow_ms = await _timed(bus, follower, "bench-shadow", ends)
     finally:
+        await database.stop()
         await store.stop()
         await bus.close()
     batches_ms.sort()
@@ -80,18 +89,20 @@ async def run(*, kafka: str | None, postgres: str, redis: str, events: int = EVE
             p50_ms=batches_ms[len(batches_ms) // 2],
             p99_ms=batches_ms[len(batches_ms) * 99 // 100],
             cpu_ms_per_1000=cpu_s / events * 1e6,
-        )
+        ),
+        rules_shadow.row_of(bus, events, (seconds, cpu_s), (shadow_seconds, shadow_cpu_s), shadow_ms),
     ]
 
 
-async def _fill(bus: Bus, events: Sequence[Event], partitions: int) -> None:
-    text = rule_set(REWARDS)
+async def _fill(bus: Bus, text: str, events: Sequence[Event], partitions: int) -> None:
     activated = RulesetActivated(revision=1, digest=digest_of(text), effective_from_ms=0, source_text=text)
     data = encode_data(EventData(programme=PROGRAMME, ruleset=activated))
     headers = event_headers(
         type="ruleset.activated", source="goodword/rules", id="r-1", time_ms=_START_MS, recorded_at_ms=_START_MS
     )
-    await bus.publish(REFERRALS.name, [Record(b"", data, headers, partition) for partition in range(partitions)])
+    await bus.publish(
+        REFERRALS.name, [Record(PROGRAMME.encode(), data, headers, partition) for partition in range(partitions)]
+    )
     for start in range(0, len(events), 5_000):
         await bus.publish(REFERRALS.name, [_record(event) for event in events[start : start + 5_000]])
 

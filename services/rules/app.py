@@ -113,6 +113,7 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
         )
 
     shadowing = Shadowing(
+        bus=bus,
         database=database,
         store=store,
         busyness=busyness,

@@ -41,7 +41,7 @@ class RulesSettings(Settings):
     rules_shadow_cache_bytes_max: Annotated[int, Field(ge=1024 * 1024)] = 64 * 1024 * 1024
     """Partner states that a shadow keeps in this process, both sides of all partitions together."""
     rules_shadow_every_s: Annotated[float, Field(gt=0)] = 5.0
-    """Between two looks at whether a shadow was started or ended."""
+    """Between two looks at whether a shadow was started or ended, and between two times that it keeps what it found."""
     rules_playground: bool = True
     """Serve the page /playground, on which rules are tried out; it never touches what is live."""
 

@@ -31,7 +31,7 @@ def shadow(
     ] = None,
     share: Annotated[
         str | None,
-        typer.Option("--share", metavar="PERCENT|PPM", help="Of the partners: 5, 0.5%, or 5000ppm. [default: 2 %]"),
+        typer.Option("--share", metavar="PERCENT|PPM", help="Of the partners: 5, 0.5%, or 5000ppm. [default: 1 %]"),
     ] = None,
     off: Annotated[bool, typer.Option("--off", help="End the shadow that runs; what differed stays.")] = False,
     status: Annotated[bool, typer.Option("--status", help="Show how far it is, and what differs.")] = False,

@@ -5,19 +5,22 @@ Promises:
   they belong to change in one transaction (`keep`). Nothing is ever published, and the live states are only read.
 - Deciding comes first: while the rules are busy with full batches, a shadow waits, for a bounded time at each batch;
   and it decides few events at once, so that the loop they share is not held up.
-- What is not sampled costs a look at the record's key. Where nothing is, the offset is stored now and then only.
+- What is not sampled costs a look at the record's key. What is decided is kept every few seconds, since a partner with
+  ten events has one state.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from contracts.errors import TransientError
 from contracts.events import Event
-from runtime.bus.port import Batch, Received
+from contracts.topics import REFERRALS
+from runtime.bus.port import Batch, Bus, Received
 from runtime.database import OUTAGES, Database
 from services.rules.backtest.sides import Side
 from services.rules.calendar import Zone
@@ -34,8 +37,9 @@ from services.rules.shadowing.sampling import place_ppm
 from services.rules.state import decode_programme, programme_key
 from services.rules.store import StateStore
 
-IDLE_KEEP_S: Final = 10.0
-"""How old the stored offset may be while no sampled partner has an event."""
+KEEP_EVENTS_MAX: Final = 1_000
+"""Decided events of one partition that may wait to be kept; a crash decides them again."""
+CATCH_UP_RECORDS_MAX: Final = 5_000
 _ACTIVATED: Final = "ruleset.activated"
 
 
@@ -44,14 +48,31 @@ class _Held:
 
     Attributes:
         place: What is stored; None: memory is not to be trusted, and the database is asked.
-        reached: Up to here there is nothing to be decided that is not stored.
+        reached: Up to here everything is decided; `events` and `found` since `place` are not stored yet.
+        commit: Of the last batch; for those who watch lag.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin again from what is stored."""
         self.place: Place | None = None
         self.part: Part | None = None
-        self.reached = 0
+        self.commit: Callable[[], Awaitable[None]] | None = None
+        self.kept(0)
+
+    def kept(self, reached: int) -> None:
+        """Everything up to here is stored."""
+        self.reached = reached
+        self.events = 0
+        self.found = Differences(self._zone)
         self.kept_at = time.monotonic()
+
+    @property
+    def is_learning(self) -> bool:
+        return self.place is not None and self.reached < self.place.starts_at
 
 
 class ShadowOwner:
@@ -60,6 +81,7 @@ class ShadowOwner:
     Args:
         draft: What stands in for the revision in force, in days of `zone`.
         cache_bytes_max: How much decoded state one side of a partition may keep in memory.
+        keep_s: How long what is decided may wait to be kept.
     """
 
     def __init__(
@@ -68,104 +90,156 @@ class ShadowOwner:
         draft: Side,
         zone: Zone,
         *,
+        bus: Bus,
         database: Database,
         store: StateStore,
         busyness: Busyness,
         observer: ShadowObserver,
         cache_bytes_max: int,
+        keep_s: float,
     ) -> None:
         self._shadow = shadow
         self._draft = draft
         self._zone = zone
+        self._bus = bus
         self._database = database
         self._store = store
         self._busyness = busyness
         self._observer = observer
         self._cache_bytes_max = cache_bytes_max
+        self._keep_s = keep_s
         self._key = shadow.programme.encode()
+        # One partition after the other: a shadow is in no hurry, and takes one connection.
         self._turn = asyncio.Lock()
         self._held: dict[int, _Held] = {}
 
     async def assigned(self, topic: str, partition: int) -> int | None:
         """Where the shadow has come to; the group's offset when it has ended, for nothing is done then."""
-        held = self._held[partition] = _Held()
-        place = await self._place(held, partition)
-        return None if place is None else place.next_offset
+        held = self._held[partition] = _Held(self._zone)
+        async with self._trusted(held):
+            return held.reached if await self._is_running(held, partition) else None
 
     async def handle(self, batch: Batch) -> None:
-        """Bring the shadow to the end of the batch. Raises TransientError; PermanentError(`log-starts-late`)."""
+        """Decide up to the end of the batch. Raises TransientError; PermanentError(`log-starts-late`)."""
         await self._busyness.gives_way()
         held = self._held[batch.partition]
-        is_trusted = False
-        # One partition after the other: a shadow is in no hurry, and takes one connection.
+        async with self._trusted(held):
+            if not await self._is_running(held, batch.partition):
+                return
+            first = batch.records[0].offset
+            if held.reached < first:
+                await self._catch_up(held, batch.partition, first)
+            records: Sequence[Received] = batch.records
+            if held.reached > first:
+                records = [record for record in records if record.offset >= held.reached]
+            if records:
+                await self._take(held, batch.partition, records, batch.next_offset)
+            held.commit = batch.commit
+            await self._keep_if_due(held, batch.partition)
+
+    async def revoked(self, topic: str, partition: int) -> None:
+        """What is decided and not kept is decided again by whoever has the partition next."""
+        self._held.pop(partition, None)
+
+    async def keep_what_waits(self) -> None:
+        """Keep what has waited long enough. Raises TransientError."""
+        for partition, held in list(self._held.items()):
+            async with self._trusted(held):
+                await self._keep_if_due(held, partition)
+
+    @asynccontextmanager
+    async def _trusted(self, held: _Held) -> AsyncIterator[None]:
+        """Work on a partition alone; after any failure, memory is not trusted any more."""
         async with self._turn:
+            is_done = False
             try:
-                await self._follow(held, batch)
-                is_trusted = True
+                yield
+                is_done = True
             except OUTAGES as error:
                 raise TransientError(f"PostgreSQL does not answer: {error}") from error
             finally:
-                if not is_trusted:
-                    held.place, held.part = None, None
+                if not is_done:
+                    held.forget()
 
-    async def revoked(self, topic: str, partition: int) -> None:
-        self._held.pop(partition, None)
+    async def _is_running(self, held: _Held, partition: int) -> bool:
+        if held.place is None:
+            async with self._database.connection() as connection:
+                held.place = await fetch_place(connection, self._shadow.number, partition)
+            if held.place is not None:
+                held.kept(held.place.next_offset)
+        return held.place is not None
 
-    async def _follow(self, held: _Held, batch: Batch) -> None:
-        place = held.place or await self._place(held, batch.partition)
-        if place is None:
+    async def _catch_up(self, held: _Held, partition: int, end: int) -> None:
+        """Decide again what a failure has made us forget, from the log."""
+        chunks = self._bus.read(
+            REFERRALS.name, partition, start=held.reached, end=end, batch_records_max=CATCH_UP_RECORDS_MAX
+        )
+        async for records in chunks:
+            if records[0].offset != held.reached:
+                break
+            await self._take(held, partition, records, records[-1].offset + 1)
+            if held.place is None:
+                return
+        if held.reached != end:
+            raise log_starts_late(partition, held.reached, end)
+
+    async def _take(self, held: _Held, partition: int, records: Sequence[Received], next_offset: int) -> None:
+        """Learn from what lies before the shadow's beginning, and decide the rest on both sides."""
+        assert held.place is not None
+        starts_at = held.place.starts_at
+        if held.reached >= starts_at:
+            await self._decide(held, partition, records, next_offset)
             return
-        records = [record for record in batch.records if record.offset >= held.reached]
-        if records and records[0].offset > held.reached:
-            raise log_starts_late(batch.partition, held.reached, records[0].offset)
-        past = [record for record in records if record.offset < place.starts_at]
+        past = [record for record in records if record.offset < starts_at]
         live = records[len(past) :]
-        if past:
-            end = place.starts_at if live else min(batch.next_offset, place.starts_at)
-            await self._step(held, batch.partition, past, end)
+        await self._decide(held, partition, past, starts_at if live else min(next_offset, starts_at))
+        if held.reached == starts_at:
+            # Both sides begin with the same states: those that are stored now.
+            await self._keep(held, partition)
+            held.part = None
         if live and held.place is not None:
-            await self._step(held, batch.partition, live, batch.next_offset)
-        if held.place is not None and held.place.next_offset == batch.next_offset:
-            await batch.commit()
+            await self._decide(held, partition, live, next_offset)
 
-    async def _step(self, held: _Held, partition: int, records: Sequence[Received], next_offset: int) -> None:
-        """Decide what is sampled, and keep it; afterwards no place is held when the shadow has ended."""
-        place = held.place
-        assert place is not None
+    async def _decide(self, held: _Held, partition: int, records: Sequence[Received], next_offset: int) -> None:
         events, offsets = self._sampled(records)
-        is_learning = held.reached < place.starts_at
-        is_fork = is_learning and next_offset == place.starts_at
-        held.reached = next_offset if not events else held.reached
-        if not events and not is_fork and time.monotonic() - held.kept_at < IDLE_KEEP_S:
-            return
-        if held.part is None:
-            draft = None if is_learning else self._draft
-            held.part = Part(partition, draft, cache_bytes=self._cache_bytes_max)
-        differences = Differences(self._zone)
         if events:
-            await self._load(held.part, partition, events)
-            await self._decide(held.part, partition, events, offsets, differences)
+            part = held.part
+            if part is None:
+                draft = None if held.is_learning else self._draft
+                part = held.part = Part(partition, draft, cache_bytes=self._cache_bytes_max)
+            await self._load(part, partition, events)
+            await self._feed(part, partition, events, offsets, held.found)
+        held.events += len(events)
+        held.reached = next_offset
+        if held.events >= KEEP_EVENTS_MAX:
+            await self._keep(held, partition)
+
+    async def _keep_if_due(self, held: _Held, partition: int) -> None:
+        if time.monotonic() - held.kept_at >= self._keep_s:
+            await self._keep(held, partition)
+        if held.place is not None and held.place.next_offset == held.reached and held.commit is not None:
+            commit, held.commit = held.commit, None
+            await commit()
+
+    async def _keep(self, held: _Held, partition: int) -> None:
+        """Afterwards no place is held when the shadow has ended."""
+        place, found = held.place, held.found
+        if place is None or held.reached == place.next_offset:
+            return
+        is_past = place.next_offset < place.starts_at
+        events = 0 if is_past else held.events
+        dirty = [] if held.part is None else held.part.take_dirty()
         async with self._database.connection() as connection, connection.transaction():
             is_running = await keep(
-                connection,
-                self._shadow.number,
-                partition,
-                place,
-                next_offset,
-                0 if is_learning else len(events),
-                held.part.take_dirty(),
-                differences,
+                connection, self._shadow.number, partition, place, held.reached, events, dirty, found
             )
         if not is_running:
-            held.place, held.part = None, None
+            held.forget()
             return
-        held.place = Place(next_offset, place.starts_at)
-        held.reached = next_offset
-        held.kept_at = time.monotonic()
-        if is_fork:
-            held.part = None
-        if not is_learning:
-            self._observer.decided(self._shadow.programme, len(events), differences)
+        held.place = Place(held.reached, place.starts_at)
+        held.kept(held.reached)
+        if not is_past:
+            self._observer.decided(self._shadow.programme, events, found)
 
     def _sampled(self, records: Sequence[Received]) -> tuple[list[Event], list[int]]:
         """The programme's events that the shadow decides, and their offsets: of its partners, and for everybody."""
@@ -188,7 +262,7 @@ class ShadowOwner:
                 ]
             missing = part.load(found)
 
-    async def _decide(
+    async def _feed(
         self, part: Part, partition: int, events: Sequence[Event], offsets: Sequence[int], differences: Differences
     ) -> None:
         first = 0
@@ -223,14 +297,3 @@ class ShadowOwner:
         revisions = () if stored is None else decode_programme(stored).revisions
         number = activation_of(activated)
         return next((each.effective_from_ms for each in revisions if each.activation == number), None)
-
-    async def _place(self, held: _Held, partition: int) -> Place | None:
-        try:
-            async with self._database.connection() as connection:
-                held.place = await fetch_place(connection, self._shadow.number, partition)
-        except OUTAGES as error:
-            raise TransientError(f"PostgreSQL does not answer: {error}") from error
-        if held.place is not None:
-            # What was passed over since has nothing to be decided, and need not be read again.
-            held.reached = max(held.reached, held.place.next_offset)
-        return held.place

@@ -182,15 +182,20 @@ async def _store_examples(connection: Connection, number: int, examples: Sequenc
                 each.rule,
                 each.partner,
                 each.beneficiary,
-                each.event_source,
-                each.event_id,
+                _storable(each.event_source),
+                _storable(each.event_id),
                 moment(each.time_ms),
                 each.unit,
                 each.before_minor,
                 each.after_minor,
-                each.before,
-                each.after,
+                _storable(each.before),
+                _storable(each.after),
             )
             for each in examples[:wanted]
         ],
     )
+
+
+def _storable(text: str) -> str:
+    """What a sender wrote, without what PostgreSQL does not take as text."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")

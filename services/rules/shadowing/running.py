@@ -11,12 +11,14 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from contracts.errors import PermanentError, TransientError
+import psycopg
+
+from contracts.errors import InvariantBroken, PermanentError, TransientError
 from contracts.topics import REFERRALS
 from runtime import log
 from runtime.bus.consumer import Consumer
 from runtime.bus.lag import Lag
-from runtime.bus.port import Owner
+from runtime.bus.port import Bus, Owner
 from runtime.clock import Clock
 from runtime.database import OUTAGES, Database
 from services.rules.backtest.sides import Side
@@ -48,6 +50,7 @@ class Shadowing:
     def __init__(
         self,
         *,
+        bus: Bus,
         database: Database,
         store: StateStore,
         busyness: Busyness,
@@ -57,6 +60,7 @@ class Shadowing:
         cache_bytes_max: int,
         every_s: float,
     ) -> None:
+        self._bus = bus
         self._database = database
         self._store = store
         self._busyness = busyness
@@ -67,6 +71,7 @@ class Shadowing:
         self._every_s = every_s
         self._task: asyncio.Task[None] | None = None
         self._shadow: Shadow | None = None
+        self._owner: ShadowOwner | None = None
         self._consumer: Consumer | None = None
         self._waiting: asyncio.Task[None] | None = None
 
@@ -109,6 +114,18 @@ class Shadowing:
                     return
         if running is not None and self._consumer is None:
             await self._follow(running)
+        if self._owner is not None:
+            await self._keep(self._owner)
+
+    async def _keep(self, owner: ShadowOwner) -> None:
+        """When nothing arrives any more, nobody else would."""
+        try:
+            await owner.keep_what_waits()
+        except (psycopg.Error, PermanentError, InvariantBroken) as error:
+            shadow = self._shadow
+            await self._stop_following()
+            if shadow is not None:
+                await self._fail(shadow, error)
 
     async def _follow(self, shadow: Shadow) -> None:
         async with self._database.connection() as connection:
@@ -128,22 +145,24 @@ class Shadowing:
                 digest=draft.digest,
             ),
             compiled.zone,
+            bus=self._bus,
             database=self._database,
             store=self._store,
             busyness=self._busyness,
             observer=self._observer,
             cache_bytes_max=self._cache_bytes_max,
+            keep_s=self._every_s,
         )
         consumer = self._consumer_of(owner)
         await consumer.start()
-        self._shadow, self._consumer = shadow, consumer
+        self._shadow, self._owner, self._consumer = shadow, owner, consumer
         self._waiting = asyncio.create_task(consumer.wait(), name="shadow consumer")
         logger.info("shadow begins", programme=shadow.programme, revision=shadow.revision, share_ppm=shadow.share_ppm)
 
     async def _stop_following(self) -> BaseException | None:
         """Returns what stopped the consumer, if it did not only end."""
         consumer, waiting = self._consumer, self._waiting
-        self._shadow = self._consumer = self._waiting = None
+        self._shadow = self._owner = self._consumer = self._waiting = None
         if consumer is None or waiting is None:
             return None
         await consumer.stop()

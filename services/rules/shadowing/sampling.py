@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import Final
 
 ALL_PPM: Final = 1_000_000
-SHARE_DEFAULT_PPM: Final = 20_000
+SHARE_DEFAULT_PPM: Final = 10_000
 """So many that the whole costs less than a tenth of deciding (docs/performance.md#shadow)."""
 PLACES_CACHED_MAX: Final = 100_000
 

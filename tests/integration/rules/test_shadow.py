@@ -34,6 +34,7 @@ from tests.integration.rules.harness import (
     Start,
     assert_undisturbed,
     drained,
+    event,
     eventually,
     send,
 )
@@ -44,7 +45,7 @@ DRAFT = (
     .replace("sales >= 5_000 USD", "sales >= 4_000 USD")
     .replace("wins: {count: deal.won, over: 90 days}", "wins: {count: deal.won, over: 30 days}")
 )
-NEXT = RULES.replace("give: 20 USD", "give: 30 USD").replace("2016-01-01T", "{day}T")
+NEXT = RULES.replace("silver: 7.5, gold: 10", "silver: 9, gold: 12").replace("2016-01-01T", "{day}T")
 """On top of what a draft is compared with."""
 FAST = {"GOODWORD_RULES_SHADOW_EVERY_S": "0.1"}
 
@@ -166,10 +167,14 @@ async def test_a_share_of_the_partners_gives_exactly_their_part_also_over_an_act
     # Twenty partners: some are in, some are out.
     share_ppm = sorted(place_ppm(f"partner-{number}".encode()) for number in range(20))[9]
     await shadow_of(desk, share_ppm=share_ppm)
-    await send(bus, 600, 900)
-    # Nothing is decided yet, so it may reach back; but when it enters, the 900 events before it are decided, and it is
-    # in force from after them, which is another instant in each partition, and depends on partners that are not sampled.
+    await send(bus, 600, 800)
+    newest = [event(number) for number in range(800, 900)]
+    await bus.publish(REFERRALS.name, [each for each in newest if place_ppm(each.key) >= share_ppm])
+    # Nothing is decided yet, so it may reach back; but when it enters, the events before it are decided, and it is in
+    # force from after them: another instant in each partition, that of a partner who is not sampled. The events that
+    # come late are older.
     await publish_rule_set(desk, NEXT.replace("{day}", "2016-12-01"), "crm.yaml", who="ana")
+    await bus.publish(REFERRALS.name, [each for each in newest if place_ppm(each.key) < share_ppm])
     await send(bus, 900, 1_200)
     start(**FAST)
     await drained(bus, store)
