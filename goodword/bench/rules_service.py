@@ -73,7 +73,9 @@ async def run(*, kafka: str | None, postgres: str, redis: str, events: int = EVE
             if position is None or position.offset != end:
                 raise RuntimeError(f"partition {partition} stands at {position}, not at {end}")
         follower = rules_shadow.owner_of(bus, shadow, text, database, store)
-        shadow_seconds, shadow_cpu_s, shadow_ms = await _timed(bus, follower, "bench-shadow", ends)
+        shadow_seconds, shadow_cpu_s, shadow_ms = await _timed(
+            bus, follower, "bench-shadow", ends, rules_shadow.BATCH_RECORDS
+        )
     finally:
         await database.stop()
         await store.stop()
@@ -119,7 +121,9 @@ def _record(event: Event) -> Record:
     return Record((event.data.partner or "").encode(), encode_data(event.data), headers)
 
 
-async def _timed(bus: Bus, owner: Owner, group: str, ends: dict[int, int]) -> tuple[float, float, list[float]]:
+async def _timed(
+    bus: Bus, owner: Owner, group: str, ends: dict[int, int], batch_records: int = BATCH_RECORDS
+) -> tuple[float, float, list[float]]:
     """Run a consumer to the end of the log: seconds from its first batch on, CPU seconds, milliseconds of batches."""
     batches_ms: list[float] = []
     done = asyncio.Event()
@@ -150,7 +154,7 @@ async def _timed(bus: Bus, owner: Owner, group: str, ends: dict[int, int]) -> tu
         REFERRALS.name,
         group,
         Timed(),
-        batch_records_max=BATCH_RECORDS,
+        batch_records_max=batch_records,
         batch_bytes_max=BATCH_BYTES,
         on_batch=handled,
     )

@@ -18,18 +18,18 @@ from runtime.clock import SystemClock
 from runtime.database import Database
 from runtime.metrics import Metrics
 from runtime.migrations import migrate
-from services.rules.backtest.sides import Side
 from services.rules.explaining.keep import Busyness
 from services.rules.language import digest_of
 from services.rules.lifecycle import Desk
 from services.rules.lifecycle.connect import connect
-from services.rules.revisions import compile_source
 from services.rules.shadowing import SHARE_DEFAULT_PPM, Shadow, start_shadow
 from services.rules.shadowing.follow import ShadowOwner
 from services.rules.shadowing.observe import ShadowObserver
+from services.rules.shadowing.part import ready_draft
 from services.rules.store import StateStore
 
 CACHE_BYTES: Final = 4 * 1024 * 1024
+BATCH_RECORDS: Final = 5_000
 DRAFT: Final = 2
 
 
@@ -53,8 +53,7 @@ def owner_of(bus: Bus, shadow: Shadow, text: str, database: Database, store: Sta
     """What follows the log for the shadow."""
     return ShadowOwner(
         shadow,
-        Side(label="draft", source_text=text, revision=DRAFT, digest=digest_of(text)),
-        compile_source(text, DRAFT, digest_of(text)).zone,
+        *ready_draft(text, DRAFT, digest_of(text)),
         bus=bus,
         database=database,
         store=store,

@@ -37,8 +37,9 @@ from services.rules.store import StateStore
 
 HISTORY_RECORDS_MAX: Final = 5_000
 HISTORY_LINGER_MS: Final = 1_000
-"""What is kept for explanations is in no hurry, and more at once takes less room; the rest is read from the log.
-A shadow is in no hurry either."""
+"""What is kept for explanations is in no hurry, and more at once takes less room; the rest is read from the log."""
+SHADOW_LINGER_MS: Final = 5_000
+"""A shadow is in less of a hurry still, and a batch of few records costs it as much as one of many."""
 
 logger = log.get(__name__)
 
@@ -107,7 +108,7 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
             retry=Retry(wait_ms_max=settings.retry_wait_ms_max, retries_max=settings.retries_max),
             batch_records_max=HISTORY_RECORDS_MAX,
             batch_bytes_max=settings.batch_bytes_max,
-            linger_ms=HISTORY_LINGER_MS,
+            linger_ms=SHADOW_LINGER_MS,
             clock=clock,
             on_retry=observer.retried,
         )

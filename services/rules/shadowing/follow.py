@@ -256,10 +256,7 @@ class ShadowOwner:
         missing = part.missing_keys(events)
         while any(missing):
             async with self._database.connection() as connection:
-                found = [
-                    await fetch_states(connection, self._shadow.number, partition, side, keys)
-                    for side, keys in enumerate(missing)
-                ]
+                found = await fetch_states(connection, self._shadow.number, partition, missing)
             missing = part.load(found)
 
     async def _feed(

@@ -39,18 +39,24 @@ async def fetch_place(connection: Connection, number: int, partition: int) -> Pl
 
 
 async def fetch_states(
-    connection: Connection, number: int, partition: int, side: int, keys: Sequence[bytes]
-) -> dict[bytes, bytes | None]:
-    """The states under these fold keys; None for those that there are not."""
-    found: dict[bytes, bytes | None] = dict.fromkeys(keys)
+    connection: Connection, number: int, partition: int, keys: Sequence[Sequence[bytes]]
+) -> list[dict[bytes, bytes | None]]:
+    """Of each side the states under these fold keys; None for those that there are not. One round trip."""
+    found: list[dict[bytes, bytes | None]] = [dict.fromkeys(each) for each in keys]
     cursor = connection.cursor(binary=True)
     await cursor.execute(
-        "SELECT key, value FROM rules.shadow_states"
-        " WHERE number = %s AND partition = %s AND side = %s AND key = ANY(%s::bytea[])",
-        (number, partition, side, list(keys)),
+        "SELECT side, key, value FROM rules.shadow_states WHERE number = %s AND partition = %s"
+        " AND (side, key) IN (SELECT * FROM unnest(%b::smallint[], %b::bytea[]))",
+        (
+            number,
+            partition,
+            [side for side, each in enumerate(keys) for _ in each],
+            [key for each in keys for key in each],
+        ),
         prepare=True,
     )
-    found.update((bytes(key), bytes(value)) for key, value in await cursor.fetchall())
+    for side, key, value in await cursor.fetchall():
+        found[side][key] = value
     return found
 
 

@@ -11,14 +11,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from contracts.events import Event
+from contracts.events import EVENT_TYPES, Event
 from services.rules.backtest.sides import HISTORY, Side, revisions_of
+from services.rules.calendar import Zone
 from services.rules.fold import Fold
+from services.rules.revisions import compile_source
 from services.rules.shadowing.differences import Differences
 
 FEED_EVENTS_MAX: Final = 50
 """Events decided at once: a few milliseconds, after which the live loop may go on."""
 _HISTORY: Final = Side(label=HISTORY)
+
+
+def ready_draft(source_text: str, revision: int, digest: str) -> tuple[Side, Zone]:
+    """The draft as a side, and its zone; with all functions made, which takes a large rule set a second.
+
+    Raises PermanentError when it cannot be read any more.
+    """
+    compiled = compile_source(source_text, revision, digest)
+    for type in EVENT_TYPES:
+        compiled.functions[type]
+    label = f"revision {revision}"
+    return Side(label=label, source_text=source_text, revision=revision, digest=digest), compiled.zone
 
 
 class Part:

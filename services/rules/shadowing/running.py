@@ -21,13 +21,12 @@ from runtime.bus.lag import Lag
 from runtime.bus.port import Bus, Owner
 from runtime.clock import Clock
 from runtime.database import OUTAGES, Database
-from services.rules.backtest.sides import Side
 from services.rules.explaining.keep import Busyness
 from services.rules.lifecycle.record import fetch_one, moment
-from services.rules.revisions import compile_source
 from services.rules.settings import GROUP_SHADOW
 from services.rules.shadowing.follow import ShadowOwner
 from services.rules.shadowing.observe import ShadowObserver
+from services.rules.shadowing.part import ready_draft
 from services.rules.shadowing.record import Shadow, fetch_running, mark_over
 from services.rules.store import StateStore
 
@@ -131,20 +130,15 @@ class Shadowing:
         async with self._database.connection() as connection:
             draft = await fetch_one(connection, shadow.programme, shadow.revision)
         try:
-            # Compiling a large rule set takes a second, which the live loop must not wait for.
-            compiled = await asyncio.to_thread(compile_source, draft.source_text, draft.revision, draft.digest)
+            # In a thread, since the live loop must not wait for it.
+            side, zone = await asyncio.to_thread(ready_draft, draft.source_text, draft.revision, draft.digest)
         except PermanentError as error:
             await self._fail(shadow, error)
             return
         owner = ShadowOwner(
             shadow,
-            Side(
-                label=f"revision {draft.revision}",
-                source_text=draft.source_text,
-                revision=draft.revision,
-                digest=draft.digest,
-            ),
-            compiled.zone,
+            side,
+            zone,
             bus=self._bus,
             database=self._database,
             store=self._store,

@@ -122,6 +122,24 @@ def test_a_key_of_an_approver_is_made_listed_and_revoked(rules: Rules, postgres_
     assert actions == ["key created", "key revoked"]
 
 
+def test_a_draft_is_shadowed_by_file_or_by_number_until_it_is_ended(rules: Rules) -> None:
+    rules.publish(1)
+    assert rules("shadow", "--status", exit_code=1).stderr.count("never was a shadow") == 1
+    begun = rules("shadow", _changed(rules), "--share", "0.5%")
+    assert "saas: revision 2 is decided beside what is in force, for 0.5 % of the partners" in begun.stdout
+    told = rules.json("shadow", "--status")
+    assert (told["revision"], told["share_ppm"], told["state"], told["events"]) == (2, 5_000, "running", 0)
+    assert "one runs at a time" in rules("shadow", "saas/2", exit_code=1).stderr
+    assert rules.json("shadow", "--off")["state"] == "ended"
+    assert rules.json("shadow", "saas/2", "--share", "700ppm")["share_ppm"] == 700
+    assert "revision 2 beside what is in force" in rules("shadow").stdout
+    assert "is no longer shadowed" in rules("shadow", "--off").stdout
+    for share in ("0", "101", "x", "0.5ppm"):
+        assert "is no share" in rules("shadow", "saas/2", "--share", share, exit_code=2).stderr
+    rules("shadow", "--off", "--status", exit_code=2)
+    assert rules.states() == ["active", "draft"]
+
+
 def _changed(rules: Rules) -> str:
     rules.file.write_text(TEXT.format(amount=2))
     return str(rules.file)

@@ -330,3 +330,23 @@ async def test_a_key_without_a_role_or_an_owner_is_refused(
     with pytest.raises(PermanentError) as refusal:
         await create_rules_key(desk.postgres, owner=owner, roles=roles, who="root", clock=desk.clock)
     assert refusal.value.problem.code == code
+
+
+async def test_a_shadow_is_started_told_and_ended_by_editors(http: Http) -> None:
+    await http("ana", "POST", "/v1/rulesets", content=RULES)
+    await http("ana", "POST", "/v1/drafts", content=RULES.replace("give: 20 USD", "give: 30 USD"))
+    two = f"/v1/programmes/{PROGRAMME}/revisions/2/shadow"
+    assert (await http("ben", "POST", two)).json()["code"] == "role-missing"
+    assert (await http("ben", "GET", "/v1/shadow")).status_code == 404
+    assert (await http("ana", "POST", ONE + "/shadow")).json()["code"] == "already-in-force"
+    assert (await http("ana", "POST", two, json={"share_ppm": 0})).status_code == 422
+    started = await http("ana", "POST", two, json={"share_ppm": 5_000, "note": "to see"})
+    assert (started.status_code, started.json()["share_ppm"], started.json()["state"]) == (201, 5_000, "running")
+    assert (await http("cleo", "POST", two)).json()["code"] == "shadow-running"
+    told = (await http("ben", "GET", "/v1/shadow", params={"programme": PROGRAMME})).json()
+    assert (told["revision"], told["events"], told["rules"], told["examples"]) == (2, 0, [], [])
+    assert (await http("ben", "GET", "/v1/shadow/days")).json() == {"days": [], "next": None}
+    assert (await http("ben", "GET", "/v1/shadow/partners")).json() == {"partners": [], "next": None}
+    ended = (await http("cleo", "POST", "/v1/shadow/end", json={"note": "seen"})).json()
+    assert (ended["state"], ended["ended_by"]) == ("ended", "cleo")
+    assert (await http("ana", "POST", "/v1/shadow/end")).status_code == 404
