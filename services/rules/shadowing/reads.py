@@ -15,6 +15,11 @@ _SUMS: Final = (
     "sum(granted_before)::bigint, sum(granted_after)::bigint, sum(differing)::bigint, sum(before_minor),"
     " sum(after_minor) FROM rules.shadow_sums WHERE number = %(number)s"
 )
+_BY_RULE: Final = "SELECT rule, unit, " + _SUMS + " GROUP BY rule, unit ORDER BY rule, unit"
+_BY_DAY: Final = (
+    "SELECT local_day::text, rule, unit, " + _SUMS + " GROUP BY local_day, rule, unit"
+    " ORDER BY local_day, rule, unit OFFSET %(after)s LIMIT %(rows)s"
+)
 
 
 async def shadow_told(postgres: str, programme: str | None = None) -> dict[str, Any]:
@@ -34,7 +39,7 @@ async def shadow_told(postgres: str, programme: str | None = None) -> dict[str, 
         )
         progress = await cursor.fetchone()
         assert progress is not None
-        cursor = await connection.execute(f"SELECT rule, unit, {_SUMS} GROUP BY rule, unit ORDER BY rule, unit", query)
+        cursor = await connection.execute(_BY_RULE, query)
         rules = [{"rule": row[0], "unit": row[1], **_sum(row[2:])} for row in await cursor.fetchall()]
         cursor = await connection.execute(
             "SELECT rule, partner, beneficiary, event_source, event_id, event_at, unit, before_minor, after_minor,"
@@ -62,8 +67,7 @@ async def shadow_days(
     async with connect(postgres) as connection:
         shadow = await _newest(connection, programme)
         cursor = await connection.execute(
-            f"SELECT local_day::text, rule, unit, {_SUMS} GROUP BY local_day, rule, unit"
-            " ORDER BY local_day, rule, unit OFFSET %(after)s LIMIT %(rows)s",
+            _BY_DAY,
             {"number": shadow.number, "after": after, "rows": rows_max},
         )
         rows = await cursor.fetchall()
