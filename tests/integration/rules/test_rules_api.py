@@ -155,6 +155,11 @@ ROLES = {
     "its lines": ("GET", f"{RESTATEMENT}/lines", {"editor", "approver"}),
     "approve a restatement": ("POST", f"{RESTATEMENT}/approve", {"approver"}),
     "reject a restatement": ("POST", f"{RESTATEMENT}/reject", {"editor", "approver"}),
+    "start a shadow": ("POST", f"{ONE}/shadow", {"editor"}),
+    "end a shadow": ("POST", "/v1/shadow/end", {"editor"}),
+    "show the shadow": ("GET", "/v1/shadow", {"editor", "approver"}),
+    "its days": ("GET", "/v1/shadow/days", {"editor", "approver"}),
+    "its partners": ("GET", "/v1/shadow/partners", {"editor", "approver"}),
 }
 
 
