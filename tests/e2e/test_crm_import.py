@@ -15,6 +15,7 @@ from contracts.topics import REFERRALS
 from runtime.bus.open import open_bus
 from tests.e2e.crm_oracle import Expected, expected
 from tests.support.crm import require_data_folder
+from tests.support.second_engine import WITHOUT
 from tests.support.stack import UpStack
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "crm-pipeline"
@@ -31,7 +32,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpStack]:
     require_data_folder()
     stack = UpStack(tmp_path_factory.mktemp("crm") / "data")
     stack.start()
-    stack.run("rules", "publish", str(EXAMPLE / "programme.yaml"))
+    stack.run("rules", "publish", str(EXAMPLE / "programme.yaml"), *WITHOUT)
     yield stack
     stack.stop()
 

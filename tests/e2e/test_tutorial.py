@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.tutorial import Reader, blocks, matches
+from tests.support.second_engine import needs_second_engine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, needs_second_engine]
 
 
 def test_the_tutorial_prints_what_the_page_shows(tmp_path: Path) -> None:

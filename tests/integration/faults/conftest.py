@@ -16,6 +16,7 @@ from tests.integration.faults.outcome import Outcome
 from tests.support import crm
 from tests.support.kafka import KafkaServer, kafka_or_skip, make_kafka
 from tests.support.once import once_per_run
+from tests.support.second_engine import WITHOUT
 from tests.support.stack import UpStack
 
 PROGRAMME_FILE = Path(__file__).resolve().parents[3] / "examples" / "crm-pipeline" / "programme.yaml"
@@ -97,7 +98,7 @@ def _run_undisturbed(folders: pytest.TempPathFactory, profiles: Path, first_pass
 
 def prepare(stack: UpStack, profiles: Path) -> None:
     """Put the rules in force and wait until notify knows the addresses."""
-    stack.run("rules", "publish", str(PROGRAMME_FILE))
+    stack.run("rules", "publish", str(PROGRAMME_FILE), *WITHOUT)
     stack.run("events", "import", str(profiles))
     deadline = time.monotonic() + 60
     while stack.query("SELECT count(*) FROM notify.partners WHERE email IS NOT NULL") != [(ADDRESSES,)]:

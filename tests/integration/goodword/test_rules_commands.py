@@ -13,6 +13,9 @@ from typer.testing import CliRunner
 
 from goodword.cli import app
 from runtime.migrations import migrate
+from tests.support.second_engine import needs_second_engine
+
+pytestmark = needs_second_engine
 
 TEXT = """\
 schema: goodword/v1

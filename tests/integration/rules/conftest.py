@@ -15,6 +15,7 @@ from runtime.migrations import migrate
 from services.rules.lifecycle import Desk, publish_rule_set
 from services.rules.store import StateStore
 from tests.integration.rules.harness import RULES, FixedClock, RulesProcess, Start
+from tests.support.second_engine import IS_MISSING
 
 PARTITIONS = 4
 
@@ -64,4 +65,4 @@ def start(schema_url: str, valkey_url: str, tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture
 async def published(schema_url: str, bus: Bus, store: StateStore) -> None:
     desk = Desk(postgres=schema_url, bus=bus, store=store, clock=FixedClock())
-    await publish_rule_set(desk, RULES, "crm.yaml", who="test")
+    await publish_rule_set(desk, RULES, "crm.yaml", who="test", without_second_opinion=IS_MISSING)

@@ -25,6 +25,7 @@ from tests.integration.rules.harness import (
     log_of,
     record,
 )
+from tests.support.second_engine import IS_MISSING
 
 YESTERDAY = datetime.now(UTC).date() - timedelta(days=1)
 TEXT = f"""\
@@ -51,7 +52,7 @@ DAY_MS = 86_400_000
 
 async def _publish(schema_url: str, bus: Bus, store: StateStore) -> None:
     desk = Desk(postgres=schema_url, bus=bus, store=store, clock=FixedClock())
-    await publish_rule_set(desk, TEXT, "race.yaml", who="test")
+    await publish_rule_set(desk, TEXT, "race.yaml", who="test", without_second_opinion=IS_MISSING)
 
 
 async def _import(bus: Bus) -> None:

@@ -23,6 +23,9 @@ from services.rules.lifecycle import Desk, read_audit
 from services.rules.state import decided_key, encode_decided
 from services.rules.store import StateStore
 from tests.integration.rules.harness import PROGRAMME, RULES, FixedClock
+from tests.support.second_engine import needs_second_engine
+
+pytestmark = needs_second_engine
 
 DECIDED_MS = parse_time_ms("2026-03-01T00:00:00Z")
 OPENAPI = build_api(None).openapi()

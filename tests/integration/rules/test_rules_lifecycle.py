@@ -45,6 +45,9 @@ from services.rules.state import decided_key, encode_decided
 from services.rules.store import StateStore
 from tests.integration.rules.conftest import PARTITIONS
 from tests.integration.rules.harness import START_MS, record
+from tests.support.second_engine import needs_second_engine
+
+pytestmark = needs_second_engine
 
 TEXT = """\
 schema: goodword/v1

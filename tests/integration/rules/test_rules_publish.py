@@ -17,6 +17,7 @@ from services.rules.lifecycle import Desk, GateRefused, Published, list_revision
 from services.rules.state import decided_key, encode_decided
 from services.rules.store import StateStore
 from tests.integration.rules.conftest import PARTITIONS
+from tests.support.second_engine import IS_MISSING
 
 NOW_MS = parse_time_ms("2026-11-22T12:00:00Z")
 TEXT = """\
@@ -46,7 +47,7 @@ class Publisher:
 
     async def __call__(self, amount: int = 50, effective: str = "", tests: str = "") -> Published:
         text = TEXT.format(amount=amount, effective=effective and f"effective_from: {effective}") + tests
-        return await publish_rule_set(self.desk, text, "saas.yaml", who="ana")
+        return await publish_rule_set(self.desk, text, "saas.yaml", who="ana", without_second_opinion=IS_MISSING)
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ async def test_the_first_revision_may_reach_back_over_undecided_history(publish:
 async def test_a_file_that_no_record_can_hold_is_refused_before_it_is_stored(publish: Publisher) -> None:
     text = TEXT.format(amount=50, effective="") + "# " + '"' * 900_000  # JSON doubles each of these
     with pytest.raises(PermanentError) as refusal:
-        await publish_rule_set(publish.desk, text, "f", who="ana")
+        await publish_rule_set(publish.desk, text, "f", who="ana", without_second_opinion=IS_MISSING)
     assert refusal.value.problem.code == "record-too-large"
     assert await list_revisions(publish.url) == []
 
@@ -192,7 +193,7 @@ async def test_a_unit_has_one_scale_over_all_programmes_and_revisions(
 
     async def publish(programme: str, decimals: int, amount: int = 5) -> Published:
         text = UNITS.format(programme=programme, decimals=decimals, amount=amount)
-        return await publish_rule_set(desk, text, "credit.yaml", who="ana")
+        return await publish_rule_set(desk, text, "credit.yaml", who="ana", without_second_opinion=IS_MISSING)
 
     await publish("saas", 2)
     for programme in ("retail", "saas"):

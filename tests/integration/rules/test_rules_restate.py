@@ -51,6 +51,7 @@ from services.rules.restating import (
 from services.rules.store import StateStore
 from tests.integration.rules.harness import FixedClock
 from tests.integration.rules.test_rules_api import check_described
+from tests.support.second_engine import IS_MISSING
 
 RULES = """\
 schema: goodword/v1
@@ -86,7 +87,7 @@ def desk(schema_url: str, bus: Bus, store: StateStore) -> Desk:
 @pytest.fixture
 async def decided(desk: Desk) -> Desk:
     """The deals are in the log, and decided as the service decides them."""
-    await publish_rule_set(desk, RULES, "saas.yaml", who="ana")
+    await publish_rule_set(desk, RULES, "saas.yaml", who="ana", without_second_opinion=IS_MISSING)
     records = []
     for number, (partner, time, minor) in enumerate(WON):
         deal = Deal(id=f"d{number}", amount=Amount(minor, "USD"))

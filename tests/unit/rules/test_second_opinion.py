@@ -20,7 +20,7 @@ from services.rules.engines.port import SecondEngineMissing
 from services.rules.generate import gate, tiers
 from tests.support.rules import START_MS, event, random_history, random_rule_set
 
-pytest.importorskip("durable_rules_engine", reason="durable-rules is not installed: make durable")
+pytest.importorskip("durable_rules_engine", exc_type=ImportError, reason="durable-rules is not installed: make durable")
 
 RULES = """
 schema: goodword/v1
