@@ -22,7 +22,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs/rules.md"
 _BLOCK = re.compile(r"<!-- (file: \S+|run|up|output) -->\n```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _DIFFERS = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(?!000Z)\d{3}Z"), "…"),
-    (re.compile(r"\bin [\d.]+ s, \d+ a second"), "in … s, … a second"),
+    (re.compile(r"\bsent in [\d.]+ s(, \d+ a second)?"), "sent in …"),
     (re.compile(r"[\d.]+ s later"), "… later"),
     (re.compile(r"\bpartition \d+, offset \d+"), "partition …, offset …"),
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "…"),
