@@ -14,6 +14,7 @@ from runtime.bus.port import Bus
 from runtime.migrations import migrate
 from services.rules.lifecycle import Desk, publish_rule_set
 from services.rules.store import StateStore
+from tests.integration.rules.at_the_desk import StepClock
 from tests.integration.rules.harness import RULES, FixedClock, RulesProcess, Start
 from tests.support.second_engine import IS_MISSING
 
@@ -37,6 +38,12 @@ async def store(valkey_url: str) -> AsyncIterator[StateStore]:
     await made.start()
     yield made
     await made.stop()
+
+
+@pytest.fixture
+def desk(schema_url: str, bus: Bus, store: StateStore) -> Desk:
+    """Where steps are taken; a minute passes between two looks at its clock."""
+    return Desk(postgres=schema_url, bus=bus, store=store, clock=StepClock())
 
 
 @pytest.fixture

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import psycopg
 import pytest
 
-from contracts.errors import PermanentError
 from contracts.events import RulesetActivated, parse_time_ms
-from contracts.ruleset import RuleSet
 from contracts.topics import REFERRALS
-from runtime.bus.port import Bus
 from services.rules.decode import decode_records
-from services.rules.engines.compiled import CompiledEngine
-from services.rules.engines.port import Engine, Facts, SecondEngineMissing, Verdict
 from services.rules.language import digest_of
 from services.rules.lifecycle import (
     Backtest,
     CanaryAsked,
     Desk,
-    GateRefused,
     Policy,
     activate,
     altered,
     approve,
-    list_revisions,
     promote,
     publish_rule_set,
     read_audit,
@@ -42,53 +34,14 @@ from services.rules.lifecycle import (
     withdraw,
 )
 from services.rules.state import decided_key, encode_decided
-from services.rules.store import StateStore
+from tests.integration.rules.at_the_desk import publish, refused, states, text
 from tests.integration.rules.conftest import PARTITIONS
-from tests.integration.rules.harness import START_MS, record
 from tests.support.second_engine import needs_second_engine
 
 pytestmark = needs_second_engine
 
-TEXT = """\
-schema: goodword/v1
-programme: saas
-currency: USD
-timezone: UTC
-rewards:
-  - id: won
-    on: deal.won
-    give: {amount} USD
-"""
 FAILING = "tests: [{name: a deal, events: [{type: deal.won}], expect: [won: 1 USD]}]\n"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-
-
-class StepClock:
-    """A minute later at each look."""
-
-    def __init__(self) -> None:
-        self.ms = parse_time_ms("2026-11-22T12:00:00Z")
-
-    def now_ms(self) -> int:
-        self.ms += 60_000
-        return self.ms
-
-
-@pytest.fixture
-def desk(schema_url: str, bus: Bus, store: StateStore) -> Desk:
-    return Desk(postgres=schema_url, bus=bus, store=store, clock=StepClock())
-
-
-def text(amount: int, more: str = "") -> str:
-    return TEXT.format(amount=amount) + more
-
-
-async def publish(desk: Desk, amount: int, who: str = "ana", canary: CanaryAsked | None = None, more: str = "") -> str:
-    return (await publish_rule_set(desk, text(amount, more), "saas.yaml", who=who, canary=canary)).state
-
-
-async def states(desk: Desk) -> list[str]:
-    return [each.state for each in await list_revisions(desk.postgres, "saas")]
 
 
 async def actions(desk: Desk) -> list[tuple[int | None, str, str]]:
@@ -101,14 +54,6 @@ async def log(desk: Desk, partition: int = 0) -> list[RulesetActivated]:
     async for records in desk.bus.read(REFERRALS.name, partition, start=0, end=end, batch_records_max=100):
         found += [event.data.ruleset for event in decode_records(records).events]
     return [each for each in found if each is not None]
-
-
-async def refused(step: Awaitable[object]) -> list[str]:
-    """The codes of all reasons."""
-    with pytest.raises(PermanentError) as refusal:
-        await step
-    error = refusal.value
-    return [each.code for each in error.problems] if isinstance(error, GateRefused) else [error.problem.code]
 
 
 async def test_a_revision_goes_from_draft_to_superseded_by_two_people(desk: Desk) -> None:
@@ -353,58 +298,6 @@ async def test_a_row_of_the_audit_log_altered_by_a_superuser_is_found(desk: Desk
         ):
             await connection.execute(statement)
             assert await altered(desk.postgres) == number, statement
-
-
-def not_installed(_: RuleSet) -> Engine:
-    raise SecondEngineMissing("durable-rules cannot be imported")
-
-
-class Contrary(CompiledEngine):
-    """Judges everything the other way round."""
-
-    def judge(self, names: Sequence[str], facts: Facts) -> dict[str, Verdict]:
-        return {name: not verdict for name, verdict in super().judge(names, facts).items()}
-
-
-WITH_WHEN = "    when:\n      - deal.amount >= 5 USD\n"
-ONE_TEST = "tests: [{name: a deal, events: [{type: deal.won, deal.amount: 5 USD}], expect: [won: 1 USD]}]\n"
-
-
-async def test_without_a_second_engine_somebody_must_say_so_and_it_is_recorded(desk: Desk) -> None:
-    desk = dataclasses.replace(desk, second_engine=not_installed)
-    assert await refused(publish(desk, 1)) == ["second-opinion-missing"]
-    assert await states(desk) == []
-    await submit_draft(desk, text(1), "saas.yaml", who="ana")
-    tested, checked, problems = await run_checks(desk, "saas", 1, who="ana")
-    assert (tested.state, checked.second_opinion, problems) == ("tested", "missing", [])
-    assert await refused(activate(desk, "saas", 1, who="ana")) == ["second-opinion-missing"]
-    published = await publish_rule_set(desk, text(1), "saas.yaml", who="ana", without_second_opinion=True)
-    assert (published.state, published.second_opinion) == ("active", "missing")
-    (row,) = [row for row in await read_audit(desk.postgres) if row.action == "activated"]
-    assert row.details["second_opinion"]["verdict"] == "missing"
-    await publish_rule_set(desk, text(2), "saas.yaml", who="ana", without_second_opinion=True)
-    assert (await rollback(desk, "saas", who="ana")).state == "active", "an emergency does not wait for an engine"
-
-
-async def test_a_rule_set_that_the_engines_read_differently_is_refused_whatever_anybody_says(desk: Desk) -> None:
-    contrary = dataclasses.replace(desk, second_engine=Contrary)
-    more = WITH_WHEN + ONE_TEST
-    assert await refused(publish(contrary, 1, more=more)) == ["second-opinion-differs"]
-    assert await refused(
-        publish_rule_set(contrary, text(1, more), "saas.yaml", who="ana", without_second_opinion=True)
-    ) == ["second-opinion-differs"]
-    assert await publish(desk, 1, more=more) == "active"
-
-
-async def test_the_second_engine_judges_the_newest_events_as_well(desk: Desk) -> None:
-    """The file has no test here, so only the history can tell."""
-    contrary = dataclasses.replace(desk, second_engine=Contrary)
-    deal = {"programme": "saas", "partner": "p1", "deal": {"id": "d1", "amount": {"minor": 900, "currency": "USD"}}}
-    await desk.bus.publish(REFERRALS.name, [record("p1", "deal.won", "e1", START_MS, deal)])
-    assert await refused(publish(contrary, 1, more=WITH_WHEN)) == ["second-opinion-differs"]
-    assert await publish(desk, 1, more=WITH_WHEN) == "active"
-    (row,) = [row for row in await read_audit(desk.postgres) if row.action == "activated"]
-    assert row.details["second_opinion"] == {"verdict": "agrees", "tests": 0, "events": 1, "not_asked": {}}
 
 
 @pytest.mark.parametrize(
