@@ -23,8 +23,8 @@ from runtime.clock import SystemClock
 from runtime.database import Database
 from runtime.migrations import migrate
 from services.rewards.decode import decode_heads
+from services.rewards.lives.settling import Settler
 from services.rewards.postings import plan_transfers
-from services.rewards.settling import Settler
 from services.rewards.store import SETUP, Ledger, Posted
 from services.rewards.writer import Writer
 

@@ -109,7 +109,7 @@ def top_up(
     """Put more into a budget; what waits for it is resumed in order, within seconds."""
 
     async def top_up(bookings: Bookings, by_hand: ByHand, amounts: Amounts) -> list[TransferPosted]:
-        from services.rewards.budgets import BudgetKey
+        from services.rewards.budgets.claims import BudgetKey
 
         money = amounts.read(amount)
         return await bookings.top_up(BudgetKey(programme, budget, period, money.unit), money.amount_minor, by_hand)

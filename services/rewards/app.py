@@ -21,10 +21,10 @@ from services.rewards import api
 from services.rewards.archive import ArchiveOwner
 from services.rewards.clockwork import Clockwork
 from services.rewards.handlers import PostingOwner
+from services.rewards.lives.settling import Settler
 from services.rewards.observe import Housekeeping, RewardsObserver
 from services.rewards.outbox import Relay
 from services.rewards.settings import GROUP, GROUP_ARCHIVE, NAME, RewardsSettings
-from services.rewards.settling import Settler
 from services.rewards.store import SETUP, Ledger, Posted
 from services.rewards.writer import Writer
 

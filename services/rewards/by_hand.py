@@ -11,23 +11,22 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-import msgspec
-
 from contracts.errors import InvariantBroken, PermanentError, Problem
-from contracts.facts import LEDGER_SOURCE, TransferPosted
-from contracts.ids import derived_uuid, is_id
+from contracts.facts import TransferPosted
+from contracts.ids import is_id
 from contracts.money import AMOUNT_MINOR_MAX, Money
 from runtime.clock import Clock
 from runtime.database import Connection, Database
 from services.rewards import chart
-from services.rewards.budgets import BudgetKey, Budgets, allot
-from services.rewards.budgets_store import lock_budgets, open_budgets
-from services.rewards.decode import DecisionHead, decode_head, is_decision_id
+from services.rewards.budgets.claims import BudgetKey, Budgets, allot
+from services.rewards.budgets.store import lock_budgets, open_budgets
+from services.rewards.decode import decode_head, is_decision_id
 from services.rewards.legs import STAGE_WRITTEN_OFF, ByHand, leg
-from services.rewards.lives import Life, Settlement, budgets_mentioned, grant, leave_queue, release, void
-from services.rewards.lives_store import lock_lives, read_lives
+from services.rewards.lives.outcomes import Life, Settlement, budgets_mentioned, grant, leave_queue, release, void
+from services.rewards.lives.settling import Settler
+from services.rewards.lives.store import lock_lives, read_lives
+from services.rewards.own import own_head
 from services.rewards.postings import Careful
-from services.rewards.settling import Settler
 from services.rewards.store import Ledger, outages_are_transient
 
 RULE_WRITE_OFF: Final = "write-off"
@@ -170,20 +169,15 @@ async def _owed(connection: Connection, account: str, unit: str) -> int:
 def _written_off(
     account: str, source: str, amount: Money, programme: str, owed_minor: int, at_ms: int, by_hand: ByHand
 ) -> TransferPosted:
-    """A decision of its own: nobody's event is behind it. What was owed tells it from others of that moment."""
-    beneficiary = account.rpartition(":")[0]
-    head = DecisionHead(
-        id=derived_uuid(at_ms, msgspec.json.encode([RULE_WRITE_OFF, account, amount.unit, at_ms, owed_minor])),
-        granted=True,
+    """What was owed tells it from others of that moment."""
+    head = own_head(
+        RULE_WRITE_OFF,
+        f"{account.replace(':', '/')}/{at_ms}",
         programme=programme,
-        revision=0,
-        rule=RULE_WRITE_OFF,
-        partner=beneficiary.partition(":")[2],
-        beneficiary=beneficiary,
-        event_source=LEDGER_SOURCE,
-        event_id=f"{RULE_WRITE_OFF}/{account.replace(':', '/')}/{at_ms}",
-        time_ms=at_ms,
+        beneficiary=account.rpartition(":")[0],
         unit=amount.unit,
+        at_ms=at_ms,
+        told_apart_by=(owed_minor,),
     )
     return leg(head, STAGE_WRITTEN_OFF, source, account, amount.amount_minor, posted_at_ms=at_ms, by_hand=by_hand)
 

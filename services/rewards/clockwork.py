@@ -19,14 +19,14 @@ from contracts.errors import TransientError
 from runtime import log
 from runtime.clock import Clock
 from runtime.database import Connection, Database
-from services.rewards.budgets_store import waited_for
+from services.rewards.budgets.store import waited_for
 from services.rewards.decode import decode_head
-from services.rewards.lives import Life, Settlement, release
-from services.rewards.lives_store import first_waiting, lock_due, lock_resumable
-from services.rewards.lots import announce, expire, left_of, place_of
-from services.rewards.lots_store import held_by_others, lock_available, lock_expired, lock_untold
+from services.rewards.lives.outcomes import Life, Settlement, release
+from services.rewards.lives.settling import Settler
+from services.rewards.lives.store import first_waiting, lock_due, lock_resumable
+from services.rewards.lots.oldest_first import announce, expire, left_of, place_of
+from services.rewards.lots.store import held_by_others, lock_available, lock_expired, lock_untold
 from services.rewards.postings import Careful
-from services.rewards.settling import Settler
 from services.rewards.store import Posted, message_of, outages_are_transient
 
 LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('goodword/rewards/clockwork', 0))"

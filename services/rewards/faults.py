@@ -9,7 +9,7 @@ from contracts.errors import Problem
 from contracts.ids import is_id
 from contracts.money import AMOUNT_MINOR_MAX, UNIT_DECIMALS_MAX, is_unit
 from services.rewards import chart
-from services.rewards.budgets import BudgetKey
+from services.rewards.budgets.claims import BudgetKey
 from services.rewards.decode import DecisionHead, is_decision_id
 
 REVISION_MAX: Final = 2**31 - 1

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from contracts.facts import TransferPosted
 from runtime.clock import Clock
 from runtime.together import Together
+from services.rewards.lives.settling import Settler
 from services.rewards.postings import Careful
-from services.rewards.settling import Settler
 from services.rewards.store import Ledger, Posted
 
 

@@ -23,11 +23,11 @@ from contracts.errors import PermanentError
 from contracts.money import Money
 from runtime.database import Database
 from runtime.migrations import migrate
-from services.rewards.budgets import BudgetKey
+from services.rewards.budgets.claims import BudgetKey
 from services.rewards.by_hand import Bookings
 from services.rewards.clockwork import Clockwork
 from services.rewards.legs import ByHand
-from services.rewards.settling import Settler
+from services.rewards.lives.settling import Settler
 from services.rewards.store import SETUP, Ledger
 from tests.support.decisions import decided
 from tests.support.ledger import POSTED_AT_MS, SetClock, assert_sound, deliver, found_balances

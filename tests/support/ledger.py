@@ -11,9 +11,9 @@ from contracts.facts import TransferPosted
 from runtime.clock import Clock
 from runtime.database import Database
 from services.rewards.invariants import INVARIANTS
+from services.rewards.lives.settling import Settler
 from services.rewards.postings import plan_transfers
 from services.rewards.reads import balances
-from services.rewards.settling import Settler
 from services.rewards.store import Ledger
 from services.rewards.writer import Writer
 from tests.support.decisions import head

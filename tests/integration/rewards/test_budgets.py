@@ -12,7 +12,7 @@ from contracts.errors import PermanentError
 from contracts.facts import RewardNotice, decode_notice
 from runtime.database import Database
 from services.rewards.archive import ArchiveOwner
-from services.rewards.budgets import BudgetKey
+from services.rewards.budgets.claims import BudgetKey
 from services.rewards.by_hand import Bookings
 from services.rewards.facts import fact_records
 from services.rewards.legs import ByHand

@@ -14,8 +14,8 @@ from contracts.ids import transfer_id
 from runtime.database import Database
 from services.rewards.clockwork import Clockwork
 from services.rewards.facts import unpack_facts
+from services.rewards.lives.settling import Settler
 from services.rewards.reads import explain
-from services.rewards.settling import Settler
 from services.rewards.store import SETUP, Ledger
 from tests.support.decisions import decided
 from tests.support.ledger import POSTED_AT_MS, SetClock, assert_sound, deliver, found_balances

@@ -13,12 +13,12 @@ from contracts.decisions import BudgetClaim, Decision
 from contracts.facts import TransferPosted
 from contracts.money import Money
 from runtime.database import Database
-from services.rewards.budgets import BudgetKey
+from services.rewards.budgets.claims import BudgetKey
 from services.rewards.by_hand import Bookings
 from services.rewards.clockwork import Clockwork
 from services.rewards.facts import unpack_facts
 from services.rewards.legs import ByHand
-from services.rewards.settling import Settler
+from services.rewards.lives.settling import Settler
 from services.rewards.store import Ledger
 from tests.support.decisions import TIME_MS, decided
 from tests.support.ledger import SetClock, assert_sound, deliver

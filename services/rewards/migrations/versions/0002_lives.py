@@ -22,7 +22,7 @@ ALTER TABLE rewards.transfers
 """
 
 LIVES: Final = """
--- What is known of a decision whose posting depends on what the ledger holds: services/rewards/lives.py. It changes
+-- What is known of a decision whose posting depends on what the ledger holds: services/rewards/lives/. It changes
 -- only in the transaction that posts the transfers which say so; its hold, never.
 CREATE TABLE rewards.lives (
     decision_id uuid PRIMARY KEY,

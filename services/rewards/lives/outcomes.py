@@ -15,7 +15,7 @@ import msgspec
 
 from contracts.facts import NoticeKind, RewardNotice, TransferPosted
 from contracts.ids import transfer_id
-from services.rewards.budgets import Budget, BudgetKey, Budgets, allot_by_rules, blocked, budgets_of, claim_all
+from services.rewards.budgets.claims import Budget, BudgetKey, Budgets, allot_by_rules, blocked, budgets_of, claim_all
 from services.rewards.decode import DecisionHead, decode_head, encode_head
 from services.rewards.legs import STAGE_CLAWED_BACK, STAGE_GRANTED, STAGE_RELEASED, STAGE_VOIDED, ByHand, leg
 from services.rewards.postings import Careful

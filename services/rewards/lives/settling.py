@@ -16,12 +16,12 @@ import psycopg
 from contracts.errors import TransientError
 from runtime import log
 from runtime.database import Connection, Database
-from services.rewards.budgets import BudgetKey
-from services.rewards.budgets_store import change_budgets, lock_budgets, open_budgets
+from services.rewards.budgets.claims import BudgetKey
+from services.rewards.budgets.store import change_budgets, lock_budgets, open_budgets
 from services.rewards.decode import DecisionHead, encode_head
 from services.rewards.legs import granted_transfer_id
-from services.rewards.lives import Life, Settlement, budgets_mentioned, mentioned, settle
-from services.rewards.lives_store import add_lives, change_lives, lock_lives, plain_grants
+from services.rewards.lives.outcomes import Life, Settlement, budgets_mentioned, mentioned, settle
+from services.rewards.lives.store import add_lives, change_lives, lock_lives, plain_grants
 from services.rewards.postings import Careful
 from services.rewards.store import Ledger, Posted, message_of, outages_are_transient
 

@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 
 from runtime.database import Connection
 from services.rewards import packing
-from services.rewards.budgets import Budget, BudgetKey
+from services.rewards.budgets.claims import Budget, BudgetKey
 
 _SELECT: Final[LiteralString] = (
     "SELECT b.id, b.programme, b.budget, b.period, b.unit, b.revision, b.ruled_minor, b.left_minor, b.allotments,"

@@ -7,9 +7,9 @@ from typing import Final, LiteralString
 
 from runtime.database import Connection
 from services.rewards import packing
-from services.rewards.lives import Life
-from services.rewards.lives_store import fetch_lives
-from services.rewards.lots import Place
+from services.rewards.lives.outcomes import Life
+from services.rewards.lives.store import fetch_lives
+from services.rewards.lots.oldest_first import Place
 
 _WHERE_EXPIRED: Final[LiteralString] = (
     " WHERE lot_minor > 0 AND pending_minor = 0 AND expires_at_ms <= %s AND decision_id <> ALL (%s)"

@@ -1,0 +1,1 @@
+"""Budgets: accounts with a floor, claimed by decisions."""

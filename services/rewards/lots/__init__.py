@@ -1,0 +1,1 @@
+"""Lots that expire, spent oldest first."""
