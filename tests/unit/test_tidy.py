@@ -49,8 +49,8 @@ PURE = (
             *("calendar", "amounts", "series", "judge", "vocabulary"),
         )
     ),
-    *(f"services/rewards/{name}.py" for name in ("postings", "faults", "legs", "lives", "lots", "budgets", "decode")),
-    "services/rewards/chart.py",
+    *(f"services/rewards/{name}.py" for name in ("postings", "faults", "legs", "own", "decode", "chart")),
+    *(f"services/rewards/{name}.py" for name in ("lives/outcomes", "lots/oldest_first", "budgets/claims")),
     "services/tracking/attribution.py",
     "services/tracking/clicks.py",
     "services/notify/outcomes.py",
