@@ -20,7 +20,7 @@ from services.rules.backtest.compare import Head, units_of
 from services.rules.backtest.report import SideTold
 from services.rules.backtest.sides import DRAFT_REVISION, HISTORY, Side
 from services.rules.backtest.window import Window
-from services.rules.calendar import day_of_date
+from services.rules.clock.calendar import day_of_date
 from services.rules.language import digest_of, read_rule_set
 from services.rules.lifecycle import Revision, list_revisions
 

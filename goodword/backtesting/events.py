@@ -19,8 +19,8 @@ from goodword.importing.reading import Source, json_lines
 from runtime.bus.open import open_bus
 from runtime.bus.partitioner import partition_of
 from runtime.settings import Settings
-from services.rules.decode import decode_records
 from services.rules.handlers import log_starts_late
+from services.rules.records.decode import decode_records
 from services.tracking.envelope import Shape
 from services.tracking.keys import TRACKING_SOURCE
 from services.tracking.partners import PARTNER_EVENT, REGISTERED, first_profile, merged

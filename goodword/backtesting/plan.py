@@ -12,7 +12,7 @@ import msgspec
 
 from services.rules.backtest.comparison import FORMAT
 from services.rules.backtest.sides import Side
-from services.rules.children import STATE_VERSION
+from services.rules.states.children import STATE_VERSION
 
 
 class LogSource(msgspec.Struct, frozen=True, kw_only=True, tag="log"):

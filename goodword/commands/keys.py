@@ -70,7 +70,7 @@ def create(
 def list_keys(data: DataOption = None, as_json: JsonOption = False) -> None:
     """All keys, revoked ones too."""
     from goodword.target import find_target
-    from services.rules.keys import list_rules_keys
+    from services.rules.lifecycle.keys import list_rules_keys
     from services.tracking.admin import keys
 
     with problems_shown():
@@ -125,7 +125,7 @@ def _for_events(
 
 def _for_rules(postgres: str, owner: str, roles: list[str], who: str) -> dict[str, Any]:
     from runtime.clock import SystemClock
-    from services.rules.keys import create_rules_key
+    from services.rules.lifecycle.keys import create_rules_key
 
     made = create_rules_key(postgres, owner=owner, roles=tuple(roles), who=who, clock=SystemClock())
     key_id, token = asyncio.run(made)
@@ -134,7 +134,7 @@ def _for_rules(postgres: str, owner: str, roles: list[str], who: str) -> dict[st
 
 async def _revoke(postgres: str, key_id: str, who: str) -> bool:
     from runtime.clock import SystemClock
-    from services.rules.keys import revoke_rules_key
+    from services.rules.lifecycle.keys import revoke_rules_key
     from services.tracking.admin import revoke_key
 
     if await revoke_key(postgres, key_id):

@@ -20,9 +20,11 @@ from runtime.foundation import Foundation
 from runtime.metrics import Metrics
 from runtime.operator import guarded_by
 from runtime.service import App, run_service
-from services.rules import api, api_contests, api_explain
+from services.rules import api
+from services.rules.api import contests as api_contests
+from services.rules.api import explain as api_explain
 from services.rules.api.bearer import Bearer
-from services.rules.clockwork import Clockwork
+from services.rules.clock.clockwork import Clockwork
 from services.rules.contests.project import StandingsOwner
 from services.rules.explaining.keep import Busyness, HistoryOwner
 from services.rules.handlers import RulesOwner

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from contracts.ruleset import RuleSet
-from services.rules.bounds import Bounds
+from services.rules.bounds.bounded import Bounds
+from services.rules.deciding.vocabulary import Vocabulary
 from services.rules.generate.event import DAY_CLOSED, Decide, EventRule, write_day_closed
 from services.rules.generate.tiers import Tiers
-from services.rules.locking import pinned
-from services.rules.vocabulary import Vocabulary
+from services.rules.terms.locking import pinned
 
 if TYPE_CHECKING:
     from services.rules.engines.probe import Probe

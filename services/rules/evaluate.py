@@ -15,7 +15,7 @@ from contracts.decisions import Decision
 from contracts.events import Event
 from services.rules.compile import CompiledRevision
 from services.rules.generate.event import WITHOUT_PROGRAMME, Decide
-from services.rules.state import PartnerState
+from services.rules.states.state import PartnerState
 
 
 def evaluate(

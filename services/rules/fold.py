@@ -17,9 +17,9 @@ import msgspec
 from contracts.decisions import Decision
 from contracts.errors import InvariantBroken, PermanentError, Problem
 from contracts.events import Event
-from services.rules.alarms import DUE_MAX, Alarms
+from services.rules.clock.alarms import DUE_MAX, Alarms
 from services.rules.evaluate import functions_of
-from services.rules.memory import ACTIVATED, BROADCASTS, DAY_CLOSED, Memory
+from services.rules.states.memory import ACTIVATED, BROADCASTS, DAY_CLOSED, Memory
 
 _RATES: Final = "rates.published"
 

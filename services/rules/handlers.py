@@ -28,9 +28,9 @@ from runtime import log
 from runtime.bus.dead_letters import DeadLetters
 from runtime.bus.port import Batch, Bus, Received
 from runtime.clock import Clock
-from services.rules.decode import decode_records
-from services.rules.encode import decision_records
 from services.rules.fold import Fold, FoldResult
+from services.rules.records.decode import decode_records
+from services.rules.records.encode import decision_records
 from services.rules.store import Fenced, Position, StateStore
 
 logger = log.get(__name__)

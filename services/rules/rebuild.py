@@ -21,9 +21,9 @@ from contracts.errors import PermanentError, Problem
 from contracts.topics import REFERRALS
 from runtime.bus.open import bus_of
 from runtime.bus.port import Bus
-from services.rules.decode import decode_records
 from services.rules.fold import Fold
 from services.rules.handlers import log_starts_late
+from services.rules.records.decode import decode_records
 from services.rules.settings import RulesSettings
 from services.rules.store import Fenced, Position, StateStore
 

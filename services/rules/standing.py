@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from runtime.bus.partitioner import partition_of
-from services.rules.state import decided_key, decode_decided, decode_marks, decode_partner, partner_key
+from services.rules.states.state import decided_key, decode_decided, decode_marks, decode_partner, partner_key
 from services.rules.store import StateStore
 
 

@@ -28,10 +28,10 @@ from contracts.ruleset import (
     Reward,
     RuleSet,
 )
-from services.rules import judge
+from services.rules.amounts.rates import Rates
+from services.rules.deciding import judge
 from services.rules.engines.compiled import CompiledEngine
 from services.rules.engines.port import Facts, when_of
-from services.rules.rates import Rates
 
 pytest.importorskip("durable_rules_engine", reason="durable-rules is not installed: make durable")
 from services.rules.engines.durable import DurableEngine

@@ -19,7 +19,7 @@ from contracts.events import BROADCAST_TYPES, Canary, Event
 from services.rules.explaining.replay import MetricValue, Placed, Replayed, replay
 from services.rules.explaining.telling import event_told, tell
 from services.rules.fold import Fold
-from services.rules.state import ProgrammeState, decode_programme, programme_key
+from services.rules.states.state import ProgrammeState, decode_programme, programme_key
 from tests.support.rules import (
     DAY_MS,
     PROGRAMME,

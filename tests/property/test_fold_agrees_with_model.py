@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.rules.fold import Fold
 from services.rules.language import read_rule_set
-from services.rules.state import decode_partner, partner_key
+from services.rules.states.state import decode_partner, partner_key
 from tests.simulation.model import PartnerModel
 from tests.simulation.money import Exchange
 from tests.support.rules import (

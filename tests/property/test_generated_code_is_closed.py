@@ -19,7 +19,7 @@ from services.rules.compile import compile_rule_set
 from services.rules.evaluate import evaluate
 from services.rules.generate import source
 from services.rules.language import read_rule_set
-from services.rules.state import PartnerState
+from services.rules.states.state import PartnerState
 from tests.support.rules import START_MS, event, random_history, random_rule_set
 
 MARK: Final = "QQMARKQQ"

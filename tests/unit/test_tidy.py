@@ -31,24 +31,9 @@ PURE = (
     "services/rules/generate",
     *(f"services/rules/playground/{name}.py" for name in ("play", "pasted")),
     *(f"services/rules/explaining/{name}.py" for name in ("replay", "again", "told", "telling")),
-    *(
-        f"services/rules/{name}.py"
-        for name in (
-            *(
-                "evaluate",
-                "compile",
-                "fold",
-                "revisions",
-                "canary",
-                "state",
-                "children",
-                "facts",
-                "decide",
-                "considered",
-            ),
-            *("calendar", "amounts", "series", "judge", "vocabulary"),
-        )
-    ),
+    *(f"services/rules/{name}.py" for name in ("fold", "evaluate", "compile")),
+    *(f"services/rules/{name}" for name in ("deciding", "amounts", "bounds", "terms", "states", "revisions")),
+    *(f"services/rules/clock/{name}.py" for name in ("calendar", "alarms", "silences")),
     *(f"services/rewards/{name}.py" for name in ("postings", "faults", "legs", "own", "decode", "chart")),
     *(f"services/rewards/{name}.py" for name in ("lives/outcomes", "lots/oldest_first", "budgets/claims")),
     "services/tracking/attribution.py",

@@ -11,7 +11,7 @@ from goodword.terminal import DataOption, JsonOption, emit_json, print_table, pr
 
 if TYPE_CHECKING:
     from goodword.target import Target
-    from services.rules.publish_rates import RateTold
+    from services.rules.lifecycle.publish_rates import RateTold
 
 
 def list_rates(
@@ -40,7 +40,7 @@ async def _told(target: Target, programme: str | None) -> list[RateTold]:
     from contracts.topics import REFERRALS
     from goodword.commands.rates.reading import known_programmes
     from goodword.flow import open_target_bus
-    from services.rules.publish_rates import read_rates_told
+    from services.rules.lifecycle.publish_rates import read_rates_told
     from services.rules.store import StateStore
 
     chosen = await known_programmes(target, [] if programme is None else [programme])

@@ -59,7 +59,7 @@ async def _publish(target: Target, days: list[RatesPublished], programmes: list[
     from goodword.flow import open_target_bus
     from runtime.clock import SystemClock
     from runtime.settings import Settings
-    from services.rules.publish_rates import publish_rates
+    from services.rules.lifecycle.publish_rates import publish_rates
 
     chosen = await known_programmes(target, programmes)
     async with open_target_bus(target) as bus:

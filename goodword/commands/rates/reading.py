@@ -70,7 +70,7 @@ async def known_programmes(target: Target, wanted: list[str]) -> list[str]:
 
 
 def _take(days: dict[str, dict[str, str]], day: str, pair: str, rate: str, *, where: str) -> None:
-    from services.rules.rates import read_rates
+    from services.rules.amounts.rates import read_rates
 
     try:
         read_rates(RatesPublished(day, {pair: rate}))

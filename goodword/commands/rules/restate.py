@@ -136,7 +136,7 @@ async def _propose(
 ) -> Restatement | None:
     from services.rules.backtest.lines import Lines
     from services.rules.backtest.sides import DRAFT_REVISION
-    from services.rules.calendar import date_of
+    from services.rules.clock.calendar import date_of
     from services.rules.restating import Proposal, propose_restatement
 
     assert isinstance(kept, Lines)

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from contracts.errors import PermanentError, Problem
 from runtime.http import bearer_key, same_secret
-from services.rules.keys import OPERATOR, ROLES, Caller, Role, caller_of
 from services.rules.lifecycle import Desk
 from services.rules.lifecycle.connect import connect
+from services.rules.lifecycle.keys import OPERATOR, ROLES, Caller, Role, caller_of
 
 
 class Unauthenticated(PermanentError):

@@ -15,8 +15,8 @@ from typing import Final
 import msgspec
 
 from services.rules.compile import CompiledRevision
-from services.rules.revisions import Revisions, compile_source
-from services.rules.state import PartnerState, ProgrammeState
+from services.rules.revisions.in_force import Revisions, compile_source
+from services.rules.states.state import PartnerState, ProgrammeState
 
 DRAFT_REVISION: Final = 2**31 - 1
 """In place of the number of a rule set that was not published; no revision is called so."""

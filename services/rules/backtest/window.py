@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.rules.calendar import DAY_MS, Zone, date_of
+from services.rules.clock.calendar import DAY_MS, Zone, date_of
 
 TIMES_REMEMBERED_MAX: Final = 100_000
 

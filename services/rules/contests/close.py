@@ -19,7 +19,7 @@ from runtime import log
 from runtime.bus.port import Bus, Record
 from runtime.clock import Clock
 from runtime.database import Connection
-from services.rules.calendar import Zone
+from services.rules.clock.calendar import Zone
 from services.rules.contests import store as standings
 from services.rules.contests.ranks import Ranked, ranked
 from services.rules.standing import closed_everywhere_ms

@@ -9,11 +9,11 @@ from contracts.errors import PermanentError, Problem
 from contracts.events import format_time
 from contracts.ruleset import Contest
 from runtime.database import CONNECT_S_MAX
-from services.rules.calendar import date_of
+from services.rules.clock.calendar import date_of
 from services.rules.contests import store
 from services.rules.contests.ranks import Ranked, ranked
 from services.rules.lifecycle.record import fetch_active
-from services.rules.revisions import compile_source
+from services.rules.revisions.in_force import compile_source
 
 
 class Standings(msgspec.Struct, frozen=True, kw_only=True):

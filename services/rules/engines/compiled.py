@@ -1,7 +1,7 @@
 """The first engine behind the port: the very lines that generated functions judge conditions with, given plain facts.
 
-What `services.rules.generate.conditions` writes and `services.rules.judge` decides is used as it is; only where a value
-comes from differs.
+What `services.rules.generate.conditions` writes and `services.rules.deciding.judge` decides is used as it is; only
+where a value comes from differs.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from contracts.ruleset import RuleSet
+from services.rules.deciding.vocabulary import Vocabulary
 from services.rules.engines.port import Facts, Verdict, questions_of
 from services.rules.generate.conditions import Conditions
 from services.rules.generate.reads import Reads
 from services.rules.generate.source import Source
-from services.rules.vocabulary import Vocabulary
 
 _PARAMETERS = "state, day"
 """As in generated functions; here the facts stand for the state, because rates are read from it."""

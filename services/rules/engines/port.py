@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from contracts.ruleset import Condition, RuleSet
-from services.rules.rates import NO_RATES, Rates
+from services.rules.amounts.rates import NO_RATES, Rates
 
 ELIGIBLE_PARTNER = "eligible.partner"
 ELIGIBLE_CUSTOMER = "eligible.customer"
@@ -22,7 +22,7 @@ class Facts(NamedTuple):
     """What conditions may see of one event and its partner.
 
     Attributes:
-        values: By path, as `services.rules.judge` gets them; None and absent both mean that there is no value.
+        values: By path, as `services.rules.deciding.judge` gets them; None and absent both mean that there is no value.
         day: The local day that amounts in other currencies are converted on.
     """
 

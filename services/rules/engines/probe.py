@@ -13,10 +13,10 @@ from typing import Any
 import msgspec
 
 from contracts.ruleset import Condition, RuleSet
+from services.rules.deciding.vocabulary import comparisons
 from services.rules.engines.port import questions_of
 from services.rules.engines.selection import asked_of
 from services.rules.generate.reads import Reads
-from services.rules.vocabulary import comparisons
 
 
 class Seen(msgspec.Struct):

@@ -14,6 +14,7 @@ from contracts.decisions import RULE_LEAD_QUALIFIED, Decision
 from contracts.errors import PermanentError
 from contracts.events import BROADCAST_TYPES, Event, PartnerProfile
 from contracts.ruleset import RuleSet
+from services.rules.amounts.rates import Rates
 from services.rules.compile import CompiledRevision, compile_rule_set
 from services.rules.engines.durable import DurableEngine
 from services.rules.engines.opinion import Disagreement, Opinion
@@ -22,8 +23,7 @@ from services.rules.engines.probe import Probe
 from services.rules.engines.selection import asked_of, is_blocked, lead_qualifies, reached, selected
 from services.rules.evaluate import evaluate
 from services.rules.language import read_rule_set
-from services.rules.rates import Rates
-from services.rules.state import PartnerState
+from services.rules.states.state import PartnerState
 from services.rules.testing.assumed import Assumptions, unmentioned
 from services.rules.testing.seed import learn, seeded_state
 from services.rules.testing.shorthand import Shorthand

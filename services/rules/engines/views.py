@@ -1,8 +1,9 @@
 """Facts as scalars and whole numbers, all that the second engine takes; a second reading of what values mean.
 
-Written from docs/rules.md, not from `services.rules.judge`, so that a mistake in either shows. A view is how one path
-is looked at for one kind of literal; where a value does not fit the view there is none, and the comparison is unknown.
-Exact fractions become two whole numbers, rounded down and up: `x >= 4.5` asks the lower one, `x > 4.5` the upper one.
+Written from docs/rules.md, not from `services.rules.deciding.judge`, so that a mistake in either shows. A view is how
+one path is looked at for one kind of literal; where a value does not fit the view there is none, and the comparison
+is unknown. Exact fractions become two whole numbers, rounded down and up: `x >= 4.5` asks the lower
+one, `x > 4.5` the upper one.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from contracts.decisions import Decision
 from contracts.events import Event
 from contracts.ruleset import Reward, RuleSet
 from services.rules.compile import CompiledRevision, compile_rule_set
-from services.rules.considered import DENIALS_PER_EVENT_MAX
+from services.rules.deciding.considered import DENIALS_PER_EVENT_MAX
 from services.rules.evaluate import evaluate
 from services.rules.fold import Fold
 

@@ -16,13 +16,13 @@ from contracts.errors import PermanentError, Problem
 from contracts.events import BROADCAST_TYPES, format_time
 from contracts.topics import UNATTRIBUTED
 from runtime.bus.port import Bus, Received
-from services.rules.decode import decode_records
 from services.rules.explaining.chunks import identity_of
 from services.rules.explaining.read import History, Place, open_history
 from services.rules.explaining.replay import Placed, replay
 from services.rules.explaining.telling import event_told, tell
 from services.rules.explaining.told import Arrival, EventTold, Explanation, rejected_because
-from services.rules.state import ProgrammeState, decode_programme, programme_key
+from services.rules.records.decode import decode_records
+from services.rules.states.state import ProgrammeState, decode_programme, programme_key
 from services.rules.store import StateStore
 
 REFERENCE_LENGTH_MAX: Final = 1_024

@@ -16,11 +16,11 @@ from contracts.decisions import Decision
 from contracts.errors import Problem
 from contracts.events import BROADCAST_TYPES, Event
 from contracts.ruleset import Metric
-from services.rules.calendar import WindowStart, Zone
+from services.rules.clock.calendar import WindowStart, Zone
 from services.rules.compile import CompiledRevision
 from services.rules.fold import Fold
-from services.rules.series import DistinctSeries, Series, SumSeries, series_id
-from services.rules.state import (
+from services.rules.states.series import DistinctSeries, Series, SumSeries, series_id
+from services.rules.states.state import (
     PartnerState,
     ProgrammeState,
     RevisionRecord,

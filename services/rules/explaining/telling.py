@@ -12,8 +12,10 @@ import msgspec
 
 from contracts.decisions import RULE_EVENT, Decision
 from contracts.events import Canary, Event, format_time
-from services.rules.amounts import percent_text
-from services.rules.calendar import date_of
+from services.rules.amounts.given import percent_text
+from services.rules.amounts.measures import Kind, describe
+from services.rules.clock.calendar import date_of
+from services.rules.deciding.vocabulary import Vocabulary
 from services.rules.explaining.again import ruled_out
 from services.rules.explaining.replay import Counted, MetricValue, Placed, Replayed, activation_of
 from services.rules.explaining.told import (
@@ -25,9 +27,7 @@ from services.rules.explaining.told import (
     RevisionTold,
     rejected_because,
 )
-from services.rules.measures import Kind, describe
-from services.rules.state import ProgrammeState, RevisionRecord
-from services.rules.vocabulary import Vocabulary
+from services.rules.states.state import ProgrammeState, RevisionRecord
 
 BEHIND_MAX: Final = 20
 """Events named behind a metric, the newest; the others are only counted."""

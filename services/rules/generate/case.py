@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from contracts.money import PPM
-from services.rules.decide import ALL, CASE, STAMP_MS_MAX
+from services.rules.deciding.decide import ALL, CASE, STAMP_MS_MAX
 from services.rules.generate.reads import Reads
 from services.rules.generate.source import Source
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from contracts.decisions import TraceLine
 from contracts.events import Amount
 from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Not
+from services.rules.deciding.judge import Inline, Leaf, words
 from services.rules.generate.reads import Reads
-from services.rules.judge import Inline, Leaf, words
 
 
 class Judged(NamedTuple):

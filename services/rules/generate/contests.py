@@ -15,15 +15,15 @@ from contracts.decisions import Decision, TraceLine
 from contracts.events import EventData
 from contracts.money import PPM, Money, format_money, round_half_even
 from contracts.ruleset import Contest, RuleSet
-from services.rules.bounds import Bounds
-from services.rules.calendar import date_of
-from services.rules.decide import Case, decide
+from services.rules.amounts.measures import describe
+from services.rules.amounts.whole import WholeAmounts, without_share
+from services.rules.bounds.bounded import Bounds
+from services.rules.clock.calendar import date_of
+from services.rules.deciding.decide import Case, decide
+from services.rules.deciding.vocabulary import Vocabulary, contest_metric
 from services.rules.generate.case import write_case
 from services.rules.generate.reads import Reads
-from services.rules.measures import describe
-from services.rules.series import series_id
-from services.rules.vocabulary import Vocabulary, contest_metric
-from services.rules.whole import WholeAmounts, without_share
+from services.rules.states.series import series_id
 
 CONTEST_CLOSED: Final = "contest.closed"
 PART: Final = "contest"

@@ -11,13 +11,13 @@ from typing import Final
 from contracts.decisions import Decision
 from contracts.events import EVENT_TYPES, SYSTEM_TYPES, Event
 from contracts.ruleset import RuleSet
-from services.rules.bounds import Bounds
-from services.rules.calendar import BLOCK_MS, DAY_MS
-from services.rules.children import EVENT_HASH_BYTES, DealState, deal_key, holds
-from services.rules.clawback import SALES, note_sale, take_back
-from services.rules.considered import Considered
-from services.rules.decide import deny_event, encode_text, hash_begun
-from services.rules.facts import (
+from services.rules.bounds.bounded import Bounds
+from services.rules.clock.calendar import BLOCK_MS, DAY_MS
+from services.rules.clock.silences import Silences
+from services.rules.deciding.clawback import SALES, note_sale, take_back
+from services.rules.deciding.considered import Considered
+from services.rules.deciding.decide import deny_event, encode_text, hash_begun
+from services.rules.deciding.facts import (
     ONCE,
     ONCE_EACH,
     keep,
@@ -26,6 +26,7 @@ from services.rules.facts import (
     remember,
     take_partner_facts,
 )
+from services.rules.deciding.vocabulary import Vocabulary, contest_metric
 from services.rules.generate.case import write_case, write_fields
 from services.rules.generate.contests import CONTEST_CLOSED, Contests
 from services.rules.generate.gate import LEAD_EVENTS, REFUND, Gate
@@ -36,10 +37,9 @@ from services.rules.generate.reviews import Reviews
 from services.rules.generate.rewards import Rewards, reward_rules, write_rewards, write_selection
 from services.rules.generate.source import Source
 from services.rules.generate.tiers import TIER_ASSIGNED, Tiers
-from services.rules.locking import lock_deal
-from services.rules.silences import Silences
-from services.rules.state import NEVER, PartnerState
-from services.rules.vocabulary import Vocabulary, contest_metric
+from services.rules.states.children import EVENT_HASH_BYTES, DealState, deal_key, holds
+from services.rules.states.state import NEVER, PartnerState
+from services.rules.terms.locking import lock_deal
 
 Decide = Callable[[PartnerState, Event], list[Decision]]
 LEAD_QUALIFIED: Final = "lead.qualified"
@@ -127,7 +127,7 @@ class EventRule:
         return self._reviews.are_held or bool(self._silences.series)
 
     def _write_lock(self, source: Source) -> None:
-        """A lead is pinned where it is registered, and a deal by its lead (`services.rules.locking`)."""
+        """A lead is pinned where it is registered, and a deal by its lead (`services.rules.terms.locking`)."""
         if self._event_type == "lead.registered":
             source.add(f"lead.locked_by = {int(self._revision)}")
         elif self._event_type.startswith("deal."):

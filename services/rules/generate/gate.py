@@ -10,14 +10,14 @@ from typing import Final
 
 from contracts.decisions import RULE_LEAD_QUALIFIED, TraceLine
 from contracts.ruleset import RuleSet
-from services.rules.children import LEAD_QUALIFIED
-from services.rules.decide import decide
-from services.rules.facts import mark
+from services.rules.deciding.decide import decide
+from services.rules.deciding.facts import mark
+from services.rules.deciding.vocabulary import Vocabulary, comparisons
 from services.rules.generate.case import write_case
 from services.rules.generate.conditions import Conditions, Judged
 from services.rules.generate.reads import Reads
 from services.rules.generate.source import Source
-from services.rules.vocabulary import Vocabulary, comparisons
+from services.rules.states.children import LEAD_QUALIFIED
 
 LEAD_EVENTS: Final = frozenset({"lead.registered", "lead.qualified"})
 """Events at which a lead can qualify."""

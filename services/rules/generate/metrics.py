@@ -9,18 +9,18 @@ from contracts.decisions import RULE_METRIC, Decision, TraceLine
 from contracts.events import Amount
 from contracts.money import PPM
 from contracts.ruleset import Metric
-from services.rules.amounts import shared
-from services.rules.children import CustomerState, customer_key
-from services.rules.decide import Case, decide
-from services.rules.facts import mark
+from services.rules.amounts.given import shared
+from services.rules.amounts.measures import Kind, amount_in_words, describe
+from services.rules.amounts.rates import converted, no_rate
+from services.rules.bounds.lasting import WON, note_win
+from services.rules.deciding.decide import Case, decide
+from services.rules.deciding.facts import mark
 from services.rules.generate.case import write_case
 from services.rules.generate.reads import Reads
-from services.rules.lasting import WON, note_win
-from services.rules.measures import Kind, amount_in_words, describe
-from services.rules.rates import converted, no_rate
-from services.rules.series import Kind as SeriesKind
-from services.rules.series import new_series, series_id
-from services.rules.state import PartnerState
+from services.rules.states.children import CustomerState, customer_key
+from services.rules.states.series import Kind as SeriesKind
+from services.rules.states.series import new_series, series_id
+from services.rules.states.state import PartnerState
 
 _DATA = Kind("data")
 

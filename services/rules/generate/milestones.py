@@ -13,16 +13,16 @@ from typing import Any, Final, NamedTuple
 from contracts.decisions import Decision, TraceLine
 from contracts.money import PPM, Money, format_money
 from contracts.ruleset import Metric, Milestone, Number, RuleSet
-from services.rules.bounds import Bounds
-from services.rules.calendar import LIFETIME
-from services.rules.decide import Case, decide
+from services.rules.amounts.measures import describe, number_text
+from services.rules.amounts.whole import WholeAmounts, without_share
+from services.rules.bounds.bounded import Bounds
+from services.rules.clock.calendar import LIFETIME
+from services.rules.deciding.decide import Case, decide
+from services.rules.deciding.vocabulary import Vocabulary
 from services.rules.generate.case import write_case
 from services.rules.generate.reads import Reads
-from services.rules.measures import describe, number_text
-from services.rules.series import series_id
-from services.rules.state import PartnerState
-from services.rules.vocabulary import Vocabulary
-from services.rules.whole import WholeAmounts, without_share
+from services.rules.states.series import series_id
+from services.rules.states.state import PartnerState
 
 PART: Final = "milestone"
 MULTIPLES_MAX: Final = 10_000

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Final
 
 from contracts.errors import InvariantBroken
-from services.rules.facts import partner_facts
+from services.rules.deciding.facts import partner_facts
+from services.rules.deciding.judge import FALSE, TRUE
+from services.rules.deciding.vocabulary import ATTRIBUTES, PARTNER_FACTS, STRUCTS, Vocabulary
 from services.rules.generate.source import Source
-from services.rules.judge import FALSE, TRUE
-from services.rules.series import series_id
-from services.rules.vocabulary import ATTRIBUTES, PARTNER_FACTS, STRUCTS, Vocabulary
+from services.rules.states.series import series_id
 
 YES_OR_NO: Final = {True: TRUE, False: FALSE}
 

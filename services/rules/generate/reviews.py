@@ -14,14 +14,14 @@ from typing import Final
 from contracts.decisions import RULE_TIER, Decision, TraceLine
 from contracts.events import Event, EventData
 from contracts.ruleset import RuleSet, Tier, TierReview
-from services.rules.calendar import DAYS_REMEMBERED_MAX, date_of, day_of_date
-from services.rules.decide import Case, change_tier
+from services.rules.clock.calendar import DAYS_REMEMBERED_MAX, date_of, day_of_date
+from services.rules.deciding.decide import Case, change_tier
+from services.rules.deciding.vocabulary import Vocabulary, comparisons
 from services.rules.generate.case import write_case
 from services.rules.generate.conditions import Conditions
 from services.rules.generate.reads import Reads
 from services.rules.generate.source import Source
-from services.rules.state import NEVER, PartnerState
-from services.rules.vocabulary import Vocabulary, comparisons
+from services.rules.states.state import NEVER, PartnerState
 
 _MONTHS: Final[dict[TierReview, int]] = {"monthly": 1, "quarterly": 3, "yearly": 12}
 ASSIGNED: Final = frozenset({"hand", "choice"})

@@ -12,20 +12,20 @@ from typing import Final
 
 from contracts.decisions import Decision, TraceLine
 from contracts.ruleset import Duration, Reward, RewardGroup
-from services.rules.amounts import AmountRule
-from services.rules.bounds import Bounds, Proposal
-from services.rules.clawback import SALES, note_grants
-from services.rules.considered import Considered
-from services.rules.decide import VARIANTS, Case, decide, rule_json
+from services.rules.amounts.given import AmountRule
+from services.rules.bounds.bounded import Bounds, Proposal
+from services.rules.bounds.groups import settle
+from services.rules.bounds.lasting import Lasting
+from services.rules.deciding.clawback import SALES, note_grants
+from services.rules.deciding.considered import Considered
+from services.rules.deciding.decide import VARIANTS, Case, decide, rule_json
+from services.rules.deciding.vocabulary import Vocabulary
 from services.rules.generate.case import take_case, write_case, write_fields
 from services.rules.generate.conditions import Conditions, Judged
 from services.rules.generate.reads import Reads
 from services.rules.generate.source import Source
-from services.rules.groups import settle
-from services.rules.lasting import Lasting
-from services.rules.state import beneficiary_json
-from services.rules.terms import Changed
-from services.rules.vocabulary import Vocabulary
+from services.rules.states.state import beneficiary_json
+from services.rules.terms.applying import Changed
 
 _CONSIDER: Final = "case, state, event, data, day, tier, gate, memo"
 _OFF: Final = "terms: off"

@@ -13,14 +13,14 @@ from contracts.errors import InvariantBroken
 from contracts.events import Event
 from contracts.money import format_money
 from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Not, RuleSet, Tier
-from services.rules.decide import Case, change_tier, decide
+from services.rules.deciding.decide import Case, change_tier, decide
+from services.rules.deciding.vocabulary import Vocabulary, comparisons
 from services.rules.generate.case import write_case
 from services.rules.generate.conditions import Conditions
 from services.rules.generate.reads import Reads
 from services.rules.generate.reviews import ASSIGNED, trace_function
-from services.rules.series import series_id
-from services.rules.state import NEVER, PartnerState
-from services.rules.vocabulary import Vocabulary, comparisons
+from services.rules.states.series import series_id
+from services.rules.states.state import NEVER, PartnerState
 
 TIER_ASSIGNED = "partner.tier_assigned"
 

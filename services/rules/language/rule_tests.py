@@ -8,6 +8,7 @@ from contracts.decisions import RULE_LEAD_QUALIFIED, RULE_TIER
 from contracts.errors import PermanentError
 from contracts.money import PPM, Money
 from contracts.ruleset import RuleTest
+from services.rules.amounts.rates import is_pair, read_rate
 from services.rules.language.checks import (
     duplicate_id,
     missing_key,
@@ -24,7 +25,6 @@ from services.rules.language.located import Fault
 from services.rules.language.scope import Scope
 from services.rules.language.source import ListNode, MapNode, Node, TextNode
 from services.rules.language.values import read_amount, read_number, read_start_ms
-from services.rules.rates import is_pair, read_rate
 
 TESTS_MAX: Final = 2_000
 TEST_KEYS: Final = ("name", "given", "events", "expect", "because")

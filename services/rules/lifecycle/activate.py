@@ -16,7 +16,7 @@ from services.rules.lifecycle.gate import Checked, GateRefused, check_text, gate
 from services.rules.lifecycle.record import Revision, fetch, fetch_active, fetch_one
 from services.rules.lifecycle.run_checks import note_checks
 from services.rules.lifecycle.states import Step, moved
-from services.rules.units import refuse_other_decimals
+from services.rules.lifecycle.units import refuse_other_decimals
 
 
 class CanaryAsked(msgspec.Struct, frozen=True, kw_only=True):

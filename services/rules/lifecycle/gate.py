@@ -15,17 +15,17 @@ from contracts.events import Canary, format_time
 from contracts.ruleset import RuleSet
 from contracts.topics import REFERRALS
 from runtime.database import Connection
-from services.rules.canary import check_canary
 from services.rules.engines import Opinion
 from services.rules.language import read_rule_set
 from services.rules.lifecycle.backtests import backtest_of
 from services.rules.lifecycle.desk import Desk
 from services.rules.lifecycle.record import Revision, fetch, fetch_active
 from services.rules.lifecycle.second_opinion import newest_events, opinion_on, opinion_problem, verdict_of
+from services.rules.lifecycle.units import refuse_other_decimals
+from services.rules.revisions.canary import check_canary
 from services.rules.standing import newest_decided_ms
 from services.rules.testing import FileResults, failing_tests_problem, run_tests
 from services.rules.testing.run import Verdict
-from services.rules.units import refuse_other_decimals
 
 WAITS: Final = frozenset({"approval-missing", "backtest-missing"})
 """Codes of reasons that a later step of somebody may meet."""

@@ -10,10 +10,10 @@ from contracts.events import Event
 from contracts.ruleset import RuleSet
 from contracts.topics import REFERRALS
 from runtime.bus.port import Bus
-from services.rules.decode import decode_records
 from services.rules.engines import Opinion, second_opinion, second_opinion_apart
 from services.rules.engines.durable import DurableEngine
 from services.rules.engines.port import Engine
+from services.rules.records.decode import decode_records
 
 HISTORY_RECORDS_MAX: Final = 4_000
 """Newest records of the log that are looked through, over all partitions; judging them takes a second or two."""

@@ -16,22 +16,22 @@ from contracts.decisions import Decision
 from contracts.errors import PermanentError, Problem
 from contracts.events import BROADCAST_TYPES, Event, EventData, RulesetActivated, format_time
 from contracts.ruleset import RuleSet
-from services.rules.calendar import WindowStart, Zone
+from services.rules.amounts.measures import describe
+from services.rules.clock.calendar import WindowStart, Zone
 from services.rules.compile import compile_rule_set
+from services.rules.deciding.vocabulary import Vocabulary
 from services.rules.evaluate import evaluate
 from services.rules.fold import Fold
 from services.rules.language import LocatedProblem, RuleSetErrors, digest_of, lint_text, problems_as_json, read_rule_set
 from services.rules.language.story import read_story
-from services.rules.measures import describe
 from services.rules.playground.pasted import PATH, is_json, read_cloud_events
-from services.rules.series import series_id
-from services.rules.state import PartnerState
+from services.rules.states.series import series_id
+from services.rules.states.state import PartnerState
 from services.rules.testing import report_as_json, run_tests
 from services.rules.testing.assumed import Assumptions, unmentioned
 from services.rules.testing.seed import learn, seeded_state
 from services.rules.testing.shorthand import Shorthand
 from services.rules.testing.story import Story
-from services.rules.vocabulary import Vocabulary
 
 RULES_PATH: Final = "programme.yaml"
 EVENTS_MAX: Final = 1_000

@@ -14,10 +14,10 @@ from contracts.topics import DECISIONS
 from runtime.bus.port import Bus, Record
 from runtime.clock import Clock
 from runtime.database import Connection
-from services.rules.encode import decision_record
 from services.rules.lifecycle.audit import note_in_audit
 from services.rules.lifecycle.connect import connect, locked
 from services.rules.lifecycle.record import moment
+from services.rules.records.encode import decision_record
 from services.rules.restating.record import Restatement, fetch, fetch_one
 
 RECORDS_MAX: Final = 2_000

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from contracts.decisions import Decision
-from services.rules.calendar import Zone
+from services.rules.clock.calendar import Zone
 
 EXAMPLES_MAX: Final = 20
 """Of one rule: kept of a batch, and stored of a shadow."""

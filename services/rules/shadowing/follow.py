@@ -23,18 +23,18 @@ from contracts.topics import REFERRALS
 from runtime.bus.port import Batch, Bus, Received
 from runtime.database import OUTAGES, Database
 from services.rules.backtest.sides import Side
-from services.rules.calendar import Zone
-from services.rules.decode import decode_records
+from services.rules.clock.calendar import Zone
 from services.rules.explaining.keep import Busyness
 from services.rules.explaining.replay import activation_of
 from services.rules.handlers import log_starts_late
+from services.rules.records.decode import decode_records
 from services.rules.shadowing.differences import Differences
 from services.rules.shadowing.keep import Place, fetch_place, fetch_states, keep
 from services.rules.shadowing.observe import ShadowObserver
 from services.rules.shadowing.part import FEED_EVENTS_MAX, Part
 from services.rules.shadowing.record import Shadow
 from services.rules.shadowing.sampling import place_ppm
-from services.rules.state import decode_programme, programme_key
+from services.rules.states.state import decode_programme, programme_key
 from services.rules.store import StateStore
 
 KEEP_EVENTS_MAX: Final = 1_000

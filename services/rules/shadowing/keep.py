@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from contracts.errors import TransientError
 from runtime.database import Connection
-from services.rules.calendar import date_of
+from services.rules.clock.calendar import date_of
 from services.rules.lifecycle.record import moment
 from services.rules.shadowing.differences import EXAMPLES_MAX, Differences, Example
 

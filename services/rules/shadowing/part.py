@@ -13,9 +13,9 @@ from typing import Final
 
 from contracts.events import EVENT_TYPES, Event
 from services.rules.backtest.sides import HISTORY, Side, revisions_of
-from services.rules.calendar import Zone
+from services.rules.clock.calendar import Zone
 from services.rules.fold import Fold
-from services.rules.revisions import compile_source
+from services.rules.revisions.in_force import compile_source
 from services.rules.shadowing.differences import Differences
 
 FEED_EVENTS_MAX: Final = 50

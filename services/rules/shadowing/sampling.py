@@ -1,7 +1,7 @@
 """Which partners a shadow follows: a share of them by a hash of their own. Pure, and the same in every process.
 
 A partner's place does not depend on the shadow, so two shadows after each other can be compared; nor on the
-canary's hash (`services.rules.canary`), so a canary's partners are in it as often as others.
+canary's hash (`services.rules.revisions.canary`), so a canary's partners are in it as often as others.
 """
 
 from __future__ import annotations

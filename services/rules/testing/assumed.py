@@ -13,7 +13,7 @@ import msgspec
 
 from contracts.decisions import Decision, TraceLine
 from contracts.ruleset import AllOf, AnyOf, Comparison, Condition, Not, RuleSet, RuleTest
-from services.rules.vocabulary import comparisons
+from services.rules.deciding.vocabulary import comparisons
 
 ASSUMED: Final = "assumed"
 _ALWAYS_THERE: Final = "partner.id"

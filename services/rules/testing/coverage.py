@@ -13,18 +13,18 @@ from typing import Final, Literal
 from contracts.decisions import RULE_TIER, Decision, Verdict
 from contracts.money import format_money
 from contracts.ruleset import Bracket, Brackets, Comparison, Condition, Lookup, PercentOf, Reward, Row, Rows, RuleSet
-from services.rules.amounts import percent_text
+from services.rules.amounts.given import percent_text
+from services.rules.amounts.lookups import PART as AMOUNT
+from services.rules.amounts.lookups import bound_text, branch_text
+from services.rules.bounds.groups import PART as GROUP
+from services.rules.bounds.lasting import PART as FOR
+from services.rules.bounds.lasting import duration_text
+from services.rules.bounds.limits import PART as LIMIT
+from services.rules.deciding.vocabulary import comparisons
 from services.rules.generate.contests import PART as CONTEST
-from services.rules.groups import PART as GROUP
-from services.rules.lasting import PART as FOR
-from services.rules.lasting import duration_text
-from services.rules.limits import PART as LIMIT
-from services.rules.lookups import PART as AMOUNT
-from services.rules.lookups import bound_text, branch_text
-from services.rules.terms import PART as TERMS
-from services.rules.terms import words
+from services.rules.terms.applying import PART as TERMS
+from services.rules.terms.applying import words
 from services.rules.testing.assumed import ASSUMED, GATES
-from services.rules.vocabulary import comparisons
 
 OTHERWISE: Final = "otherwise"
 _WHEN: Final = "when"

@@ -14,12 +14,12 @@ from math import gcd
 from contracts.events import Event, EventData, PartnerProfile, RatesPublished
 from contracts.money import PPM
 from contracts.ruleset import Metric, RuleSet, RuleTest
-from services.rules.calendar import WindowStart, Zone
-from services.rules.children import CustomerState, customer_key
-from services.rules.facts import take_partner_facts
-from services.rules.rates import Rates, is_pair
-from services.rules.series import MeanSeries, Series, SumSeries, new_series, series_id
-from services.rules.state import PartnerState
+from services.rules.amounts.rates import Rates, is_pair
+from services.rules.clock.calendar import WindowStart, Zone
+from services.rules.deciding.facts import take_partner_facts
+from services.rules.states.children import CustomerState, customer_key
+from services.rules.states.series import MeanSeries, Series, SumSeries, new_series, series_id
+from services.rules.states.state import PartnerState
 from services.rules.testing.shorthand import Shorthand, UnusableTest
 from services.rules.testing.story import Happening
 

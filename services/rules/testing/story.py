@@ -23,10 +23,10 @@ from contracts.events import (
     Survey,
 )
 from contracts.ruleset import RuleSet, RuleTest
-from services.rules.facts import ONCE
+from services.rules.amounts.rates import is_pair
+from services.rules.deciding.facts import ONCE
 from services.rules.language.paths import can_be_in
 from services.rules.language.rule_tests import CONTEXT_KEYS
-from services.rules.rates import is_pair
 from services.rules.testing.shorthand import Shorthand, UnusableTest
 
 PARTNER: Final = "a-partner"

@@ -23,8 +23,8 @@ from contracts.topics import DECISIONS, REFERRALS
 from goodword.embedded.ports import free_port
 from runtime.bus.port import Bus, Record
 from services.rules.app import run
-from services.rules.decode import decode_records
 from services.rules.fold import Fold
+from services.rules.records.decode import decode_records
 from services.rules.settings import GROUP
 from services.rules.store import StateStore
 

@@ -9,7 +9,7 @@ from contracts.errors import PermanentError
 from contracts.events import RatesPublished
 from contracts.topics import REFERRALS
 from runtime.bus.port import Bus
-from services.rules.publish_rates import publish_rates, read_rates_told
+from services.rules.lifecycle.publish_rates import publish_rates, read_rates_told
 from services.rules.store import StateStore
 from tests.integration.rules.conftest import PARTITIONS
 from tests.integration.rules.harness import (

@@ -18,9 +18,9 @@ from contracts.events import parse_time_ms
 from runtime.bus.port import Bus
 from services.rules.api import build_api, routes
 from services.rules.api.bodies import BODY_BYTES_MAX
-from services.rules.keys import create_rules_key, list_rules_keys, revoke_rules_key
 from services.rules.lifecycle import Desk, read_audit
-from services.rules.state import decided_key, encode_decided
+from services.rules.lifecycle.keys import create_rules_key, list_rules_keys, revoke_rules_key
+from services.rules.states.state import decided_key, encode_decided
 from services.rules.store import StateStore
 from tests.integration.rules.harness import PROGRAMME, RULES, FixedClock
 from tests.support.second_engine import needs_second_engine

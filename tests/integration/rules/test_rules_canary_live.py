@@ -6,7 +6,7 @@ import httpx
 
 from contracts.decisions import decode_decision
 from runtime.bus.port import Bus
-from services.rules.canary import place_ppm
+from services.rules.revisions.canary import place_ppm
 from services.rules.store import StateStore
 from tests.integration.rules.harness import (
     PROGRAMME,

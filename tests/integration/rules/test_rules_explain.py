@@ -17,8 +17,8 @@ from contracts.topics import DECISIONS, REFERRALS, UNATTRIBUTED
 from runtime.bus.port import Bus, Record
 from runtime.operator import guarded_by
 from services.rules.api.bearer import Bearer
-from services.rules.api_explain import STATUSES, routes
-from services.rules.keys import create_rules_key
+from services.rules.api.explain import STATUSES, routes
+from services.rules.lifecycle.keys import create_rules_key
 from services.rules.store import StateStore
 from tests.integration.rules.harness import (
     DAY_MS,

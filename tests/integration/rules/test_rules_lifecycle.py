@@ -11,7 +11,6 @@ import pytest
 
 from contracts.events import RulesetActivated, parse_time_ms
 from contracts.topics import REFERRALS
-from services.rules.decode import decode_records
 from services.rules.language import digest_of
 from services.rules.lifecycle import (
     Backtest,
@@ -33,7 +32,8 @@ from services.rules.lifecycle import (
     tell_policy,
     withdraw,
 )
-from services.rules.state import decided_key, encode_decided
+from services.rules.records.decode import decode_records
+from services.rules.states.state import decided_key, encode_decided
 from tests.integration.rules.at_the_desk import publish, refused, states, text
 from tests.integration.rules.conftest import PARTITIONS
 from tests.support.second_engine import needs_second_engine

@@ -11,10 +11,10 @@ from contracts.errors import PermanentError
 from contracts.events import Event, parse_time_ms
 from contracts.topics import REFERRALS
 from runtime.bus.port import Bus
-from services.rules.decode import decode_records
 from services.rules.language import RuleSetErrors
 from services.rules.lifecycle import Desk, GateRefused, Published, list_revisions, publish_rule_set, resume_publishing
-from services.rules.state import decided_key, encode_decided
+from services.rules.records.decode import decode_records
+from services.rules.states.state import decided_key, encode_decided
 from services.rules.store import StateStore
 from tests.integration.rules.conftest import PARTITIONS
 from tests.support.second_engine import IS_MISSING

@@ -31,12 +31,12 @@ from services.rules.api import routes
 from services.rules.backtest.lines import Lines
 from services.rules.backtest.sides import Side
 from services.rules.backtest.window import Window
-from services.rules.calendar import day_of_date
-from services.rules.decode import decode_records
-from services.rules.encode import decision_records
+from services.rules.clock.calendar import day_of_date
 from services.rules.fold import Fold
-from services.rules.keys import create_rules_key
 from services.rules.lifecycle import Desk, publish_rule_set, read_audit
+from services.rules.lifecycle.keys import create_rules_key
+from services.rules.records.decode import decode_records
+from services.rules.records.encode import decision_records
 from services.rules.restating import (
     Proposal,
     Restatement,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contracts.events import parse_time_ms
 from runtime.bus.partitioner import partition_of
 from services.rules.standing import newest_decided_ms, read_tiers
-from services.rules.state import PartnerState, decided_key, encode_decided, encode_partner, partner_key
+from services.rules.states.state import PartnerState, decided_key, encode_decided, encode_partner, partner_key
 from services.rules.store import StateStore
 from tests.integration.rules.conftest import PARTITIONS
 from tests.integration.rules.harness import PROGRAMME

@@ -18,10 +18,10 @@ from contracts.errors import PermanentError
 from contracts.topics import REFERRALS
 from runtime.bus.port import Bus
 from services.rules.backtest.sides import Side, revisions_of
-from services.rules.calendar import Zone, date_of
-from services.rules.decode import decode_records
+from services.rules.clock.calendar import Zone, date_of
 from services.rules.fold import Fold
 from services.rules.lifecycle import Desk, publish_rule_set, submit_draft
+from services.rules.records.decode import decode_records
 from services.rules.settings import GROUP_SHADOW
 from services.rules.shadowing import end_shadow, shadow_days, shadow_partners, shadow_told, start_shadow
 from services.rules.shadowing.differences import EXAMPLES_MAX, Differences

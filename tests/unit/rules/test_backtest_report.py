@@ -15,7 +15,7 @@ from services.rules.backtest.report import Change, Report, RuleChange, SideTold,
 from services.rules.backtest.sums import plain_reason
 from services.rules.backtest.table import report_as_csv
 from services.rules.backtest.window import Window
-from services.rules.calendar import day_of_date
+from services.rules.clock.calendar import day_of_date
 from tests.support.backtests import backtest, draft
 from tests.support.rules import DAY_MS, START_MS, activation, event
 

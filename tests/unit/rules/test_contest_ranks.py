@@ -6,11 +6,11 @@ from datetime import date
 
 from contracts.decisions import Decision, TraceLine
 from runtime.bus.port import Received
-from services.rules.calendar import Zone, day_of_date
+from services.rules.clock.calendar import Zone, day_of_date
+from services.rules.clock.days import DAYS_MAX, day_closed_records, days_to_close
 from services.rules.contests.ranks import Score, ranked, scores_in
-from services.rules.days import DAYS_MAX, day_closed_records, days_to_close
-from services.rules.encode import decision_records
 from services.rules.fold import FoldResult
+from services.rules.records.encode import decision_records
 
 LINE = (TraceLine("race from 2026-03-01 to 2026-03-31", "15.00 USD", "met", "contest"),)
 

@@ -11,9 +11,9 @@ from contracts.errors import InvariantBroken
 from contracts.events import Amount, Deal, Event
 from contracts.ruleset import Duration, Window
 from services.rules import fold as folding
-from services.rules.calendar import WindowStart, day_of_date
+from services.rules.clock.calendar import WindowStart, day_of_date
+from services.rules.clock.silences import DueDays
 from services.rules.fold import Fold
-from services.rules.silences import DueDays
 from tests.support.rules import DAY_MS, PROGRAMME, START_MS, Store, activation, bytes_of, day_closed, event
 
 RULES = """\

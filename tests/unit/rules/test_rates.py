@@ -8,7 +8,7 @@ import pytest
 
 from contracts.errors import PermanentError
 from contracts.events import RatesPublished
-from services.rules.rates import Rates, converted, read_rates
+from services.rules.amounts.rates import Rates, converted, read_rates
 
 PUBLISHED = (
     ("2026-03-01", {"EUR/USD": "1.10", "USD/JPY": "150"}),

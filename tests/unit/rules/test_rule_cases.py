@@ -20,12 +20,12 @@ from contracts.decisions import Decision
 from contracts.errors import PermanentError
 from contracts.events import Event, EventData, RatesPublished, format_time, parse_time_ms
 from contracts.money import Money, format_money
+from services.rules.amounts.rates import Rates
 from services.rules.compile import compile_rule_set
 from services.rules.evaluate import evaluate
 from services.rules.language import read_rule_set
 from services.rules.language.values import read_amount
-from services.rules.rates import Rates
-from services.rules.state import PartnerState
+from services.rules.states.state import PartnerState
 
 FILES = sorted((Path(__file__).parents[2] / "cases" / "rules").glob("*.yaml"))
 DECIMALS = {"POINTS": 0, "CREDIT": 2}

@@ -12,15 +12,23 @@ from contracts.decisions import BudgetClaim, encode_decision
 from contracts.events import Amount, Customer, Deal, Event, PartnerProfile
 from contracts.ruleset import Duration
 from services.rewards.decode import decode_heads
-from services.rules import considered
-from services.rules.calendar import Zone, date_of, day_of_date, earlier, later, period_text
+from services.rules.bounds.counters import (
+    PERIODS_KEPT_MAX,
+    USED_MAX,
+    Counters,
+    decode_counters,
+    encode_counters,
+    use,
+    used,
+)
+from services.rules.clock.calendar import Zone, date_of, day_of_date, earlier, later, period_text
 from services.rules.compile import CompiledRevision, compile_rule_set
-from services.rules.counters import PERIODS_KEPT_MAX, USED_MAX, Counters, decode_counters, encode_counters, use, used
+from services.rules.deciding import considered
 from services.rules.evaluate import evaluate
 from services.rules.fold import Fold
 from services.rules.language import read_rule_set
-from services.rules.state import PartnerState, encode_partner, partner_key
-from services.rules.terms import TermsBook
+from services.rules.states.state import PartnerState, encode_partner, partner_key
+from services.rules.terms.applying import TermsBook
 from tests.support.rules import DAY_MS, PROGRAMME, START_MS, Store, activation, event, rates_published
 
 HEAD = "schema: goodword/v1\nprogramme: saas\ncurrency: USD\ntimezone: America/New_York\n"

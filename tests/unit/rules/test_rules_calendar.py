@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from contracts.events import parse_time_ms
 from contracts.ruleset import Duration, Window
-from services.rules.calendar import WindowStart, Zone, date_of, day_of_date, months_before
+from services.rules.clock.calendar import WindowStart, Zone, date_of, day_of_date, months_before
 
 
 @pytest.mark.parametrize(

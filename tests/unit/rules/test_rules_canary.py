@@ -6,8 +6,8 @@ import pytest
 
 from contracts.decisions import Decision
 from contracts.events import Amount, Canary, Deal, Event, PartnerProfile
-from services.rules.canary import place_ppm
 from services.rules.fold import Fold
+from services.rules.revisions.canary import place_ppm
 from tests.support.rules import PROGRAMME, START_MS, Store, activation, event
 
 RULES = """\

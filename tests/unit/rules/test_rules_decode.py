@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from contracts.events import EventData, Headers, decode_data, encode_data, event_headers, event_of
 from runtime.bus.port import Received
-from services.rules.decode import decode_records
+from services.rules.records.decode import decode_records
 
 GOOD_DATA = b'{"programme":"p","partner":"ana","deal":{"id":"d1","amount":{"minor":100,"currency":"USD"}}}'
 

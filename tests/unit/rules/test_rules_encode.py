@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contracts.decisions import Decision, decode_decision
-from services.rules.encode import decision_records
 from services.rules.fold import FoldResult
+from services.rules.records.encode import decision_records
 
 
 def decision(id: str, time_ms: int, *, granted: bool) -> Decision:

@@ -11,10 +11,10 @@ from contracts.events import Amount, Customer, Deal, Event, EventData, RulesetAc
 from contracts.ids import decision_id
 from goodword.bench.rules import PROGRAMME as BENCH
 from goodword.bench.rules import make_events, rule_set
-from services.rules import considered
-from services.rules.children import LeadState, StateUnreadable, lead_key, owner_of, seen_key
+from services.rules.deciding import considered
 from services.rules.fold import Fold
-from services.rules.state import (
+from services.rules.states.children import LeadState, StateUnreadable, lead_key, owner_of, seen_key
+from services.rules.states.state import (
     decided_key,
     decode_decided,
     decode_partner,
@@ -162,7 +162,7 @@ def test_a_child_without_its_partner_is_refused() -> None:
 
 
 def test_a_stored_revision_that_cannot_be_read_any_more_stops_the_fold() -> None:
-    from services.rules.state import ProgrammeState, RevisionRecord, encode_programme
+    from services.rules.states.state import ProgrammeState, RevisionRecord, encode_programme
 
     stored = encode_programme(ProgrammeState(revisions=(RevisionRecord(1, "d", 0, "nonsense", 1),)))
     with pytest.raises(InvariantBroken, match="cannot be read"):
@@ -194,7 +194,7 @@ def test_the_index_of_many_rewards_rules_out_only_what_would_be_denied(monkeypat
 
 
 def _bench_decisions(stream: list[Event]) -> list[Decision]:
-    from services.rules.revisions import compile_source
+    from services.rules.revisions.in_force import compile_source
 
     compile_source.cache_clear()
     text = rule_set(100)

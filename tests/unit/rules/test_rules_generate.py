@@ -12,13 +12,13 @@ import re
 import pytest
 
 from contracts.events import EVENT_TYPES
-from services.rules.bounds import Bounds
+from services.rules.bounds.bounded import Bounds
 from services.rules.compile import compile_rule_set
+from services.rules.deciding.vocabulary import Vocabulary
 from services.rules.generate import source
 from services.rules.generate.event import EventRule
 from services.rules.generate.tiers import Tiers
 from services.rules.language import read_rule_set
-from services.rules.vocabulary import Vocabulary
 
 HOSTILE = """\
 schema: goodword/v1

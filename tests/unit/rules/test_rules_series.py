@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.rules.series import Kind, decode_series, new_series
+from services.rules.states.series import Kind, decode_series, new_series
 
 DAYS = st.integers(-5, 40)
 WINDOWS = st.lists(st.tuples(DAYS, DAYS), min_size=1, max_size=8)

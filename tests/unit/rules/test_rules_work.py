@@ -10,7 +10,7 @@ from contracts.events import Amount, Customer, Deal, PartnerProfile, Survey
 from services.rules.compile import CompiledRevision, compile_rule_set
 from services.rules.evaluate import evaluate
 from services.rules.language import read_rule_set
-from services.rules.state import PartnerState, encode_partner
+from services.rules.states.state import PartnerState, encode_partner
 from tests.support.rules import DAY_MS, START_MS, event
 
 HEAD = "schema: goodword/v1\nprogramme: saas\ncurrency: USD\ntimezone: UTC\n"

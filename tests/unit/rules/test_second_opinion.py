@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from contracts.events import Amount, Customer, Deal, Event, Lead, PartnerProfile, Survey
-from services.rules import considered, judge
+from services.rules.deciding import considered, judge
 from services.rules.engines import Opinion, second_opinion, second_opinion_apart
 from services.rules.engines.port import SecondEngineMissing
 from services.rules.generate import gate, tiers
