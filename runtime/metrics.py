@@ -216,6 +216,13 @@ CATALOGUE: Final = (
         "Growing: look at the bus.",
     ),
     Metric(
+        "transfers_unpartitioned_count",
+        "gauge",
+        ("rewards",),
+        "Transfers that lie in no month's partition, up to 100,000: of events before 1990 or far ahead.",
+        "Growing: look at the times of the events that senders give; reading and posting work, but slower when many.",
+    ),
+    Metric(
         "holds_count",
         "gauge",
         ("rewards",),

@@ -16,10 +16,12 @@ from runtime.clock import Clock
 from runtime.database import OUTAGES, Database
 from runtime.metrics import HOLD_AGES, Metrics
 from services.rewards.invariants import BalancesMatch, BudgetsMatch, HoldsMatch, Invariant, SumsToZero
+from services.rewards.partitions.store import count_other, open_ahead
 from services.rewards.store import Posted
 
 HOLD_AGE_DAYS: Final = (365, 90, 30)
 DAY_MS: Final = 86_400_000
+PARTITIONS_EVERY_S: Final = 3_600.0
 
 logger = log.get(__name__)
 
@@ -65,11 +67,13 @@ class Housekeeping:
         self._holds = metrics.gauge("holds_count")
         self._overdue = metrics.gauge("holds_overdue_seconds")
         self._waiting = metrics.gauge("decisions_waiting")
+        self._other = metrics.gauge("transfers_unpartitioned_count")
         self._database = database
         self._clock = clock
         self._rounds: tuple[tuple[float, Callable[[], Awaitable[None]]], ...] = (
             (gauges_every_s, self.count_outbox),
             (gauges_every_s, self.find_overdue),
+            (PARTITIONS_EVERY_S, self.open_months),
             (trial_balance_every_s, self.draw_trial_balance),
             (audit_every_s, self.count_holds),
             (audit_every_s, self.audit),
@@ -92,6 +96,10 @@ class Housekeeping:
     async def count_outbox(self) -> None:
         rows = await self._database.fetch_all("SELECT count(*) FROM rewards.outbox")
         self._outbox.set(rows[0][0])
+
+    async def open_months(self) -> None:
+        await open_ahead(self._database, self._clock.now_ms())
+        self._other.set(await count_other(self._database))
 
     async def draw_trial_balance(self) -> None:
         for unit, minor in await self._database.fetch_all(

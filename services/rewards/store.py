@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +25,7 @@ from runtime import log
 from runtime.database import OUTAGES, Connection, Database
 from services.rewards import packing
 from services.rewards.facts import pack_facts
+from services.rewards.partitions.store import Months
 
 ROLE: Final = "goodword_rewards"
 SETUP: Final = (
@@ -86,6 +87,7 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._accounts: dict[str, int] = {}
+        self._months = Months()
 
     async def post(self, transfers: Sequence[TransferPosted]) -> Posted:
         """Post what is not posted yet; durable when it returns.
@@ -101,6 +103,7 @@ class Ledger:
             with outages_are_transient():
                 async with self._database.connection() as connection:
                     await self.open_accounts(connection, {a for t in batch for a in (t.debit, t.credit)})
+                    await self.open_months(connection, [t.time_ms for t in batch])
                     return await self._post(connection, batch)
         except TransientError:
             self.forget()
@@ -126,6 +129,7 @@ class Ledger:
     def forget(self) -> None:
         """The server may have been restored to a time when accounts had no ids yet."""
         self._accounts.clear()
+        self._months.forget()
 
     async def _post(self, connection: Connection, batch: Sequence[TransferPosted]) -> Posted:
         try:
@@ -210,6 +214,10 @@ class Ledger:
         )
         # A second statement, because the first does not see what another process made meanwhile.
         await self._look_up(connection, missing)
+
+    async def open_months(self, connection: Connection, times_ms: Iterable[int]) -> None:
+        """Make the partitions of the months of these events, outside of any transaction."""
+        await self._months.open(connection, times_ms)
 
     async def _account_ids(self, connection: Connection, batch: Sequence[TransferPosted]) -> dict[str, int]:
         """Ids of all accounts of the batch; they are open."""

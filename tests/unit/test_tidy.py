@@ -35,7 +35,10 @@ PURE = (
     *(f"services/rules/{name}" for name in ("deciding", "amounts", "bounds", "terms", "states", "revisions")),
     *(f"services/rules/clock/{name}.py" for name in ("calendar", "alarms", "silences")),
     *(f"services/rewards/{name}.py" for name in ("postings", "faults", "legs", "own", "decode", "chart")),
-    *(f"services/rewards/{name}.py" for name in ("lives/outcomes", "lots/oldest_first", "budgets/claims")),
+    *(
+        f"services/rewards/{name}.py"
+        for name in ("lives/outcomes", "lots/oldest_first", "budgets/claims", "partitions/months")
+    ),
     "services/tracking/attribution.py",
     "services/tracking/clicks.py",
     "services/notify/outcomes.py",

@@ -84,8 +84,9 @@ class Settler:
         raise TransientError(f"{RIVALS_MAX} times another process settled the same decisions at the same moment")
 
     async def open(self, connection: Connection, careful: Sequence[Careful]) -> None:
-        """Make what is settled between: accounts, and rows of budgets. Outside of any transaction."""
+        """Make what is settled between: accounts, months, and rows of budgets. Outside of any transaction."""
         await self._ledger.open_accounts(connection, _accounts(careful))
+        await self._ledger.open_months(connection, [one.decision.time_ms for one in careful])
         budgets = budgets_mentioned(careful) - self._budgets
         if budgets:
             await open_budgets(connection, budgets)

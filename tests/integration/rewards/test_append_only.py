@@ -1,20 +1,26 @@
-"""Transfers cannot be altered: denied to the service's role, refused by a trigger even to the owner."""
+"""Transfers cannot be altered: denied to the service's role, refused by a trigger even to the owner.
+
+Tried on the table, on the partition that the row is in, and on one that is made later.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import uuid
+from datetime import date
 
 import psycopg
 import pytest
 
 from runtime.database import Database
 from runtime.migrations import migrate
+from services.rewards.partitions.store import open_months
 from services.rewards.store import ROLE, SETUP, Ledger
 from tests.support.decisions import decided
 from tests.support.ledger import expected_balances, found_balances, transfers
 
-ALTERATIONS = [
+PARTITION = "rewards.transfers_2026_01"
+_OF_TABLE = [
     "UPDATE rewards.transfers SET amount_minor = 1",
     "UPDATE rewards.transfers SET amount_minor = 1 WHERE false",
     "DELETE FROM rewards.transfers",
@@ -22,9 +28,22 @@ ALTERATIONS = [
     "MERGE INTO rewards.transfers t USING (SELECT 1) s ON true WHEN MATCHED THEN DELETE",
     "INSERT INTO rewards.transfers SELECT * FROM rewards.transfers ON CONFLICT (id) DO UPDATE SET amount_minor = 1",
 ]
+ALTERATIONS = [
+    *_OF_TABLE,
+    *(statement.replace("rewards.transfers", PARTITION) for statement in _OF_TABLE),
+    "DELETE FROM rewards.transfers_other",
+    "TRUNCATE rewards.transfers_2027_01",
+]
 FORBIDDEN_TO_THE_ROLE = [
     "ALTER TABLE rewards.transfers DISABLE TRIGGER transfers_append_only",
     "DROP TABLE rewards.transfers",
+    f"ALTER TABLE {PARTITION} DISABLE TRIGGER transfers_append_only",
+    f"ALTER TABLE rewards.transfers DETACH PARTITION {PARTITION}",
+    f"DROP TABLE {PARTITION}",
+    # Only by the parent, which says what belongs where.
+    f"SELECT * FROM {PARTITION}",
+    f"INSERT INTO {PARTITION} SELECT * FROM rewards.transfers",
+    "CREATE TABLE rewards.transfers_2030_01 PARTITION OF rewards.transfers FOR VALUES FROM (MINVALUE) TO (MAXVALUE)",
     "UPDATE rewards.accounts SET address = 'x'",
     "DELETE FROM rewards.balances",
     "DELETE FROM rewards.refusals",
@@ -42,6 +61,8 @@ def one_transfer_url(postgres_module_url: str) -> str:
         database = Database(postgres_module_url, application="rewards", setup=SETUP)
         await database.start()
         await Ledger(database).post(transfers(decided(1)))
+        async with database.connection() as connection:
+            await open_months(connection, [date(2027, 1, 1)])
         await database.stop()
 
     asyncio.run(post())
