@@ -75,7 +75,8 @@ async def test_months_are_made_ahead_once_however_many_try(database: Database, l
     await asyncio.gather(*(open_ahead(database, at_ms) for _ in range(4)))
     with psycopg.connect(ledger_url, autocommit=True) as owner:
         made = owner.execute(
-            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'rewards.transfers'::regclass ORDER BY 1"
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'rewards.transfers'::regclass"
+            " ORDER BY 1"
         ).fetchall()
     assert [name for (name,) in made] == [
         "rewards.transfers_2026_11",
