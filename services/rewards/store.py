@@ -44,7 +44,7 @@ PACKED_ASIDE_MIN: Final = 500
 
 _POST: Final = (
     "SELECT posted, inserted, refused, conflicting FROM rewards.post("
-    "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 
 logger = log.get(__name__)
@@ -265,6 +265,7 @@ def _columns(batch: Sequence[TransferPosted], accounts: dict[str, int]) -> tuple
         _or_none(packing.unique_texts, [t.takes_back for t in batch]),
         _or_none(packing.texts, [t.reason for t in batch]),
         _or_none(packing.texts, [t.booked_by for t in batch]),
+        _or_none(packing.optional_times, [t.news_at_ms for t in batch]),
     )
 
 

@@ -101,7 +101,10 @@ def budgets_of(head: DecisionHead) -> list[BudgetKey]:
 
 
 def allot_by_rules(head: DecisionHead, budgets: Budgets, *, at_ms: int) -> list[TransferPosted]:
-    """What a newer revision puts into the budgets that cover a decision, or takes out of them."""
+    """What a newer revision puts into the budgets that cover a decision, or takes out of them.
+
+    It counts from the decision's event on, so that a claim in imported history finds its budget filled.
+    """
     moved = []
     for claim in head.budgets:
         budget = budgets[key_of(head, claim)]
@@ -109,11 +112,13 @@ def allot_by_rules(head: DecisionHead, budgets: Budgets, *, at_ms: int) -> list[
             difference_minor = claim.amount_minor - budget.ruled_minor
             budget.revision, budget.ruled_minor = head.revision, claim.amount_minor
             if difference_minor:
-                moved.append(allot(budget, difference_minor, at_ms=at_ms))
+                moved.append(allot(budget, difference_minor, at_ms=at_ms, news_at_ms=min(head.time_ms, at_ms)))
     return moved
 
 
-def allot(budget: Budget, amount_minor: int, *, at_ms: int, by_hand: ByHand | None = None) -> TransferPosted:
+def allot(
+    budget: Budget, amount_minor: int, *, at_ms: int, by_hand: ByHand | None = None, news_at_ms: int | None = None
+) -> TransferPosted:
     """Put into a budget, or take out of it where the amount is below zero."""
     key = budget.key
     budget.left_minor += amount_minor
@@ -140,6 +145,7 @@ def allot(budget: Budget, amount_minor: int, *, at_ms: int, by_hand: ByHand | No
         posted_at_ms=at_ms,
         part=budget.allotments - 1,
         by_hand=by_hand,
+        news_at_ms=news_at_ms,
     )
 
 
@@ -165,10 +171,8 @@ def blocked(head: DecisionHead, budgets: Budgets, *, is_first_of: int | None = N
     return waits
 
 
-def claim_all(
-    head: DecisionHead, budgets: Budgets, *, at_ms: int, group: str, traceparent: str
-) -> list[TransferPosted]:
-    """Take a decision out of every budget that covers it."""
+def claim_all(head: DecisionHead, budgets: Budgets, granted: TransferPosted) -> list[TransferPosted]:
+    """Take a decision out of every budget that covers it, in one posting with its grant."""
     moved = []
     for part, claim in enumerate(head.budgets):
         budget = budgets[key_of(head, claim)]
@@ -181,10 +185,11 @@ def claim_all(
                 key.account,
                 key.spent_account,
                 head.amount_minor or 0,
-                posted_at_ms=at_ms,
-                traceparent=traceparent,
-                group=group,
+                posted_at_ms=granted.posted_at_ms,
+                traceparent=granted.traceparent,
+                group=granted.id,
                 part=part,
+                news_at_ms=granted.news_at_ms,
             )
         )
     return moved

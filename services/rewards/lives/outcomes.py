@@ -190,7 +190,7 @@ def grant(
     )
     done.transfers.append(granted)
     if head.budgets and not by_hand:
-        done.transfers += claim_all(head, budgets, at_ms=at_ms, group=granted.id, traceparent=life.traceparent)
+        done.transfers += claim_all(head, budgets, granted)
     if head.available_at_ms is None:
         return
     life.pending_minor = amount_minor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+import pytest
 
 from contracts.ids import event_hash
 from runtime.database import Database
@@ -46,3 +47,28 @@ async def test_what_was_posted_before_can_be_delivered_again_and_taken_back(post
     assert await database.fetch_all("SELECT count(*) FROM rewards.conflicts") == [(0,)]
     await assert_sound(database)
     await database.stop()
+
+
+async def test_what_was_released_before_transfers_told_when_they_count_is_filled_in(postgres_url: str) -> None:
+    migrate(postgres_url, "rewards", revision="0004")
+    stages = ("granted", "released", "expired", "written_off")
+    with psycopg.connect(postgres_url, autocommit=True) as owner:
+        for number, stage in enumerate(stages):
+            owner.execute(
+                "INSERT INTO rewards.transfers (id, group_id, decision_id, debit_id, credit_id, amount_minor,"
+                " event_hash, event_at, posted_at, revision, stage, unit, programme, rule, partner, event_source,"
+                " event_id, available_at, expires_at, booked_by) VALUES (%(id)s, %(id)s, %(id)s, 1, 2, 1, 1,"
+                " '2026-01-01Z', '2026-01-09Z', 1, %(stage)s, 'USD', 'p', 'r', 'ann', 's', 'e', '2026-01-02Z',"
+                " '2026-01-03Z', %(by)s)",
+                {
+                    "id": f"00000000-0000-8000-8000-00000000000{number}",
+                    "stage": stage,
+                    "by": "ann" if stage == "written_off" else None,
+                },
+            )
+    migrate(postgres_url, "rewards")
+    with psycopg.connect(postgres_url) as owner:
+        found = owner.execute("SELECT stage, extract(day FROM news_at AT TIME ZONE 'UTC') FROM rewards.transfers")
+        assert dict(found.fetchall()) == {"granted": None, "released": 2, "expired": 3, "written_off": 9}
+        with pytest.raises(psycopg.errors.RestrictViolation):
+            owner.execute("UPDATE rewards.transfers SET amount_minor = 2")
