@@ -21,9 +21,7 @@ from runtime.metrics import Metrics
 from runtime.operator import guarded_by
 from runtime.service import App, run_service
 from services.rules import api
-from services.rules.api import contests as api_contests
-from services.rules.api import explain as api_explain
-from services.rules.api.bearer import Bearer
+from services.rules.api.bearer import bearer_of
 from services.rules.clock.clockwork import Clockwork
 from services.rules.contests.project import StandingsOwner
 from services.rules.explaining.keep import Busyness, HistoryOwner
@@ -154,26 +152,20 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
         for revision in await resume_publishing(settings.postgres, bus=bus, clock=clock):
             logger.info("publishing finished", programme=revision.programme, revision=revision.revision)
 
-    bearer = Bearer(settings.postgres, settings.admin_key)
     return App(
         name=NAME,
         metrics=metrics,
         routes=[
-            *api_contests.routes(postgres=settings.postgres, admin_key=settings.admin_key),
-            *api_explain.routes(
-                postgres=settings.postgres,
-                bus=bus,
-                store=store,
-                guard=guarded_by(bearer.caller, statuses=api_explain.STATUSES),
-                events_max=settings.rules_explain_events_max,
-            ),
             *(
-                playground.routes(guard=guarded_by(bearer.caller), is_busy=lambda: busyness.is_busy)
+                playground.routes(
+                    guard=guarded_by(bearer_of(settings.postgres, settings.admin_key).caller),
+                    is_busy=lambda: busyness.is_busy,
+                )
                 if settings.rules_playground
                 else ()
             ),
             # Last: it takes whatever else begins with /v1.
-            *api.routes(desk, admin_key=settings.admin_key),
+            *api.routes(desk, admin_key=settings.admin_key, explain_events_max=settings.rules_explain_events_max),
         ],
         checks={"bus": bus.check, "postgres": database.check, "redis": store.check},
         components=[

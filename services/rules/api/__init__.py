@@ -8,45 +8,38 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 from pydantic import SecretStr
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import BaseRoute
 
-from runtime.metrics import package_version
-from services.rules.api import history, programmes, restatements, revisions, shadow, steps
-from services.rules.api.bearer import Bearer
-from services.rules.api.limit import LimitedBody
-from services.rules.api.problems import ERRORS, ProblemBody
+from runtime.api import described_api, mounted
+from services.rules.api import contests, explain, history, programmes, restatements, revisions, shadow, steps
+from services.rules.api.bearer import bearer_of
+from services.rules.api.explain import Explainer
+from services.rules.api.problems import HANDLERS, STATUSES, ProblemBody
+from services.rules.explaining.explain import EVENTS_MAX
 from services.rules.lifecycle import Desk
 
-PREFIX = "/v1"
+_SUBJECTS = (programmes, revisions, steps, restatements, shadow, history, contests, explain)
 
 
-def routes(desk: Desk, *, admin_key: SecretStr | None) -> list[BaseRoute]:
+def routes(desk: Desk, *, admin_key: SecretStr | None, explain_events_max: int = EVENTS_MAX) -> list[BaseRoute]:
     """The routes, wired. They take everything under `/v1`, so that others under it must come before."""
-    return [Mount(PREFIX, build_api(desk, admin_key=admin_key))]
+    return mounted(build_api(desk, admin_key=admin_key, explain_events_max=explain_events_max))
 
 
-def build_api(desk: Desk | None, *, admin_key: SecretStr | None = None) -> FastAPI:
+def build_api(
+    desk: Desk | None, *, admin_key: SecretStr | None = None, explain_events_max: int = EVENTS_MAX
+) -> FastAPI:
     """The application; without a desk it can only be described."""
-    api = FastAPI(
-        title="Goodword rules",
-        version=package_version(),
-        summary="Rule sets from draft to superseded.",
-        servers=[{"url": PREFIX}],
-        # Their pages load scripts from elsewhere; the description itself is served.
-        docs_url=None,
-        redoc_url=None,
-        exception_handlers=ERRORS,
-        responses={
-            "default": {
-                "description": "A problem (RFC 9457)",
-                "content": {"application/problem+json": {"schema": ProblemBody.model_json_schema()}},
-            }
-        },
-    )
-    api.add_middleware(LimitedBody)
+    state = {}
     if desk is not None:
-        api.state.desk = desk
-        api.state.bearer = Bearer(desk.postgres, admin_key)
-    for module in (programmes, revisions, steps, restatements, shadow, history):
-        api.include_router(module.router)
-    return api
+        explainer = Explainer(desk, events_max=explain_events_max)
+        state = {"desk": desk, "bearer": bearer_of(desk.postgres, admin_key), "explainer": explainer}
+    return described_api(
+        "Goodword rules",
+        "Rule sets from draft to superseded; what was decided, and why.",
+        [module.router for module in _SUBJECTS],
+        statuses=STATUSES,
+        handlers=HANDLERS,
+        problem=ProblemBody,
+        state=state,
+    )

@@ -1,28 +1,24 @@
-"""What is asked and answered, as OpenAPI tells it; and where a page of a long list begins."""
+"""What is asked and answered, as OpenAPI tells it."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 from starlette.requests import ClientDisconnect, Request
 
 from contracts.errors import PermanentError, Problem
+from runtime.api.pages import Asked
 from services.rules.lifecycle import CanaryAsked
 
 BODY_BYTES_MAX = 1_000_000
 """A rule set travels in one record of the log, which takes no more."""
-PAGE_ROWS_MAX = 200
 
 Programme = Annotated[str, Path(max_length=128, description="The programme's id.")]
 Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="The revision's number.")]
 FilePath = Annotated[str, Query(max_length=1_000, description="The file's name, for messages and for the record.")]
 NoteQuery = Annotated[str, Query(max_length=2_000, description="Why; it stands in the audit log.")]
-Limit = Annotated[int, Query(ge=1, le=PAGE_ROWS_MAX, description="Rows of a page.")]
-Cursor = Annotated[str | None, Query(max_length=1_000, description="The `next` of the page before.")]
 RULE_FILE: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -31,12 +27,6 @@ RULE_FILE: dict[str, Any] = {
     }
 }
 """For OpenAPI: the body is the file itself."""
-
-
-class Asked(BaseModel):
-    """What somebody sends. A name that is not known is a mistake, not something to pass over."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class Step(Asked):
@@ -157,26 +147,6 @@ class AuditRowBody(BaseModel):
 class AuditPage(BaseModel):
     rows: list[AuditRowBody]
     next: str | None = None
-
-
-def cursor_of(*parts: str | int) -> str:
-    """Where the next page begins; opaque, so that it may change."""
-    return base64.urlsafe_b64encode("\n".join(map(str, parts)).encode()).decode()
-
-
-def parts_of(cursor: str, count: int) -> list[str]:
-    """Raises PermanentError(`bad-cursor`)."""
-    try:
-        parts = base64.b64decode(cursor, altchars=b"-_", validate=True).decode().split("\n")
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        parts = []
-    if len(parts) != count or not (parts[-1].isascii() and parts[-1].isdigit()) or len(parts[-1]) > 18:
-        raise PermanentError(
-            Problem(
-                code="bad-cursor", message="this is no cursor of ours", where="cursor", help="take `next` of a page"
-            )
-        )
-    return parts
 
 
 async def rule_file(request: Request) -> str:

@@ -1,37 +1,59 @@
-"""HTTP of the rules service: who leads a contest. Operator's bearer key only.
-
-GET /v1/contests/{programme}/{contest}?top=100    the contest and its first places, as they are or as they were fixed;
-                                                  404 when the active revision holds no such contest
-"""
+"""Who leads a contest: as it is now, or as it was fixed."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import SecretStr
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+import msgspec
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel
 
-from contracts.errors import Problem
-from runtime.http import json_response, problem_response
-from runtime.operator import operator_only
+from services.rules.api.bearer import AtDesk, Reader
 from services.rules.contests.read import read_standings
 
 PLACES_MAX: Final = 10_000
 PLACES_DEFAULT: Final = 100
 
+router = APIRouter()
 
-def routes(*, postgres: str, admin_key: SecretStr | None) -> list[BaseRoute]:
-    """The routes, wired."""
 
-    async def standings(request: Request) -> Response:
-        top = request.query_params.get("top", str(PLACES_DEFAULT))
-        if not (top.isascii() and top.isdigit() and 1 <= int(top) <= PLACES_MAX):
-            problem = Problem(code="invalid-parameter", message=f"top is a number from 1 to {PLACES_MAX}", where="top")
-            return problem_response(problem, 422)
-        programme, contest = request.path_params["programme"], request.path_params["contest"]
-        return json_response(await read_standings(postgres, programme, contest, int(top)))
+class PlaceRow(BaseModel):
+    """Of partners with the same value, the one who reached it earlier has the better rank."""
 
-    guard = operator_only(admin_key, statuses={"unknown-contest": 404})
-    return [Route("/v1/contests/{programme}/{contest}", guard(standings), methods=["GET"])]
+    rank: int
+    partner: str
+    value: int
+    unit: str | None
+    reached_ms: int
+
+
+class StandingsBody(BaseModel):
+    """A contest and its first places.
+
+    `value` of a `mean` is in millionths; `prizes` are minor units and unit, by rank; `closed_at` is null while it runs;
+    `partners` is how many have a rank.
+    """
+
+    programme: str
+    contest: str
+    kind: str
+    first_day: str
+    last_day: str
+    prizes: list[tuple[int, str]]
+    closed_at: str | None
+    partners: int
+    places: list[PlaceRow]
+
+
+@router.get("/contests/{programme:path}/{contest}")
+async def standings(
+    desk: AtDesk,
+    caller: Reader,
+    programme: Annotated[str, Path(max_length=128, description="The programme's id.")],
+    contest: Annotated[str, Path(max_length=128, description="The contest's id in the rule set.")],
+    top: Annotated[int, Query(ge=1, le=PLACES_MAX, description="How many places.")] = PLACES_DEFAULT,
+) -> StandingsBody:
+    """Who leads, or who has won."""
+    return StandingsBody.model_validate(
+        msgspec.to_builtins(await read_standings(desk.postgres, programme, contest, top))
+    )

@@ -1,52 +1,72 @@
-"""HTTP of explanations: why an event earned what it earned, or nothing. Whoever has a key of the rules may ask.
-
-GET /v1/explain?event=…&source=…&partner=…&programme=…    200 {"explanations": […]}, one for each partner it went to;
-                                                          404 unknown-event, 422 bad-reference or history-too-long
-"""
+"""Why an event earned what it earned, or nothing. Whoever has a key of the rules may ask."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Annotated, Any, Final
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import BaseModel
 
 from contracts.errors import PermanentError, Problem
-from runtime.bus.port import Bus
-from runtime.http import json_response
-from runtime.operator import Guard
+from services.rules.api.bearer import Reader
 from services.rules.explaining.explain import explain
-from services.rules.store import StateStore
+from services.rules.lifecycle import Desk
 
 EXPLAINED_AT_ONCE_MAX: Final = 2
 """Questions answered at once; further ones wait, so that deciding keeps most of the processor."""
-STATUSES: Final = {"unknown-event": 404}
+
+router = APIRouter()
 
 
-def routes(*, postgres: str, bus: Bus, store: StateStore, guard: Guard, events_max: int) -> list[BaseRoute]:
-    """The routes, wired. `guard` answers with STATUSES."""
-    turn = asyncio.Semaphore(EXPLAINED_AT_ONCE_MAX)
+class ExplanationsBody(BaseModel):
+    """One for each partner the event went to, with all fields of `services/rules/explaining/told.py`."""
 
-    async def get_explanation(request: Request) -> Response:
-        query = request.query_params
-        reference = query.get("event")
-        if reference is None:
-            raise PermanentError(
-                Problem(code="bad-reference", message="which event?", where="event", help="ask ?event=ID, or source/id")
-            )
-        async with turn:
-            told = await explain(
+    explanations: list[dict[str, Any]]
+
+
+class Explainer:
+    """Puts questions to what is kept, few at a time."""
+
+    def __init__(self, desk: Desk, *, events_max: int) -> None:
+        self._desk = desk
+        self._events_max = events_max
+        self._turn = asyncio.Semaphore(EXPLAINED_AT_ONCE_MAX)
+
+    async def __call__(self, reference: str, source: str | None, partner: str | None, programme: str | None) -> Any:
+        desk = self._desk
+        async with self._turn:
+            return await explain(
                 reference,
-                postgres=postgres,
-                bus=bus,
-                store=store,
-                source=query.get("source"),
-                partner=query.get("partner"),
-                programme=query.get("programme"),
-                events_max=events_max,
+                postgres=desk.postgres,
+                bus=desk.bus,
+                store=desk.store,
+                source=source,
+                partner=partner,
+                programme=programme,
+                events_max=self._events_max,
             )
-        return json_response({"explanations": told})
 
-    return [Route("/v1/explain", guard(get_explanation), methods=["GET"])]
+
+async def _explainer(request: Request) -> Explainer:
+    explainer: Explainer = request.app.state.explainer
+    return explainer
+
+
+@router.get("/explain")
+async def explain_event(
+    explainer: Annotated[Explainer, Depends(_explainer)],
+    caller: Reader,
+    event: Annotated[str | None, Query(description="Its id, or source/id.")] = None,
+    source: Annotated[str | None, Query(description="The sender, where the event is an id alone.")] = None,
+    partner: Annotated[str | None, Query(description="Only this one's.")] = None,
+    programme: Annotated[str | None, Query(description="Only this one's.")] = None,
+) -> ExplanationsBody:
+    """Why: every condition of every rule that was asked, with what it saw, and the events behind each number."""
+    if event is None:
+        raise PermanentError(
+            Problem(code="bad-reference", message="which event?", where="event", help="ask ?event=ID, or source/id")
+        )
+    told = await explainer(event, source, partner, programme)
+    return ExplanationsBody(explanations=msgspec.to_builtins(told))

@@ -6,8 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from runtime.api.pages import Cursor, Limit, cursor_of, parts_of
 from services.rules.api.bearer import AtDesk, Reader
-from services.rules.api.bodies import AuditPage, AuditRowBody, Cursor, Limit, cursor_of, parts_of
+from services.rules.api.bodies import AuditPage, AuditRowBody
 from services.rules.lifecycle import read_audit
 
 router = APIRouter()

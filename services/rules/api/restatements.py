@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel, Field
 
+from runtime.api.pages import Cursor, Limit, cursor_of, parts_of
 from services.rules.api.bearer import Approver, AtDesk, Reader
-from services.rules.api.bodies import Cursor, Limit, Programme, Step, cursor_of, parts_of
+from services.rules.api.bodies import Programme, Step
 from services.rules.restating import (
     approve_restatement,
     list_restatements,

@@ -11,20 +11,9 @@ from starlette.responses import PlainTextResponse, Response
 
 from contracts.errors import PermanentError, Problem
 from contracts.ruleset import RuleSet
+from runtime.api.pages import Cursor, Limit, cursor_of, parts_of
 from services.rules.api.bearer import AtDesk, Reader
-from services.rules.api.bodies import (
-    ChangesBody,
-    Cursor,
-    GateBody,
-    Limit,
-    Number,
-    ProblemRow,
-    Programme,
-    RevisionPage,
-    RevisionRow,
-    cursor_of,
-    parts_of,
-)
+from services.rules.api.bodies import ChangesBody, GateBody, Number, ProblemRow, Programme, RevisionPage, RevisionRow
 from services.rules.comparing import changes_as_json, differences
 from services.rules.language import read_rule_set
 from services.rules.lifecycle import Desk, Revision, gate_of, list_revisions, show_revision, shown_states

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, Field
 
+from runtime.api.pages import Cursor, Limit, cursor_of, parts_of
 from services.rules.api.bearer import AtDesk, Editor, Reader
-from services.rules.api.bodies import Cursor, Limit, Number, Programme, Step, cursor_of, parts_of
+from services.rules.api.bodies import Number, Programme, Step
 from services.rules.shadowing import (
     SHARE_DEFAULT_PPM,
     end_shadow,

@@ -7,7 +7,7 @@ from services.rules.lifecycle.approve import approve, reject
 from services.rules.lifecycle.audit import AuditRow, altered, note_in_audit, read_audit
 from services.rules.lifecycle.backtests import Backtest, backtest_of, record_backtest
 from services.rules.lifecycle.broadcast import resume_publishing
-from services.rules.lifecycle.desk import Desk, is_same_person
+from services.rules.lifecycle.desk import Desk
 from services.rules.lifecycle.gate import GateRefused
 from services.rules.lifecycle.listing import list_revisions, show_revision, shown_states
 from services.rules.lifecycle.policy import Policy, tell_policy
@@ -32,7 +32,6 @@ __all__ = [
     "approve",
     "backtest_of",
     "gate_of",
-    "is_same_person",
     "list_revisions",
     "note_in_audit",
     "promote",

@@ -9,9 +9,10 @@ import msgspec
 from contracts.errors import PermanentError, Problem
 from contracts.events import Canary
 from runtime.database import Connection
+from runtime.people import checked_who
 from services.rules.lifecycle.audit import note_in_audit
 from services.rules.lifecycle.broadcast import Kind, finish_pending, record_activation
-from services.rules.lifecycle.desk import Desk, checked_note, checked_who
+from services.rules.lifecycle.desk import Desk, checked_note
 from services.rules.lifecycle.gate import Checked, GateRefused, check_text, gate, taking_effect_ms
 from services.rules.lifecycle.record import Revision, fetch, fetch_active, fetch_one
 from services.rules.lifecycle.run_checks import note_checks

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from contracts.errors import PermanentError, Problem
+from runtime.people import checked_who, is_same_person
 from services.rules.lifecycle.audit import note_in_audit
-from services.rules.lifecycle.desk import Desk, checked_note, checked_who, is_same_person
+from services.rules.lifecycle.desk import Desk, checked_note
 from services.rules.lifecycle.gate import stale_problem
 from services.rules.lifecycle.record import Revision, fetch_active, fetch_one, moment, set_state
 from services.rules.lifecycle.states import moved

@@ -19,7 +19,6 @@ from services.rules.lifecycle.connect import locked
 from services.rules.lifecycle.policy import NOTHING_MORE, Policy, told_policy
 from services.rules.store import StateStore
 
-WHO_LENGTH_MAX: Final = 200
 NOTE_LENGTH_MAX: Final = 2_000
 
 
@@ -53,18 +52,6 @@ class Desk:
         return self.policy | await told_policy(connection)
 
 
-def checked_who(who: str) -> str:
-    """Raises PermanentError(`nobody`, `name-too-long`)."""
-    name = who.strip()
-    if not name:
-        raise PermanentError(Problem(code="nobody", message="somebody must do this: the name is empty", where="who"))
-    if len(name) > WHO_LENGTH_MAX or "\x00" in name:
-        raise PermanentError(
-            Problem(code="name-too-long", message=f"a name has at most {WHO_LENGTH_MAX} characters", where="who")
-        )
-    return name
-
-
 def checked_note(note: str) -> str:
     """Raises PermanentError(`note-too-long`)."""
     if len(note) > NOTE_LENGTH_MAX or "\x00" in note:
@@ -72,8 +59,3 @@ def checked_note(note: str) -> str:
             Problem(code="note-too-long", message=f"a note has at most {NOTE_LENGTH_MAX} characters", where="note")
         )
     return note.strip()
-
-
-def is_same_person(one: str, other: str) -> bool:
-    """Whether two names are one person's; `Ana` and `ana ` are."""
-    return one.strip().casefold() == other.strip().casefold()

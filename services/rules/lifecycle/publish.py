@@ -14,9 +14,10 @@ import msgspec
 
 from contracts.errors import Problem
 from runtime.database import Connection
+from runtime.people import checked_who
 from services.rules.language import digest_of, read_rule_set
 from services.rules.lifecycle.activate import CanaryAsked, enter
-from services.rules.lifecycle.desk import Desk, checked_note, checked_who
+from services.rules.lifecycle.desk import Desk, checked_note
 from services.rules.lifecycle.gate import WAITS, GateRefused, check_text, gate
 from services.rules.lifecycle.record import Revision, fetch, fetch_active
 from services.rules.lifecycle.run_checks import note_checks

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from contracts.errors import PermanentError, Problem
 from runtime.database import Connection
+from runtime.people import checked_who
 from services.rules.lifecycle.activate import enter
-from services.rules.lifecycle.desk import Desk, checked_note, checked_who
+from services.rules.lifecycle.desk import Desk, checked_note
 from services.rules.lifecycle.gate import GateRefused, check_text, gate
 from services.rules.lifecycle.record import Revision, fetch, fetch_active, fetch_one
 from services.rules.lifecycle.submit import draft_of, store_draft

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from contracts.errors import Problem
 from runtime.database import Connection
+from runtime.people import checked_who
 from services.rules.lifecycle.audit import note_in_audit
-from services.rules.lifecycle.desk import Desk, checked_who
+from services.rules.lifecycle.desk import Desk
 from services.rules.lifecycle.gate import Checked, check_text, problems_of
 from services.rules.lifecycle.record import Revision, fetch_one, set_state
 from services.rules.lifecycle.states import Step, moved

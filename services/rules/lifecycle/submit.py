@@ -8,10 +8,11 @@ from contracts.events import EPOCH
 from contracts.topics import REFERRALS
 from runtime.bus.batches import check_size
 from runtime.database import Connection
+from runtime.people import checked_who
 from services.rules.language import digest_of, read_rule_set
 from services.rules.lifecycle.audit import note_in_audit
 from services.rules.lifecycle.broadcast import Activation, activation_records
-from services.rules.lifecycle.desk import Desk, checked_note, checked_who
+from services.rules.lifecycle.desk import Desk, checked_note
 from services.rules.lifecycle.record import Revision, fetch, fetch_active, fetch_one, moment
 from services.rules.lifecycle.states import OPEN
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contracts.errors import InvariantBroken
+from runtime.people import checked_who
 from services.rules.lifecycle.audit import note_in_audit
 from services.rules.lifecycle.broadcast import finish_pending, record_activation
-from services.rules.lifecycle.desk import Desk, checked_note, checked_who
+from services.rules.lifecycle.desk import Desk, checked_note
 from services.rules.lifecycle.record import Revision, fetch_active, fetch_one, set_state
 from services.rules.lifecycle.states import moved
 

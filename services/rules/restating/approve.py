@@ -6,8 +6,9 @@ from typing import Literal
 
 from contracts.errors import PermanentError, Problem
 from runtime.database import Connection
+from runtime.people import checked_who, is_same_person
 from services.rules.lifecycle.audit import note_in_audit
-from services.rules.lifecycle.desk import Desk, checked_note, checked_who, is_same_person
+from services.rules.lifecycle.desk import Desk, checked_note
 from services.rules.lifecycle.record import moment
 from services.rules.restating.post import finish_posting
 from services.rules.restating.record import Restatement, count_posted, fetch_one

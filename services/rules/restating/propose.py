@@ -11,9 +11,10 @@ import msgspec
 from contracts.decisions import Decision, decode_decision, encode_decision
 from contracts.errors import PermanentError, Problem
 from runtime.database import Connection
+from runtime.people import checked_who
 from services.rules.backtest.lines import Line, LineKey
 from services.rules.lifecycle.audit import note_in_audit
-from services.rules.lifecycle.desk import Desk, checked_note, checked_who
+from services.rules.lifecycle.desk import Desk, checked_note
 from services.rules.lifecycle.record import moment
 from services.rules.restating.adjusting import Adjustment, Posted, adjusting_decision, adjustments
 from services.rules.restating.post import finish_posting

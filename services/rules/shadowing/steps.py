@@ -9,9 +9,10 @@ from psycopg.errors import UniqueViolation
 from contracts.errors import PermanentError, Problem
 from contracts.topics import REFERRALS
 from runtime.database import Connection
+from runtime.people import checked_who
 from services.rules.lifecycle import Desk, note_in_audit
 from services.rules.lifecycle.connect import connect
-from services.rules.lifecycle.desk import checked_note, checked_who
+from services.rules.lifecycle.desk import checked_note
 from services.rules.lifecycle.record import fetch_active, fetch_one, moment
 from services.rules.shadowing.record import Shadow, fetch_newest, fetch_running, mark_over
 from services.rules.shadowing.sampling import ALL_PPM

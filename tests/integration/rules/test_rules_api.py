@@ -162,12 +162,14 @@ ROLES = {
     "end a shadow": ("POST", "/v1/shadow/end", {"editor"}),
     "show the shadow": ("GET", "/v1/shadow", {"editor", "approver"}),
     "its days": ("GET", "/v1/shadow/days", {"editor", "approver"}),
+    "lead a contest": ("GET", f"/v1/contests/{PROGRAMME}/race", {"editor", "approver"}),
+    "explain": ("GET", "/v1/explain", {"editor", "approver"}),
     "its partners": ("GET", "/v1/shadow/partners", {"editor", "approver"}),
 }
 
 
 def test_every_operation_is_in_the_table_of_roles() -> None:
-    filled = {"{programme}": PROGRAMME, "{revision}": "1", "{number}": "1"}
+    filled = {"{programme}": PROGRAMME, "{revision}": "1", "{number}": "1", "{contest}": "race"}
     described = {
         (method.upper(), re.sub(r"\{.*?\}", lambda found: filled[found[0]], path))
         for path, operations in OPENAPI["paths"].items()

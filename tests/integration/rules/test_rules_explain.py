@@ -15,10 +15,9 @@ from starlette.applications import Starlette
 from contracts.decisions import decode_decision
 from contracts.topics import DECISIONS, REFERRALS, UNATTRIBUTED
 from runtime.bus.port import Bus, Record
-from runtime.operator import guarded_by
-from services.rules.api.bearer import Bearer
-from services.rules.api.explain import STATUSES, routes
+from services.rules.api import routes
 from services.rules.lifecycle.keys import create_rules_key
+from services.rules.lifecycle import Desk
 from services.rules.store import StateStore
 from tests.integration.rules.harness import (
     DAY_MS,
@@ -38,8 +37,8 @@ EVENTS = 400
 
 
 def client_of(schema_url: str, bus: Bus, store: StateStore, *, events_max: int = 10_000) -> httpx.AsyncClient:
-    guard = guarded_by(Bearer(schema_url, SecretStr("secret")).caller, statuses=STATUSES)
-    made = routes(postgres=schema_url, bus=bus, store=store, guard=guard, events_max=events_max)
+    desk = Desk(postgres=schema_url, bus=bus, store=store, clock=FixedClock())
+    made = routes(desk, admin_key=SecretStr("secret"), explain_events_max=events_max)
     headers = {"authorization": "Bearer secret"}
     transport = httpx.ASGITransport(Starlette(routes=made))
     return httpx.AsyncClient(transport=transport, base_url="http://rules", headers=headers)

@@ -8,8 +8,8 @@ from itertools import product
 import pytest
 
 from contracts.errors import PermanentError
+from runtime.people import is_same_person
 from services.rules.lifecycle import Revision, shown_states
-from services.rules.lifecycle.desk import is_same_person
 from services.rules.lifecycle.states import STATES, STEPS, State, Step, moved
 
 #             draft       tested      approved    publishing  canary        active        superseded rejected withdrawn
