@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from runtime.api.bearer import Bearer, needs
 from runtime.keys import Caller
-from services.rules.lifecycle.keys import OPERATOR, ROLES, rules_caller
 from services.rules.lifecycle import Desk
+from services.rules.lifecycle.keys import OPERATOR, ROLES, rules_caller
 
 
 def bearer_of(postgres: str, admin_key: SecretStr | None) -> Bearer:

@@ -16,8 +16,8 @@ from contracts.decisions import decode_decision
 from contracts.topics import DECISIONS, REFERRALS, UNATTRIBUTED
 from runtime.bus.port import Bus, Record
 from services.rules.api import routes
-from services.rules.lifecycle.keys import create_rules_key
 from services.rules.lifecycle import Desk
+from services.rules.lifecycle.keys import create_rules_key
 from services.rules.store import StateStore
 from tests.integration.rules.harness import (
     DAY_MS,
