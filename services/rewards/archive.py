@@ -24,7 +24,7 @@ from runtime.clock import Clock
 from runtime.database import Database
 from runtime.together import Together
 from services.rewards import packing
-from services.rewards.decode import is_decision_id
+from services.rewards.decode import DecisionHead, is_decision_id
 from services.rewards.store import outages_are_transient
 
 FORMAT: Final = 1
@@ -48,6 +48,7 @@ class _Indexed(msgspec.Struct, frozen=True, gc=False):
 _list_decoder: Final = msgspec.json.Decoder(list[_Indexed])
 _decoder: Final = msgspec.json.Decoder(_Indexed)
 _decision_list_decoder: Final = msgspec.json.Decoder(list[Decision])
+_head_list_decoder: Final = msgspec.json.Decoder(list[DecisionHead])
 
 
 class ArchiveOwner:
@@ -117,9 +118,18 @@ class ArchiveOwner:
 
 def unpack(format: int, body: bytes) -> list[Decision]:
     """The decisions of a blob, by position. Raises ValueError for a format of a later version."""
+    return _decision_list_decoder.decode(_text_of(format, body))
+
+
+def unpack_heads(format: int, body: bytes) -> list[DecisionHead]:
+    """The same without their traces, at half the cost."""
+    return _head_list_decoder.decode(_text_of(format, body))
+
+
+def _text_of(format: int, body: bytes) -> bytes:
     if format != FORMAT:
         raise ValueError(f"decisions are kept in format {format}, this version reads {FORMAT}")
-    return _decision_list_decoder.decode(zlib.decompress(body))
+    return zlib.decompress(body)
 
 
 def _pack(values: Sequence[bytes]) -> tuple[list[_Indexed], bytes]:
