@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from goodword.commands import ledger_bookings
+from goodword.commands import ledger_bookings, ledger_reconcile
 from goodword.terminal import EXIT_NO, DataOption, JsonOption, emit_json, fail, out, print_table, problems_shown, say
 
 if TYPE_CHECKING:
@@ -184,6 +184,7 @@ def explain_reference(
         print_explanation(found, amounts)
 
 
+app.command("reconcile")(ledger_reconcile.reconcile)
 app.command("budgets")(ledger_bookings.show_budgets)
 app.command("top-up")(ledger_bookings.top_up)
 app.command("void")(ledger_bookings.void)
