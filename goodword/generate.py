@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
+from fastapi import FastAPI
 
 from contracts.decisions import Decision
 from contracts.events import BROADCAST_TYPES, EVENT_TYPES, REQUIRED_FIELDS, SYSTEM_TYPES, StrictData
@@ -21,8 +22,9 @@ from goodword.settings_table import HEAD, rows
 from runtime.metrics import CATALOGUE
 from runtime.settings import Settings
 from services.notify.settings import NotifySettings
+from services.rewards import api as rewards_api
 from services.rewards.settings import RewardsSettings
-from services.rules.api import build_api
+from services.rules import api as rules_api
 from services.rules.language.docs import checks_table, operators_table, paths_table
 from services.rules.language.schema import rule_file_schema
 from services.rules.settings import RulesSettings
@@ -67,6 +69,10 @@ def _schema(kind: type) -> str:
     return "```json\n" + json.dumps(msgspec.json.schema(kind), indent=1, sort_keys=True) + "\n```\n"
 
 
+def _openapi(api: FastAPI) -> str:
+    return json.dumps(api.openapi(), indent=1, ensure_ascii=False) + "\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "metrics": metrics,
     "settings-shared": lambda: _table(HEAD, rows(Settings)),
@@ -88,7 +94,8 @@ PARTS: dict[str, Callable[[], str]] = {
 
 FILES: dict[str, Callable[[], str]] = {
     "rules.schema.json": lambda: json.dumps(rule_file_schema(), indent=1, ensure_ascii=False) + "\n",
-    "rules-api.json": lambda: json.dumps(build_api(None).openapi(), indent=1, ensure_ascii=False) + "\n",
+    "rules-api.json": lambda: _openapi(rules_api.build_api(None)),
+    "rewards-api.json": lambda: _openapi(rewards_api.build_api(None)),
 }
 """Files that are generated as a whole."""
 

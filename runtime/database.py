@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import select
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any, Final, LiteralString
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final, LiteralString, Protocol
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -20,6 +20,27 @@ Connection = psycopg.AsyncConnection[TupleRow]
 
 OUTAGES = (psycopg.OperationalError, psycopg.InterfaceError)
 """What psycopg raises when the server is away, full or going down; anything else is our mistake."""
+
+
+class Connections(Protocol):
+    """Where connections come from: a pool (Database), or a transaction that is open already (Within)."""
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]: ...
+
+
+class Within:
+    """The one connection of a transaction that is open: what is done with it takes effect when that commits.
+
+    A `transaction()` on it is a savepoint. What remembers what it wrote outside of transactions needs a memory of its
+    own here, since all of it may be rolled back.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        yield self._connection
 
 
 class Database:

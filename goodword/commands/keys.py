@@ -1,9 +1,15 @@
-"""`goodword keys create|list|revoke`: keys of those who send events, and of those who work on rule sets."""
+"""`goodword keys create|list|revoke`: keys of those who send events, who work on rule sets, or with the ledger.
+
+A key opens one service, and its roles say which: editor is of the rules, viewer and finance of the ledger. Both have
+approvers; whether one may let rules into force or money out is never guessed, so `--for` says it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, Final
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -21,12 +27,26 @@ from goodword.terminal import (
     say,
 )
 
+if TYPE_CHECKING:
+    from runtime.database import Database
+
+
+T = TypeVar("T")
+
+
+class Service(StrEnum):
+    """What a key with roles opens."""
+
+    RULES = "rules"
+    LEDGER = "ledger"
+
+
 app: Final = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
 def _keys() -> None:
-    """Keys of those who send events (--source), and of those who work on rule sets over HTTP (--role)."""
+    """Keys of those who send events (--source), and of people who work with rule sets or the ledger (--role)."""
 
 
 @app.command("create")
@@ -42,7 +62,14 @@ def create(
     type: Annotated[list[str] | None, typer.Option("--type", help="Only these event types. [default: all]")] = None,
     role: Annotated[
         list[str] | None,
-        typer.Option("--role", help="editor or approver: what the person may do with rule sets. May be given twice."),
+        typer.Option(
+            "--role",
+            help="With rule sets: editor, approver; with the ledger: viewer, finance, approver. May be given again.",
+        ),
+    ] = None,
+    service: Annotated[
+        Service | None,
+        typer.Option("--for", help="Which of the two, where the roles do not say it: an approver of what?"),
     ] = None,
     who: WhoOption = None,
     data: DataOption = None,
@@ -52,13 +79,17 @@ def create(
     from contracts.errors import Problem
     from goodword.target import find_target
 
-    if bool(source) == bool(role) or (role and (type or may_name_partner)):
-        message = "a key is either for events (--source, and if need be --type) or for rule sets (--role)"
+    if bool(source) == bool(role) or (role and (type or may_name_partner)) or (source and service):
+        message = "a key is either for events (--source, and if need be --type) or for people (--role)"
         fail(Problem(code="bad-key", message=message, help="make two keys"), EXIT_USAGE)
     with problems_shown():
         postgres = find_target(data).postgres
-        made = _for_rules(postgres, name, role, name_of(who)) if role else None
-        made = made or _for_events(postgres, name, source or [], type, may_name_partner=may_name_partner)
+        if not role:
+            made = _for_events(postgres, name, source or [], type, may_name_partner=may_name_partner)
+        elif _service_of(role, service) is Service.RULES:
+            made = _for_rules(postgres, name, role, name_of(who))
+        else:
+            made = _for_ledger(postgres, name, role, name_of(who))
     if as_json:
         emit_json(made)
     else:
@@ -70,18 +101,13 @@ def create(
 def list_keys(data: DataOption = None, as_json: JsonOption = False) -> None:
     """All keys, revoked ones too."""
     from goodword.target import find_target
-    from services.rules.lifecycle.keys import list_rules_keys
-    from services.tracking.admin import keys
 
     with problems_shown():
-        postgres = find_target(data).postgres
-        rows = asyncio.run(keys(postgres)) + [
-            row | {"name": row["owner"]} for row in asyncio.run(list_rules_keys(postgres))
-        ]
+        rows = asyncio.run(_listed(find_target(data).postgres))
     if as_json:
         emit_json(rows)
     else:
-        columns = ("key_id", "name", "sources", "may_name_partner", "types", "roles", "created_at", "revoked_at")
+        columns = ("key_id", "name", "for", "sources", "may_name_partner", "types", "roles", "created_at", "revoked_at")
         print_table(columns, [[row.get(column) for column in columns] for row in rows])
 
 
@@ -129,14 +155,68 @@ def _for_rules(postgres: str, owner: str, roles: list[str], who: str) -> dict[st
 
     made = create_rules_key(postgres, owner=owner, roles=tuple(roles), who=who, clock=SystemClock())
     key_id, token = asyncio.run(made)
-    return {"key_id": key_id, "name": owner, "roles": sorted(set(roles)), "token": token}
+    return {"key_id": key_id, "name": owner, "for": "rules", "roles": sorted(set(roles)), "token": token}
+
+
+def _for_ledger(postgres: str, owner: str, roles: list[str], who: str) -> dict[str, Any]:
+    from services.rewards.keys import create_ledger_key
+
+    async def create(database: Database) -> dict[str, Any]:
+        made = await create_ledger_key(database, owner=owner, roles=tuple(roles), who=who)
+        return {"key_id": made.key_id, "name": owner, "for": "ledger", "roles": made.roles, "token": made.token}
+
+    return asyncio.run(_at_ledger(postgres, create))
+
+
+def _service_of(roles: list[str], said: Service | None) -> Service:
+    """What the roles open. Raises PermanentError."""
+    from contracts.errors import PermanentError, Problem
+    from services.rewards.keys import ROLES as LEDGER_ROLES
+    from services.rules.lifecycle.keys import ROLES as RULES_ROLES
+
+    known: dict[Service, tuple[str, ...]] = {Service.RULES: RULES_ROLES, Service.LEDGER: LEDGER_ROLES}
+    fitting = [each for each in Service if said in (None, each) and set(roles) <= set(known[each])]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        message, help = f"both have the role {roles[0]}", "say --for rules or --for ledger"
+    else:
+        message = f"no key has the roles {', '.join(roles)}" + (f" for {said}" if said else "")
+        help = "; ".join(f"{each}: {', '.join(names)}" for each, names in known.items()) + "; make two keys"
+    raise PermanentError(Problem(code="unknown-role", message=message, where="--role", help=help))
+
+
+async def _at_ledger(postgres: str, work: Callable[[Database], Awaitable[T]]) -> T:
+    from runtime.database import Database
+    from services.rewards.store import SETUP
+
+    database = Database(postgres, application="keys", setup=SETUP)
+    await database.start()
+    try:
+        return await work(database)
+    finally:
+        await database.stop()
+
+
+async def _listed(postgres: str) -> list[dict[str, Any]]:
+    from services.rewards.keys import list_ledger_keys
+    from services.rules.lifecycle.keys import list_rules_keys
+    from services.tracking.admin import keys
+
+    rows = [row | {"for": "events"} for row in await keys(postgres)]
+    rows += [row | {"name": row["owner"], "for": "rules"} for row in await list_rules_keys(postgres)]
+    rows += [row | {"name": row["owner"], "for": "ledger"} for row in await _at_ledger(postgres, list_ledger_keys)]
+    return rows
 
 
 async def _revoke(postgres: str, key_id: str, who: str) -> bool:
     from runtime.clock import SystemClock
+    from services.rewards.keys import revoke_ledger_key
     from services.rules.lifecycle.keys import revoke_rules_key
     from services.tracking.admin import revoke_key
 
     if await revoke_key(postgres, key_id):
         return True
-    return await revoke_rules_key(postgres, key_id, who=who, clock=SystemClock())
+    if await revoke_rules_key(postgres, key_id, who=who, clock=SystemClock()):
+        return True
+    return await _at_ledger(postgres, lambda database: revoke_ledger_key(database, key_id, who=who))

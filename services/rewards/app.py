@@ -1,7 +1,7 @@
 """The composition root of the rewards service: which parts it has, and how they are wired.
 
-The parts start in this order and stop in reverse: bus and schema, database, writer, relay, clockwork, the two
-consumers, housekeeping.
+The parts start in this order and stop in reverse: bus and schema, databases (of those who post, and of HTTP), writer,
+relay, clockwork, the two consumers, housekeeping.
 Consumers stop before the writer that they wait for, and the relay publishes what it has in hand.
 """
 
@@ -18,6 +18,7 @@ from runtime.foundation import Foundation
 from runtime.metrics import Metrics
 from runtime.service import App, run_service
 from services.rewards import api
+from services.rewards.api.books import Books
 from services.rewards.archive import ArchiveOwner
 from services.rewards.clockwork import Clockwork
 from services.rewards.handlers import PostingOwner
@@ -67,6 +68,19 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         posting_transfers_max=settings.rewards_posting_transfers_max,
         on_posted=posted,
     )
+    doors = Database(
+        settings.postgres,
+        application=f"{NAME}-http",
+        connections_max=settings.rewards_http_connections_max,
+        setup=SETUP,
+    )
+    books = Books(
+        postgres=settings.postgres,
+        database=doors,
+        clock=clock,
+        write_off_minor_max=settings.rewards_write_off_minor_max,
+        requests_days=settings.rewards_requests_days,
+    )
     dead_letters = DeadLetters(
         bus,
         limit=DlqLimit(share_max_ppm=settings.dlq_share_max_ppm, run_max=settings.dlq_run_max),
@@ -101,11 +115,12 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
     return App(
         name=NAME,
         metrics=metrics,
-        routes=api.routes(postgres=settings.postgres, admin_key=settings.admin_key),
+        routes=api.routes(books, admin_key=settings.admin_key),
         checks={"bus": bus.check, "postgres": database.check},
         components=[
             Foundation(settings, bus, service=NAME),
             database,
+            doors,
             relay,
             Clockwork(
                 database,
@@ -126,6 +141,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
                 gauges_every_s=settings.gauges_every_s,
                 trial_balance_every_s=settings.rewards_trial_balance_every_s,
                 audit_every_s=settings.rewards_audit_every_s,
+                requests_days=settings.rewards_requests_days,
             ),
         ],
     )

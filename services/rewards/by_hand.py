@@ -16,7 +16,7 @@ from contracts.facts import TransferPosted
 from contracts.ids import is_id
 from contracts.money import AMOUNT_MINOR_MAX, Money
 from runtime.clock import Clock
-from runtime.database import Connection, Database
+from runtime.database import Connection, Connections
 from services.rewards import chart
 from services.rewards.budgets.claims import BudgetKey, Budgets, allot
 from services.rewards.budgets.store import lock_budgets, open_budgets
@@ -36,7 +36,7 @@ TEXT_LENGTH_MAX: Final = 1_024
 class Bookings:
     """Bookings by hand; each returns the transfers that it made. All raise PermanentError and TransientError."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(self, database: Connections, *, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._ledger = Ledger(database)
@@ -92,9 +92,19 @@ class Bookings:
         return done.transfers
 
     async def write_off(
-        self, account: str, unit: str, programme: str, amount_minor: int | None, by_hand: ByHand
+        self,
+        account: str,
+        unit: str,
+        programme: str,
+        amount_minor: int | None,
+        by_hand: ByHand,
+        *,
+        minor_max: int | None = None,
     ) -> list[TransferPosted]:
-        """Forgive what an account owes, or a part of it, at the cost of a programme; never more than it owes."""
+        """Forgive what an account owes, or a part of it, at the cost of a programme; never more than it owes.
+
+        `minor_max` is the most that the one who asks may forgive: `approver-needed` beyond it.
+        """
         _check(by_hand)
         if not chart.checked(account).endswith(":available") or not is_id(programme):
             raise _refused("not-a-debt", f"{account} of {programme!r} is no beneficiary's available account")
@@ -108,6 +118,8 @@ class Bookings:
                     part_minor = owed_minor if amount_minor is None else amount_minor
                     if not 0 < part_minor <= owed_minor:
                         raise _refused("not-owed", f"{account} owes {owed_minor} minor units of {unit}")
+                    if minor_max is not None and part_minor > minor_max:
+                        raise _refused("approver-needed", f"more than {minor_max} minor units is an approver's")
                     made = _written_off(account, source, Money(part_minor, unit), programme, owed_minor, at_ms, by_hand)
                     if (await self._ledger.post_within(connection, [made])).count != 1:
                         raise InvariantBroken(f"the write-off {made.id} was there already")

@@ -17,6 +17,7 @@ from runtime.database import OUTAGES, Database
 from runtime.metrics import HOLD_AGES, Metrics
 from services.rewards.invariants import BalancesMatch, BudgetsMatch, HoldsMatch, Invariant, SumsToZero
 from services.rewards.partitions.store import count_other, open_ahead
+from services.rewards.requests import store as requests
 from services.rewards.store import Posted
 
 HOLD_AGE_DAYS: Final = (365, 90, 30)
@@ -60,6 +61,7 @@ class Housekeeping:
         gauges_every_s: float,
         trial_balance_every_s: float,
         audit_every_s: float,
+        requests_days: int,
     ) -> None:
         self._trial_balance = metrics.gauge("trial_balance_minor")
         self._outbox = metrics.gauge("outbox_pending_batches")
@@ -70,6 +72,7 @@ class Housekeeping:
         self._other = metrics.gauge("transfers_unpartitioned_count")
         self._database = database
         self._clock = clock
+        self._requests_days = requests_days
         self._rounds: tuple[tuple[float, Callable[[], Awaitable[None]]], ...] = (
             (gauges_every_s, self.count_outbox),
             (gauges_every_s, self.find_overdue),
@@ -77,6 +80,7 @@ class Housekeeping:
             (trial_balance_every_s, self.draw_trial_balance),
             (audit_every_s, self.count_holds),
             (audit_every_s, self.audit),
+            (audit_every_s, self.forget_requests),
         )
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -134,6 +138,9 @@ class Housekeeping:
 
     async def audit(self) -> None:
         await self._check(BalancesMatch())
+
+    async def forget_requests(self) -> None:
+        await requests.forget(self._database, before_ms=self._clock.now_ms() - self._requests_days * DAY_MS)
 
     async def _check(self, invariant: Invariant) -> None:
         async with self._database.connection() as connection:

@@ -36,6 +36,12 @@ class RewardsSettings(Settings):
     """How often the relay looks for facts that another process has posted."""
     rewards_relay_transfers_max: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     """Facts that the relay has in hand."""
+    rewards_http_connections_max: Annotated[int, Field(ge=1, le=64)] = 8
+    """Requests over HTTP that change something, or whose key is looked up, at the same time."""
+    rewards_requests_days: Annotated[int, Field(ge=1, le=366)] = 7
+    """How long the answer to a request is kept for whoever sends it again under the same Idempotency-Key."""
+    rewards_write_off_minor_max: Annotated[int, Field(ge=0)] = 100_000
+    """The most, in minor units, that a key of finance writes off over HTTP; beyond it takes an approver's."""
     rewards_trial_balance_every_s: Annotated[float, Field(gt=0)] = 30.0
     """How often the trial balance is drawn."""
     rewards_audit_every_s: Annotated[float, Field(gt=0)] = 3_600.0

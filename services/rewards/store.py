@@ -22,7 +22,7 @@ from contracts.errors import InvariantBroken, TransientError
 from contracts.facts import Fact, RewardNotice, TransferPosted, encode_fact
 from contracts.ids import event_hash
 from runtime import log
-from runtime.database import OUTAGES, Connection, Database
+from runtime.database import OUTAGES, Connection, Connections
 from services.rewards import packing
 from services.rewards.facts import pack_facts
 from services.rewards.partitions.store import Months
@@ -84,7 +84,7 @@ def outages_are_transient() -> Iterator[None]:
 class Ledger:
     """Posts transfers. Safe to use from several tasks and processes at once."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
         self._accounts: dict[str, int] = {}
         self._months = Months()

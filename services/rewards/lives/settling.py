@@ -15,7 +15,7 @@ import psycopg
 
 from contracts.errors import TransientError
 from runtime import log
-from runtime.database import Connection, Database
+from runtime.database import Connection, Connections
 from services.rewards.budgets.claims import BudgetKey
 from services.rewards.budgets.store import change_budgets, lock_budgets, open_budgets
 from services.rewards.decode import DecisionHead, encode_head
@@ -43,7 +43,7 @@ class _NotWhole(Exception):
 class Settler:
     """Settles decisions. Safe to use from several tasks and processes at once."""
 
-    def __init__(self, database: Database, ledger: Ledger) -> None:
+    def __init__(self, database: Connections, ledger: Ledger) -> None:
         self._database = database
         self._ledger = ledger
         # Those whose rows are there; they are never deleted.

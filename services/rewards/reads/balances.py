@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, cast
+from typing import cast
+
+from typing_extensions import TypedDict
 
 from services.rewards.reads.connect import Source, reading
 
@@ -27,13 +29,30 @@ class TrialBalance(TypedDict):
     credits: int
 
 
-def balances(postgres: Source) -> list[Balance]:
-    """Every balance, sorted by account and unit."""
+def balances(
+    postgres: Source, *, starting_with: str = "", after: tuple[str, str] | None = None, limit: int | None = None
+) -> list[Balance]:
+    """Balances, sorted by account and unit; all of them, unless told otherwise.
+
+    Args:
+        postgres: URL or connection.
+        starting_with: Only of accounts that begin like this.
+        after: Only what comes after this account and unit.
+        limit: At most so many.
+    """
     with reading(postgres) as cursor:
         cursor.execute(
             "SELECT a.address AS account, b.unit, b.minor FROM rewards.balances b"
             " JOIN rewards.accounts a ON a.id = b.account_id"
-            ' ORDER BY a.address COLLATE "C", b.unit COLLATE "C"'
+            " WHERE starts_with(a.address, %(start)s) AND (%(account)s::text IS NULL"
+            ' OR (a.address COLLATE "C", b.unit COLLATE "C") > (%(account)s, %(unit)s))'
+            ' ORDER BY a.address COLLATE "C", b.unit COLLATE "C" LIMIT %(limit)s',
+            {
+                "start": starting_with,
+                "account": after and after[0],
+                "unit": after and after[1],
+                "limit": limit,
+            },
         )
         return cast("list[Balance]", cursor.fetchall())
 

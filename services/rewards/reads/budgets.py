@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, cast
+from typing import cast
+
+from typing_extensions import TypedDict
 
 from services.rewards.reads.connect import Source, reading
 
@@ -21,8 +23,10 @@ class BudgetLine(TypedDict):
     waiting: int
 
 
-def budgets(postgres: Source) -> list[BudgetLine]:
-    """Every period that was claimed or topped up."""
+def budgets(
+    postgres: Source, *, after: tuple[str, str, str, str] | None = None, limit: int | None = None
+) -> list[BudgetLine]:
+    """Every period that was claimed or topped up, or a page after a programme, budget, period and unit."""
     with reading(postgres) as cursor:
         cursor.execute(
             "SELECT b.programme, b.budget, b.period, b.unit, b.ruled_minor, b.left_minor + coalesce(s.minor, 0)"
@@ -31,6 +35,11 @@ def budgets(postgres: Source) -> list[BudgetLine]:
             " LEFT JOIN rewards.accounts a ON a.address = 'programme:' || b.programme || ':spent:' || b.budget"
             " || CASE WHEN b.period = '' THEN '' ELSE ':' || b.period END"
             " LEFT JOIN rewards.balances s ON s.account_id = a.id AND s.unit = b.unit"
+            " WHERE %(programme)s::text IS NULL"
+            ' OR (b.programme COLLATE "C", b.budget COLLATE "C", b.period COLLATE "C", b.unit COLLATE "C")'
+            " > (%(programme)s, %(budget)s, %(period)s, %(unit)s)"
             ' ORDER BY b.programme COLLATE "C", b.budget COLLATE "C", b.period COLLATE "C", b.unit COLLATE "C"'
+            " LIMIT %(limit)s",
+            dict(zip(("programme", "budget", "period", "unit"), after or (None,) * 4, strict=True)) | {"limit": limit},
         )
         return cast("list[BudgetLine]", cursor.fetchall())

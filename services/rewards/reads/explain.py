@@ -5,10 +5,11 @@ Three index look-ups and the unpacking of the few blobs that hold the decisions;
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, TypedDict
+from typing import Any, Final, Literal
 from uuid import UUID
 
 import psycopg
+from typing_extensions import TypedDict
 
 from contracts.decisions import Decision
 from contracts.events import format_time, time_ms_of

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final, TypedDict
+from typing import Final
 
-from contracts.events import format_time
+from typing_extensions import TypedDict
+
+from contracts.events import format_time, parse_time_ms
 from services.rewards.decode import decode_head
 from services.rewards.reads.connect import Source, reading
 
@@ -36,14 +38,18 @@ class Waiting(TypedDict):
     reason: str
 
 
-def holds(postgres: Source, *, beneficiary: str | None = None, limit: int = 1_000) -> list[Held]:
-    """What is on hold, what is available first on top."""
+def holds(
+    postgres: Source, *, beneficiary: str | None = None, after: tuple[str, str] | None = None, limit: int = 1_000
+) -> list[Held]:
+    """What is on hold, what is available first on top; or a page after an `available_at` and decision."""
+    at_ms, decision = (None, None) if after is None else (parse_time_ms(after[0]), after[1])
     with reading(postgres) as cursor:
         cursor.execute(
             "SELECT decision_id::text AS decision, beneficiary, unit, pending_minor, available_at_ms, head"
             " FROM rewards.lives WHERE pending_minor > 0 AND (%(whose)s::text IS NULL OR beneficiary = %(whose)s)"
+            " AND (%(at_ms)s::bigint IS NULL OR (available_at_ms, decision_id) > (%(at_ms)s, %(decision)s::uuid))"
             " ORDER BY available_at_ms, decision_id LIMIT %(limit)s",
-            {"whose": beneficiary, "limit": min(limit, ROWS_MAX)},
+            {"whose": beneficiary, "at_ms": at_ms, "decision": decision, "limit": min(limit, ROWS_MAX)},
         )
         return [
             Held(
@@ -60,13 +66,14 @@ def holds(postgres: Source, *, beneficiary: str | None = None, limit: int = 1_00
         ]
 
 
-def waiting(postgres: Source, *, limit: int = 1_000) -> list[Waiting]:
-    """What waits, in the order of the events behind it."""
+def waiting(postgres: Source, *, after: str | None = None, limit: int = 1_000) -> list[Waiting]:
+    """What waits, in the order of the events behind it; or a page after a decision."""
     with reading(postgres) as cursor:
         cursor.execute(
             "SELECT decision_id::text AS decision, beneficiary, unit, waits_for::text, reason, head"
-            " FROM rewards.lives WHERE state = 'waiting' ORDER BY decision_id LIMIT %s",
-            (min(limit, ROWS_MAX),),
+            " FROM rewards.lives WHERE state = 'waiting'"
+            " AND (%(after)s::uuid IS NULL OR decision_id > %(after)s) ORDER BY decision_id LIMIT %(limit)s",
+            {"after": after, "limit": min(limit, ROWS_MAX)},
         )
         return [
             Waiting(

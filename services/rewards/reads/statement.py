@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import timedelta
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+from typing_extensions import TypedDict
 
 from contracts.errors import PermanentError, Problem
 from contracts.events import EPOCH

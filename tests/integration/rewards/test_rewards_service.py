@@ -170,9 +170,9 @@ async def ask_over_http(app: App) -> None:
         for path, status, code in [
             ("/v1/explain/nothing", 404, "nothing-known"),
             ("/v1/statements/partner:p1", 422, "account-outside-chart"),
-            ("/v1/statements/partner:p1:paid?limit=x", 422, "bad-limit"),
-            ("/v1/statements/partner:p1:paid?order=up", 422, "bad-order"),
-            ("/v1/holds?limit=-1", 422, "bad-limit"),
+            ("/v1/statements/partner:p1:paid?limit=x", 422, "bad-request"),
+            ("/v1/statements/partner:p1:paid?order=up", 422, "bad-request"),
+            ("/v1/holds?limit=-1", 422, "bad-request"),
         ]:
             answer = await client.get(path, headers=KEY)
             assert (answer.status_code, answer.json()["code"]) == (status, code)

@@ -108,6 +108,8 @@ def test_without_a_stack_a_command_says_how_to_name_one(command: str) -> None:
         "rates publish --date 2026-03-01",
         "keys create ana --role editor --source crm/a",
         "keys create ana --role editor --type deal.won",
+        "keys create --for ledger ana --source crm/a",
+        "keys create ana --role viewer --for mars",
         "rules approve saas",
         "rules approve saas 0",
         f"rules publish {RULES} --canary 0",

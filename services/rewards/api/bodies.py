@@ -1,0 +1,72 @@
+"""What several subjects ask and answer, as OpenAPI tells it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import Path
+from pydantic import BaseModel, Field
+
+from contracts.events import format_time
+from contracts.facts import TransferPosted
+from contracts.money import AMOUNT_MINOR_MAX, Money
+from runtime.api.pages import Asked
+from services.rewards.by_hand import TEXT_LENGTH_MAX
+from services.rewards.reads import Transfer
+
+NO_NUL: Final = r"^[^\x00]*$"
+"""PostgreSQL stores any character but this one."""
+Text = Annotated[str, Field(max_length=TEXT_LENGTH_MAX, pattern=NO_NUL)]
+Unit = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL, description="`USD`, `POINTS`, …")]
+Minor = Annotated[int, Field(ge=1, le=AMOUNT_MINOR_MAX, description="Minor units.")]
+Reason = Annotated[
+    str, Field(min_length=1, max_length=TEXT_LENGTH_MAX, pattern=NO_NUL, description="Why; kept with the transfer.")
+]
+DecisionId = Annotated[str, Path(max_length=64, description="The decision's id.")]
+
+
+class Amount(Asked):
+    """So many minor units of a unit: 12.50 USD is 1250 USD."""
+
+    minor: Minor
+    unit: Unit
+
+    def money(self) -> Money:
+        return Money(self.minor, self.unit)
+
+
+class Booked(BaseModel):
+    """The transfers that were made, in order; none where something was refused for good without moving anything."""
+
+    transfers: list[Transfer]
+
+
+def booked(made: list[TransferPosted]) -> Booked:
+    return Booked(transfers=[transfer_row(each) for each in made])
+
+
+def transfer_row(fact: TransferPosted) -> Transfer:
+    """A transfer just posted, as it is shown later."""
+    return Transfer(
+        id=fact.id,
+        group=fact.group,
+        decision=fact.decision,
+        stage=fact.stage,
+        debit=fact.debit,
+        credit=fact.credit,
+        minor=fact.amount_minor,
+        unit=fact.unit,
+        programme=fact.programme,
+        rule=fact.rule,
+        revision=fact.revision,
+        partner=fact.partner,
+        event_source=fact.event_source,
+        event_id=fact.event_id,
+        event_at=format_time(fact.time_ms),
+        posted_at=format_time(fact.posted_at_ms),
+        customer=fact.customer,
+        deal=fact.deal,
+        lead=fact.lead,
+        reason=fact.reason,
+        booked_by=fact.booked_by,
+    )
