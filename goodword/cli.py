@@ -15,6 +15,7 @@ from goodword.commands import (
     dlq,
     doctor,
     events_import,
+    invoices,
     keys,
     ledger,
     mails,
@@ -61,6 +62,7 @@ app.add_typer(rules.app, name="rules", help="Check, publish and list rule sets."
 app.add_typer(rates.app, name="rates", help="Tell and list exchange rates.")
 app.add_typer(partners.app, name="partners", help="Partners with their tiers.")
 app.add_typer(ledger.app, name="ledger", help="Balances, statements, and why every cent is there.")
+app.add_typer(invoices.app, name="invoices", help="Self-billing invoices and credit notes.")
 app.add_typer(keys.app, name="keys", help="Keys of those who send events, and of those who work on rule sets.")
 app.add_typer(dlq.app, name="dlq", help="Records that could not be handled, and why.")
 app.add_typer(mails.app, name="mails", help="Mails to partners and what became of them.")

@@ -39,6 +39,7 @@ PURE = (
         f"services/rewards/{name}.py"
         for name in ("lives/outcomes", "lots/oldest_first", "budgets/claims", "partitions/months")
     ),
+    *(f"services/rewards/papers/{name}.py" for name in ("parties", "invoice", "shown")),
     "services/tracking/attribution.py",
     "services/tracking/clicks.py",
     "services/notify/outcomes.py",

@@ -10,8 +10,24 @@ from services.rewards.invariants.balances_match import BalancesMatch
 from services.rewards.invariants.budgets_match import BudgetsMatch
 from services.rewards.invariants.holds_match import HoldsMatch
 from services.rewards.invariants.invariant import Invariant, Offender
+from services.rewards.invariants.papers_numbered import PapersNumbered
 from services.rewards.invariants.sums_to_zero import SumsToZero
 
-INVARIANTS: Final[tuple[Invariant, ...]] = (SumsToZero(), BalancesMatch(), HoldsMatch(), BudgetsMatch())
+INVARIANTS: Final[tuple[Invariant, ...]] = (
+    SumsToZero(),
+    BalancesMatch(),
+    HoldsMatch(),
+    BudgetsMatch(),
+    PapersNumbered(),
+)
 
-__all__ = ["INVARIANTS", "BalancesMatch", "BudgetsMatch", "HoldsMatch", "Invariant", "Offender", "SumsToZero"]
+__all__ = [
+    "INVARIANTS",
+    "BalancesMatch",
+    "BudgetsMatch",
+    "HoldsMatch",
+    "Invariant",
+    "Offender",
+    "PapersNumbered",
+    "SumsToZero",
+]

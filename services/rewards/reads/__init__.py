@@ -8,6 +8,7 @@ from services.rewards.reads.balances import Balance, TrialBalance, balances, tri
 from services.rewards.reads.budgets import BudgetLine, budgets
 from services.rewards.reads.connect import open_ledger
 from services.rewards.reads.explain import Explanation, explain
+from services.rewards.reads.invoices import InvoiceLine, InvoicePage, invoice, invoices, issuers
 from services.rewards.reads.lives import Held, Waiting, holds, waiting
 from services.rewards.reads.statement import Posting, Statement, statement
 from services.rewards.reads.transfers import Transfer
@@ -17,6 +18,8 @@ __all__ = [
     "BudgetLine",
     "Explanation",
     "Held",
+    "InvoiceLine",
+    "InvoicePage",
     "Posting",
     "Statement",
     "Transfer",
@@ -26,6 +29,9 @@ __all__ = [
     "budgets",
     "explain",
     "holds",
+    "invoice",
+    "invoices",
+    "issuers",
     "open_ledger",
     "statement",
     "trial_balance",

@@ -1,0 +1,53 @@
+"""`goodword invoices correct`: a credit note."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from goodword.commands.invoices.listing import NumberArgument
+from goodword.terminal import DataOption, JsonOption, emit_json, out, problems_shown
+
+if TYPE_CHECKING:
+    from services.rewards.papers.store import Issued, Papers
+
+
+def correct(
+    number: NumberArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Printed on the credit note.")],
+    amount: Annotated[
+        str | None, typer.Option("--amount", metavar="AMOUNT", help="Gross, like '12.50 EUR'. [default: what is left]")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="Asked again under the same one, the same note is returned.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Issue a credit note of an invoice, or of a part of it. Nothing is paid or taken back by that."""
+    from contracts.errors import PermanentError, Problem
+    from goodword.amounts import Amounts
+    from goodword.commands.invoices.desk import with_papers
+    from goodword.target import find_target
+    from services.rewards.reads import invoice
+
+    with problems_shown():
+        part = Amounts().read(amount) if amount else None
+        found = invoice(find_target(data).postgres, number)
+        if part is not None and part.unit != found.currency:
+            problem = Problem(code="amount-malformed", message=f"{number} is in {found.currency}", where=amount or "")
+            raise PermanentError(problem)
+        gross_minor = None if part is None else part.amount_minor
+        # By what is credited, so that the same command twice by mistake is one note.
+        told_by = reference or f"correction/{number}/{'rest' if gross_minor is None else gross_minor}"
+
+        async def work(papers: Papers) -> Issued:
+            return await papers.correct(number, gross_minor=gross_minor, reference=told_by, reason=reason)
+
+        issued = with_papers(data, work)
+    if as_json:
+        emit_json(issued.invoice)
+        return
+    was = "issued" if issued.is_new else "was issued before"
+    out.print(f"{issued.invoice.number} {was}: a credit note of {number}", markup=False)
