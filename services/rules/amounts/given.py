@@ -38,6 +38,7 @@ class AmountRule:
         by: The paths that a lookup looks at, in the order in which `work_out` wants their values; empty without one.
         bases: The paths that percentages are taken of, likewise.
         is_fixed: Whether it is one amount, with no ceiling and nothing to show in a trace.
+        whole: What a fixed one comes to when nothing is shared; None for any other.
         converts: Whether it has to know the day and its rates.
     """
 
@@ -52,9 +53,9 @@ class AmountRule:
         self.bases = base_paths(reward)
         self.is_fixed = isinstance(give, Money) and self._at_most is None
         self.converts = _converts(give, self._at_most)
-        self._whole = None
+        self.whole: Granted | None = None
         if self.is_fixed and isinstance(give, Money):
-            self._whole = self._limited(give.amount_minor, give.unit)
+            self.whole = self._limited(give.amount_minor, give.unit)
 
     def work_out(
         self,
@@ -69,8 +70,8 @@ class AmountRule:
 
         `raised_ppm` is added to whatever percentage is given, and to that of every slice.
         """
-        if share_ppm == PPM and self._whole is not None:
-            return self._whole
+        if share_ppm == PPM and self.whole is not None:
+            return self.whole
         given = self._given
         trace: tuple[TraceLine, ...] = ()
         if self._slices is not None and bases[0] is not None and bases[0].minor >= 0:

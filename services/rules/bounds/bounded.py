@@ -8,6 +8,7 @@ of this never comes here.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Final
 
 import msgspec
@@ -188,9 +189,7 @@ class Bounded:
         if reason:
             minor = unit = None
             clamped = 0
-        digest = begun.copy()
-        digest.update(self._rule_json + proposal.who_json)
-        hexed = digest.hexdigest()
+        hexed = sha256(begun + self._rule_json + proposal.who_json).hexdigest()
         return Decision(
             f"{stamp}{hexed[:3]}-{VARIANTS[hexed[3]]}{hexed[4:7]}-{hexed[7:19]}",
             not reason,

@@ -1,14 +1,14 @@
 """From what a rule came to, to the decision that leaves the service.
 
-Ids are those of `contracts.ids.decision_id`, worked out with the hash of the event's part shared by all of its
-decisions, which a test holds equal.
+Ids are those of `contracts.ids.decision_id`, hashed over the same bytes; the event's part of them is encoded once for
+all of its decisions. A test holds them equal.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -25,7 +25,7 @@ SOURCES_MAX: Final = 1024
 STAMP_MS_MAX: Final = 2**48 - 1
 
 Case = tuple[
-    Any,
+    bytes,
     str,
     str,
     int,
@@ -48,7 +48,7 @@ CASE: Final = (
     "begun, stamp, programme, revision, partner, beneficiary, as_json, event_type, event_source, event_id, time_ms, "
     "share, customer, customer_name, lead_id, deal_id, product"
 )
-"""`begun` is what their ids begin to be hashed with, copied and never updated; `stamp` is what the ids begin with."""
+"""`begun` is what the bytes that their ids are hashed from begin with; `stamp` is what the ids begin with."""
 
 
 def decide(
@@ -81,11 +81,9 @@ def decide(
         begun, stamp, programme, revision, partner, to_partner, partner_json, event_type, source, event_id, time_ms,
         share, customer, name, lead, deal, product,
     ) = case  # fmt: skip
-    digest = begun.copy()
     if occasion and not as_json:
         as_json = beneficiary_json(beneficiary or to_partner, occasion)
-    digest.update(rule_json(rule) + (as_json or partner_json))
-    hexed = digest.hexdigest()
+    hexed = sha256(begun + rule_json(rule) + (as_json or partner_json)).hexdigest()
     return Decision(
         f"{stamp}{hexed[:3]}-{VARIANTS[hexed[3]]}{hexed[4:7]}-{hexed[7:19]}",
         not reason,
@@ -136,13 +134,12 @@ def change_tier(
 
 
 @lru_cache(maxsize=SOURCES_MAX)
-def hash_begun(programme: str, source: str) -> Any:
-    """The hash up to the event's id, for sources are few; never updated, only copied.
+def source_json(programme: str, source: str) -> bytes:
+    """What stands before the event's id in the JSON array that decision ids are hashed from, for sources are few.
 
-    With the event's id it is SHA-256 over the part of the JSON array that all decisions of an event share, and also
-    what an event is known by.
+    With the id it is the part that all decisions of an event share; its SHA-256 is also what an event is known by.
     """
-    return sha256(encode_text((programme, source))[:-1] + b",")
+    return encode_text((programme, source))[:-1] + b","
 
 
 @lru_cache(maxsize=SOURCES_MAX)

@@ -58,11 +58,14 @@ def remember(state: PartnerState, time_ms: int, hashed: bytes, is_history: bool)
     horizon = state.horizon_day
     if horizon is not None and day < horizon - MEMORY_DAYS:
         return None
-    seen = state.seen.get(day) or _begin_day(state, day)
-    if hashed in seen.hashes:
+    seen = state.seen.get(day)
+    if seen is None:
+        seen = _begin_day(state, day, hashed)
+    elif hashed in seen.hashes:
         return False
-    seen.hashes[hashed] = None
-    mark(state, seen)
+    else:
+        seen.hashes[hashed] = None
+        mark(state, seen)
     if seen is not state.today:
         state.seen_count += 1
     if not is_history and (horizon is None or day > horizon):
@@ -74,8 +77,10 @@ def remember(state: PartnerState, time_ms: int, hashed: bytes, is_history: bool)
     return True
 
 
-def _begin_day(state: PartnerState, day: int) -> SeenDay:
-    seen = state.seen[day] = SeenDay(seen_key(state.owner, day), day)
+def _begin_day(state: PartnerState, day: int, hashed: bytes) -> SeenDay:
+    """A day with its first event, to be written."""
+    seen = state.seen[day] = SeenDay(seen_key(state.owner, day), day, {hashed: None}, True)
+    state.changed.append(seen)
     days = state.seen_days
     if days and day < days[-1]:
         insort(days, day)

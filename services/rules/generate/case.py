@@ -5,10 +5,12 @@ Most events lead to no decision, and then nothing of this is read.
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Final
 
+from contracts.decisions import Decision
 from contracts.money import PPM
-from services.rules.deciding.decide import ALL, CASE, STAMP_MS_MAX
+from services.rules.deciding.decide import ALL, CASE, STAMP_MS_MAX, VARIANTS, rule_json
 from services.rules.generate.reads import Reads
 from services.rules.generate.source import Source
 
@@ -19,6 +21,8 @@ _SECTIONS: Final = {
 }
 
 
+MARK: Final = "if not {0}.is_changed: {0}.is_changed = True; state.changed.append({0})"
+"""Lets a child of the state be written, as `facts.mark` does it."""
 _FIELDS: Final = "fields"
 """What they are known by, once they are there."""
 
@@ -35,8 +39,8 @@ def write_fields(reads: Reads) -> None:
     def write(_: str) -> None:
         source.add(
             # Up to the UUID's version; what does not fit into its 48 bits is clipped as in `contracts.ids`.
-            f"h = f'{{time_ms if 0 <= time_ms <= {STAMP_MS_MAX} else min(max(time_ms, 0), {STAMP_MS_MAX}):012x}}'",
-            "stamp = f'{h[:8]}-{h[8:]}-8'; programme = data.programme",
+            f"ms = time_ms if 0 <= time_ms <= {STAMP_MS_MAX} else min(max(time_ms, 0), {STAMP_MS_MAX})",
+            "stamp = f'{ms >> 16:08x}-{ms & 65535:04x}-8'; programme = data.programme",
             "partner = state.partner; beneficiary = state.beneficiary; as_json = state.beneficiary_json",
             f"event_type = {source.constant(reads.event_type)}; event_source = event.source; event_id = event.id",
             f"revision = {int(reads.revision)}; share = data.share_ppm",
@@ -49,6 +53,33 @@ def write_fields(reads: Reads) -> None:
             source.add(f"if {part} is not None: {values}")
 
     source.once(_FIELDS, "_", write)
+
+
+def write_decision(
+    reads: Reads,
+    rule: str,
+    *,
+    who: str = "beneficiary",
+    who_json: str = "as_json",
+    given: str = "None, None, None, None, None",
+    clamped: str = "0",
+    trace: str = "trace",
+    decimals: str = "",
+) -> str:
+    """Write what hashes the decision's id; returns the expression of the decision.
+
+    Reads the local `reason` besides the fields. `given` is the amount, its unit, the base, its unit, the percentage;
+    all of these are expressions, but for the rule.
+    """
+    source = reads.source
+    json, variants, digest = source.constant(rule_json(rule)), source.constant(VARIANTS), source.constant(sha256)
+    source.add(f"h = {digest}(begun + {json} + {who_json}).hexdigest()")
+    return (
+        f"{source.constant(Decision)}(f'{{stamp}}{{h[:3]}}-{{{variants}[h[3]]}}{{h[4:7]}}-{{h[7:19]}}', "
+        f"not reason, programme, revision, {source.constant(rule)}, partner, {who}, event_type, "
+        f"event_source, event_id, time_ms, {given}, share, tier, None, {clamped}, None, "
+        f"reason, customer, customer_name, lead_id, deal_id, product, {trace}{decimals})"
+    )
 
 
 def write_case(reads: Reads) -> str:

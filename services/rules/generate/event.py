@@ -12,21 +12,13 @@ from contracts.decisions import Decision
 from contracts.events import EVENT_TYPES, SYSTEM_TYPES, Event
 from contracts.ruleset import RuleSet
 from services.rules.bounds.bounded import Bounds
-from services.rules.clock.calendar import BLOCK_MS, DAY_MS
+from services.rules.clock.calendar import BLOCK_MS
 from services.rules.clock.silences import Silences
 from services.rules.deciding.clawback import SALES, note_sale, take_back
 from services.rules.deciding.considered import Considered
-from services.rules.deciding.decide import deny_event, encode_text, hash_begun
-from services.rules.deciding.facts import (
-    ONCE,
-    ONCE_EACH,
-    keep,
-    lead_of,
-    mark,
-    remember,
-    take_partner_facts,
-)
+from services.rules.deciding.decide import deny_event
 from services.rules.deciding.vocabulary import Vocabulary, contest_metric
+from services.rules.generate.arrival import LEAD_QUALIFIED, write_arrival, write_begun, write_fact
 from services.rules.generate.case import write_case, write_fields
 from services.rules.generate.contests import CONTEST_CLOSED, Contests
 from services.rules.generate.gate import LEAD_EVENTS, REFUND, Gate
@@ -37,12 +29,10 @@ from services.rules.generate.reviews import Reviews
 from services.rules.generate.rewards import Rewards, reward_rules, write_rewards, write_selection
 from services.rules.generate.source import Source
 from services.rules.generate.tiers import TIER_ASSIGNED, Tiers
-from services.rules.states.children import EVENT_HASH_BYTES, DealState, deal_key, holds
 from services.rules.states.state import NEVER, PartnerState
 from services.rules.terms.locking import lock_deal
 
 Decide = Callable[[PartnerState, Event], list[Decision]]
-LEAD_QUALIFIED: Final = "lead.qualified"
 DAY_CLOSED: Final = "clock.day_closed"
 
 
@@ -248,86 +238,6 @@ def write_day_closed(rules: RuleSet, revision: int, vocabulary: Vocabulary) -> D
         "return made",
     )
     return source.function()  # type: ignore[no-any-return]
-
-
-def write_arrival(reads: Reads) -> None:
-    """Step 1: a repeat ends here (docs/rules.md#repeats); a partner's snapshot is taken in.
-
-    Leaves the local `deal` or `lead` of an event about one.
-    """
-    source, event_type = reads.source, reads.event_type
-    is_partner = event_type.startswith("partner.")
-    write_begun(reads)
-    source.add(f"hashed = begun.digest()[:{EVENT_HASH_BYTES}]")
-    call = f"{source.constant(remember)}(state, time_ms, hashed, {is_partner})"
-    if is_partner:
-        source.add(f"news = {call}", "if news is False: return []")
-    else:
-        # As `remember` does it, for the day that most events are of.
-        source.add("news = True; today = state.today")
-        with source.block(f"if today.day == time_ms // {DAY_MS}:"):
-            source.add(
-                "if hashed in today.hashes: return []",
-                "today.hashes[hashed] = None",
-                "if not today.is_changed: today.is_changed = True; state.changed.append(today)",
-            )
-        with source.block("else:"):
-            source.add(f"news = {call}", "if news is False: return []")
-    if event_type.startswith("deal."):
-        # As `keep` does it, without asking what the event is about.
-        deal_state, key = source.constant(DealState), source.constant(deal_key)
-        source.add("deals = state.deals; deal_id = data.deal.id", "deal = deals.get(deal_id)")
-        with source.block("if deal is None:"):
-            source.add(
-                f"deal = deals[deal_id] = {deal_state}({key}(state.owner, deal_id), 0, None, None, hashed, True)"
-            )
-            source.add("state.changed.append(deal)")
-        with source.block("else:"):
-            source.add(
-                f"if news is None and {source.constant(holds)}(deal.ids, hashed): return []",
-                "deal.ids += hashed",
-                "if not deal.is_changed: deal.is_changed = True; state.changed.append(deal)",
-            )
-        return
-    kept = f"{source.constant(keep)}(state, event, hashed, news is None)"
-    if event_type.startswith(("lead.", "partner.")):
-        source.add(f"if not {kept}: return []")
-    else:
-        source.add(f"if (news is None or data.deal is not None or data.lead is not None) and not {kept}: return []")
-    if event_type.startswith("lead."):
-        source.add(f"lead = {source.constant(lead_of)}(state, data.lead.id)")
-    if is_partner:
-        source.add(f"{source.constant(take_partner_facts)}(state, event)")
-
-
-def write_begun(reads: Reads) -> None:
-    """What the ids of the event's decisions begin to be hashed with."""
-    source = reads.source
-    begin, encode = source.constant(hash_begun), source.constant(encode_text)
-    source.add(
-        "data = event.data; time_ms = event.time_ms",
-        f"begun = {begin}(data.programme, event.source).copy()",
-        f"begun.update({encode}(event.id))",
-    )
-
-
-def write_fact(reads: Reads) -> None:
-    """A business fact happens once; a second one changes nothing, and is decided as such."""
-    source, event_type = reads.source, reads.event_type
-    if event_type in ONCE_EACH:
-        source.add(f"reason = {source.constant(ONCE_EACH[event_type])}(deal, data)")
-        with source.block("if reason:"):
-            source.add(f"return [{source.constant(deny_event)}({write_case(reads)}, reason)]")
-    elif event_type in ONCE:
-        flag, again = ONCE[event_type]
-        what = "lead" if event_type.startswith("lead.") else "deal"
-        with source.block(f"if {what}.flags & {int(flag)}:"):
-            source.add(f"return [{source.constant(deny_event)}({write_case(reads)}, {source.constant(again)})]")
-        # A lead is marked as qualified where that is decided, not where it is only said.
-        if event_type != LEAD_QUALIFIED:
-            source.add(f"{what}.flags |= {int(flag)}")
-        if what == "lead" and event_type != LEAD_QUALIFIED:
-            source.add(f"{source.constant(mark)}(state, lead)")
 
 
 def _without_programme(event_type: str) -> Decide:

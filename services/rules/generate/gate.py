@@ -10,10 +10,8 @@ from typing import Final
 
 from contracts.decisions import RULE_LEAD_QUALIFIED, TraceLine
 from contracts.ruleset import RuleSet
-from services.rules.deciding.decide import decide
-from services.rules.deciding.facts import mark
 from services.rules.deciding.vocabulary import Vocabulary, comparisons
-from services.rules.generate.case import write_case
+from services.rules.generate.case import MARK, write_decision, write_fields
 from services.rules.generate.conditions import Conditions, Judged
 from services.rules.generate.reads import Reads
 from services.rules.generate.source import Source
@@ -120,14 +118,10 @@ class Gate:
                 elif self._rules.qualified_lead is not None:
                     judged = Conditions(reads, "qualified.lead").judged(self._rules.qualified_lead)
                     source.add(f"reason = {judged.reason}; lines += ({_listed(judged)})")
-            rule = source.constant(RULE_LEAD_QUALIFIED)
-            source.add(f"made.append({source.constant(decide)}({write_case(reads)}, {rule}, reason, lines, tier))")
+            write_fields(reads)
+            source.add(f"made.append({write_decision(reads, RULE_LEAD_QUALIFIED, trace='lines')})")
             with source.block("if not reason:"):
-                source.add(
-                    "qualifies = True",
-                    f"lead.flags |= {LEAD_QUALIFIED}",
-                    f"{source.constant(mark)}(state, lead)",
-                )
+                source.add("qualifies = True", f"lead.flags |= {LEAD_QUALIFIED}", MARK.format("lead"))
 
     def write_said(self, source: Source) -> None:
         """A source's word that a lead qualified, at which it does not: nothing is earned by it."""

@@ -8,9 +8,11 @@ shared in a dict (`memo`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Final
 
 from contracts.decisions import Decision, TraceLine
+from contracts.money import PPM
 from contracts.ruleset import Duration, Reward, RewardGroup
 from services.rules.amounts.given import AmountRule
 from services.rules.bounds.bounded import Bounds, Proposal
@@ -18,9 +20,9 @@ from services.rules.bounds.groups import settle
 from services.rules.bounds.lasting import Lasting
 from services.rules.deciding.clawback import SALES, note_grants
 from services.rules.deciding.considered import Considered
-from services.rules.deciding.decide import VARIANTS, Case, decide, rule_json
+from services.rules.deciding.decide import Case, decide
 from services.rules.deciding.vocabulary import Vocabulary
-from services.rules.generate.case import take_case, write_case, write_fields
+from services.rules.generate.case import take_case, write_case, write_decision, write_fields
 from services.rules.generate.conditions import Conditions, Judged
 from services.rules.generate.reads import Reads
 from services.rules.generate.source import Source
@@ -66,16 +68,13 @@ class RewardRule:
         self._changed = changed
         self._vocabulary = vocabulary
         self._event_type = event_type
-        self._consider: Callable[..., Decision | Proposal] | None = None
 
-    @property
+    @cached_property
     def consider(self) -> Callable[..., Decision | Proposal]:
-        if self._consider is None:
-            source = Source(_CONSIDER)
-            take_case(source)
-            source.add(f"return {self.write(Reads(source, self._vocabulary, self._event_type, 0, memo='memo'))}")
-            self._consider = source.function()
-        return self._consider
+        source = Source(_CONSIDER)
+        take_case(source)
+        source.add(f"return {self.write(Reads(source, self._vocabulary, self._event_type, 0, memo='memo'))}")
+        return source.function()  # type: ignore[no-any-return]
 
     def as_of(self, terms: tuple[int, ...] | None) -> RewardRule:
         """The reward as the terms that apply have it."""
@@ -110,14 +109,14 @@ class RewardRule:
             )
             return proposal if self.group else f"{by}.decide({write_case(reads)}, state, day, tier, {proposal})"
         told = self._vocabulary.told_decimals
-        decimals = f", {source.constant(told)}.get(unit)" if told else ""
-        json, variants = source.constant(rule_json(reward.id)), source.constant(VARIANTS)
-        source.add(f"digest = begun.copy(); digest.update({json} + {who_json}); h = digest.hexdigest()")
-        return (
-            f"{source.constant(Decision)}(f'{{stamp}}{{h[:3]}}-{{{variants}[h[3]]}}{{h[4:7]}}-{{h[7:19]}}', "
-            f"not reason, programme, revision, {source.constant(reward.id)}, partner, {who}, event_type, "
-            "event_source, event_id, time_ms, minor, unit, base, base_unit, percent, share, tier, None, clamped, None, "
-            f"reason, customer, customer_name, lead_id, deal_id, product, trace{decimals})"
+        return write_decision(
+            reads,
+            reward.id,
+            who=who,
+            who_json=who_json,
+            given="minor, unit, base, base_unit, percent",
+            clamped="clamped",
+            decimals=f", {source.constant(told)}.get(unit)" if told else "",
         )
 
     @property
@@ -151,7 +150,10 @@ class RewardRule:
 
     def _write_amount(self, source: Source, arguments: str) -> None:
         names = "reason, lines, minor, unit, base, base_unit, percent, clamped"
-        source.add(f"{names} = {source.constant(self.amount.work_out)}({arguments})")
+        worked_out = f"{source.constant(self.amount.work_out)}({arguments})"
+        if self.amount.whole is not None:
+            worked_out = f"{source.constant(self.amount.whole)} if share == {PPM} else {worked_out}"
+        source.add(f"{names} = {worked_out}")
         if not self.amount.is_fixed:
             source.add("if lines: trace += lines")
 

@@ -229,7 +229,10 @@ class Memory:
 
     def _rates_of(self, programme: str) -> Rates:
         """One object for as long as the programme is in memory: every state of its partners holds it."""
-        return self._rates.setdefault(programme, Rates())
+        rates = self._rates.get(programme)
+        if rates is None:
+            rates = self._rates[programme] = Rates()
+        return rates
 
     def _note_alarms(self, programme: str, alarms: Alarms) -> None:
         for state in self._touched.get(programme, {}).values():
@@ -273,9 +276,13 @@ class Memory:
             problem = Problem(code="missing-field", message=f"{event.type} needs partner", where="data.partner")
             raise PermanentError(problem)
         identity = programme, partner
-        state = self._held.pop(identity, None) or PartnerState(programme=programme, partner=partner)
+        state = self._held.pop(identity, None)
+        if state is None:
+            state = self._hold(identity, PartnerState(programme=programme, partner=partner))
+        else:
+            self._held[identity] = state
         self._touched[programme][partner] = state
-        return self._hold(identity, state)
+        return state
 
     def _evict(self) -> None:
         """Drop the least recently used partners until the rest fits; nothing unwritten is left at this point."""

@@ -64,11 +64,12 @@ class SumSeries(msgspec.Struct, gc=False):
         self.total += value
         self.packed = None
         index = -1
-        if day > self.newest:
+        newest = self.newest
+        if day > newest:
             self.newest = day
             self.days.append(day)
             self.values.append(0)
-        elif day < self.newest:
+        elif day < newest:
             index = self._late(day)
         try:
             self.values[index] += value
@@ -162,8 +163,14 @@ class DistinctSeries(msgspec.Struct, gc=False):
         days = self.days_of.get(value)
         if days is None:
             self.days_of[value] = array("i", (day,))
-            insort(self.firsts, day)
-            insort(self.lasts, day)
+            firsts, lasts = self.firsts, self.lasts
+            if not lasts or day >= lasts[-1]:
+                # Most values come on the newest day or after it, and then no place has to be looked for.
+                firsts.append(day)
+                lasts.append(day)
+            else:
+                insort(firsts, day)
+                insort(lasts, day)
         elif day > days[-1]:
             _move(self.lasts, days[-1], day)
             days.append(day)
