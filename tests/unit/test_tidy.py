@@ -37,7 +37,7 @@ PURE = (
     *(f"services/rewards/{name}.py" for name in ("postings", "faults", "legs", "own", "decode", "chart")),
     *(
         f"services/rewards/{name}.py"
-        for name in ("lives/outcomes", "lots/oldest_first", "budgets/claims", "partitions/months")
+        for name in ("lives/outcomes", "lots/oldest_first", "budgets/claims", "partitions/months", "requests/identity")
     ),
     *(f"services/rewards/papers/{name}.py" for name in ("parties", "invoice", "shown")),
     "services/tracking/attribution.py",

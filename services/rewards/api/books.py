@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from runtime.api.bearer import Bearer, needs
 from runtime.clock import Clock
-from runtime.database import Database
+from runtime.database import Connections
 from runtime.keys import Caller
 from services.rewards.keys import OPERATOR, ROLES, ledger_caller
 
@@ -34,7 +34,7 @@ class Books:
     """
 
     postgres: str
-    database: Database
+    database: Connections
     clock: Clock
     write_off_minor_max: int
     requests_days: int
@@ -46,7 +46,7 @@ class Books:
             return await asyncio.to_thread(question, self.postgres, *arguments, **options)
 
 
-def bearer_of(database: Database, admin_key: SecretStr | None) -> Bearer:
+def bearer_of(database: Connections, admin_key: SecretStr | None) -> Bearer:
     """Finds whose key of the ledger it is."""
 
     async def find(token: str) -> Caller | None:

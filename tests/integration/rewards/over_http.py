@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from starlette.applications import Starlette
 
 from runtime.clock import Clock, SystemClock
-from runtime.database import Database
+from runtime.database import Connections, Database
 from services.rewards.api import build_api, routes
 from services.rewards.api.books import Books
 from services.rewards.keys import create_ledger_key
@@ -62,19 +62,27 @@ def check_described(method: str, answer: httpx.Response) -> None:
 
 
 @asynccontextmanager
-async def asking(ledger_url: str, database: Database, **options: Any) -> AsyncIterator[Http]:
+async def asking(ledger_url: str, database: Database, *, clock: Clock | None = None) -> AsyncIterator[Http]:
     """The API with a key for each of PEOPLE, and the operator's."""
     tokens = {"operator": "secret"}
     for owner, roles in PEOPLE.items():
         tokens[owner] = (await create_ledger_key(database, owner=owner, roles=roles, who="root")).token
-    made = routes(books_of(ledger_url, database, **options), admin_key=SecretStr("secret"))
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(Starlette(routes=made)), base_url="http://rewards"
-    ) as client:
+    async with calling(ledger_url, database, tokens, clock=clock) as http:
+        yield http
+
+
+@asynccontextmanager
+async def calling(
+    ledger_url: str, database: Connections, tokens: dict[str, str], *, clock: Clock | None = None
+) -> AsyncIterator[Http]:
+    """The API with keys that are there already."""
+    made = routes(books_of(ledger_url, database, clock=clock), admin_key=SecretStr("secret"))
+    transport = httpx.ASGITransport(Starlette(routes=made))
+    async with httpx.AsyncClient(transport=transport, base_url="http://rewards") as client:
         yield Http(client, tokens)
 
 
-def books_of(ledger_url: str, database: Database, *, clock: Clock | None = None) -> Books:
+def books_of(ledger_url: str, database: Connections, *, clock: Clock | None = None) -> Books:
     return Books(
         postgres=ledger_url,
         database=database,
