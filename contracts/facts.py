@@ -22,7 +22,8 @@ class TransferPosted(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_d
         id: Derived from the decision and the stage (`contracts.ids.transfer_id`).
         group: Legs of one posting share it; all are written or none.
         stage: `granted`, `released`, `voided`, `clawed_back`, `adjusted`, `expired`, `written_off`; of budgets
-            `allotted` and `claimed`; later `paid`. docs/ledger.md has each as a T-account.
+            `allotted` and `claimed`; of redemptions `reserved`, `redeemed`, `credited` (what a credit gives) and
+            `cancelled`; later `paid`. docs/ledger.md has each as a T-account.
         time_ms: When the event behind it happened.
         posted_at_ms: When the ledger committed to it.
         revision: The rule set's revision that decided it; 0 when no rule set did.

@@ -12,6 +12,7 @@ import typer
 
 from goodword.commands import (
     bench,
+    catalogue,
     dlq,
     doctor,
     events_import,
@@ -22,6 +23,7 @@ from goodword.commands import (
     partners,
     rates,
     rebuild,
+    redemptions,
     rules,
     serve,
     status,
@@ -63,6 +65,8 @@ app.add_typer(rates.app, name="rates", help="Tell and list exchange rates.")
 app.add_typer(partners.app, name="partners", help="Partners with their tiers.")
 app.add_typer(ledger.app, name="ledger", help="Balances, statements, and why every cent is there.")
 app.add_typer(invoices.app, name="invoices", help="Self-billing invoices and credit notes.")
+app.add_typer(catalogue.app, name="catalogue", help="What points and other units can be redeemed for.")
+app.add_typer(redemptions.app, name="redemptions", help="Redemptions: reserved, then fulfilled or cancelled.")
 app.add_typer(keys.app, name="keys", help="Keys of those who send events, and of those who work on rule sets.")
 app.add_typer(dlq.app, name="dlq", help="Records that could not be handled, and why.")
 app.add_typer(mails.app, name="mails", help="Mails to partners and what became of them.")

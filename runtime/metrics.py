@@ -31,6 +31,10 @@ STAGES: Final = (
     "allotted",
     "written_off",
     "expired",
+    "reserved",
+    "redeemed",
+    "credited",
+    "cancelled",
 )
 HOLD_AGES: Final = ("over-365-days", "under-365-days", "under-90-days", "under-30-days")
 """By the time of the event, the oldest first."""
@@ -245,12 +249,27 @@ CATALOGUE: Final = (
         "`goodword ledger waiting` shows each with its reason.",
     ),
     Metric(
+        "redemptions_reserved",
+        "gauge",
+        ("rewards",),
+        "Redemptions that wait to be fulfilled.",
+        "Growing: nobody fulfils them; `goodword redemptions list --state reserved` shows each.",
+    ),
+    Metric(
         "invariant_offenders",
         "gauge",
         ("rewards",),
         "Rows that break a promise about money, up to ten, by promise: must be 0.",
         "Not 0: the service's log names the rows; trust the transfers, which nobody can alter.",
-        {"invariant": ("trial-balance", "balances-match-transfers", "holds-match-pending", "budgets-match-accounts")},
+        {
+            "invariant": (
+                "trial-balance",
+                "balances-match-transfers",
+                "holds-match-pending",
+                "budgets-match-accounts",
+                "redemptions-match-reserved",
+            )
+        },
     ),
     Metric(
         "mails_total",

@@ -25,7 +25,9 @@ from services.rewards.handlers import PostingOwner
 from services.rewards.lives.settling import Settler
 from services.rewards.observe import Housekeeping, RewardsObserver
 from services.rewards.outbox import Relay
+from services.rewards.redemptions.redeeming import Redemptions
 from services.rewards.settings import GROUP, GROUP_ARCHIVE, NAME, RewardsSettings
+from services.rewards.standings import Standings
 from services.rewards.store import SETUP, Ledger, Posted
 from services.rewards.writer import Writer
 
@@ -60,6 +62,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
 
     ledger = Ledger(database)
     settler = Settler(database, ledger)
+    redemptions = Redemptions(database, ledger, clock=clock, reserved_days_max=settings.rewards_reserved_days_max)
     writer = Writer(
         ledger,
         settler,
@@ -92,7 +95,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         bus,
         DECISIONS.name,
         GROUP,
-        PostingOwner(writer=writer, dead_letters=dead_letters, clock=clock),
+        PostingOwner(writer=writer, standings=Standings(database), dead_letters=dead_letters, clock=clock),
         retry=retry,
         batch_records_max=settings.batch_records_max,
         batch_bytes_max=settings.batch_bytes_max,
@@ -129,6 +132,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
                 every_s=settings.rewards_clock_every_ms / 1_000,
                 batch_max=settings.rewards_posting_transfers_max,
                 expiry_notice_days=settings.rewards_expiry_notice_days,
+                chores=[redemptions.cancel_overdue],
                 on_posted=posted,
             ),
             consumer,

@@ -15,10 +15,10 @@ from contracts.ids import is_id
 BENEFICIARIES: Final = ("partner", "member", "customer")
 """Whom a decision can pay."""
 
-_BENEFICIARY_ACCOUNTS: Final = ("pending", "available", "paid")
+_BENEFICIARY_ACCOUNTS: Final = ("pending", "available", "reserved", "paid")
 _BUDGET_ACCOUNTS: Final = ("budget", "allotted", "spent")
 """Of each period of a budget: what is left, minus what was put in, and what was claimed."""
-_PROGRAMME_ACCOUNTS: Final = ("cost", "written-off", *_BUDGET_ACCOUNTS)
+_PROGRAMME_ACCOUNTS: Final = ("cost", "written-off", "redeemed", *_BUDGET_ACCOUNTS)
 
 
 def cost_account(programme: str) -> str:

@@ -45,6 +45,7 @@ class Clockwork:
         every_s: How often to look for what is due.
         batch_max: Decisions of one transaction.
         expiry_notice_days: How long before a lot's date its owner is told.
+        chores: What else becomes due by time.
         on_posted: Told what became of each transaction, once durable.
     """
 
@@ -59,6 +60,7 @@ class Clockwork:
         every_s: float,
         batch_max: int,
         expiry_notice_days: int,
+        chores: Sequence[Work] = (),
         on_posted: Callable[[Posted], None] = lambda posted: None,
     ) -> None:
         self._database = database
@@ -67,6 +69,7 @@ class Clockwork:
         self._every_s = every_s
         self._batch_max = batch_max
         self._expiry_notice_days = expiry_notice_days
+        self._chores = chores
         self._on_posted = on_posted
         # What is due for them would overflow a balance; a restart tries them again.
         self._stuck: set[str] = set()
@@ -91,7 +94,7 @@ class Clockwork:
         Raises:
             TransientError: The database is away.
         """
-        works: tuple[Work, ...] = (self._release, self._resume, self._expire, self._announce)
+        works: tuple[Work, ...] = (self._release, self._resume, *self._chores, self._expire, self._announce)
         with outages_are_transient():
             done = [await self._until_done(work) for work in works]
             # A transaction each: budgets are locked in the order of their ids.

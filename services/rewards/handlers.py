@@ -1,4 +1,4 @@
-"""The posting consumer: read, decide what to post, post, commit.
+"""The posting consumer: read, decide what to post, post, keep what tiers changed, commit.
 
 Promises: the offset of a batch is committed after its postings are durable and its bad records are in the dead
 letters, so nothing is lost; redelivered decisions are dropped by id, so nothing is posted twice.
@@ -13,7 +13,7 @@ from contracts.errors import Problem
 from contracts.facts import TransferPosted
 from runtime.bus.port import Batch, Headers, Received
 from runtime.clock import Clock
-from services.rewards.decode import decode_heads
+from services.rewards.decode import DecisionHead, decode_heads
 from services.rewards.postings import Careful, plan_transfers
 
 
@@ -31,11 +31,20 @@ class Poster(Protocol):
     async def settle(self, careful: Sequence[Careful]) -> None: ...
 
 
+class TierKeeper(Protocol):
+    """What of `services.rewards.standings` is used here."""
+
+    async def keep(
+        self, partition: int, records: Sequence[Received], indexes: Sequence[int], decisions: Sequence[DecisionHead]
+    ) -> None: ...
+
+
 class PostingOwner:
     """Owner of partitions of the decisions, for `runtime.bus.consumer`."""
 
-    def __init__(self, *, writer: Poster, dead_letters: DeadLetterBox, clock: Clock) -> None:
+    def __init__(self, *, writer: Poster, standings: TierKeeper, dead_letters: DeadLetterBox, clock: Clock) -> None:
         self._writer = writer
+        self._standings = standings
         self._dead_letters = dead_letters
         self._clock = clock
 
@@ -58,6 +67,7 @@ class PostingOwner:
         await self._writer.post(plan.transfers)
         # After the grants of the same batch: a clawback finds what it takes from.
         await self._writer.settle(plan.careful)
+        await self._standings.keep(batch.partition, records, decoded.indexes, decoded.decisions)
         await batch.commit()
 
     async def revoked(self, topic: str, partition: int) -> None:

@@ -18,6 +18,10 @@ STAGE_ALLOTTED: Final = "allotted"
 STAGE_CLAIMED: Final = "claimed"
 STAGE_EXPIRED: Final = "expired"
 STAGE_WRITTEN_OFF: Final = "written_off"
+STAGE_RESERVED: Final = "reserved"
+STAGE_REDEEMED: Final = "redeemed"
+STAGE_CREDITED: Final = "credited"
+STAGE_CANCELLED: Final = "cancelled"
 STAGES_OF_A_DECISION: Final = (
     STAGE_GRANTED,
     STAGE_CLAIMED,
@@ -26,6 +30,10 @@ STAGES_OF_A_DECISION: Final = (
     STAGE_CLAWED_BACK,
     STAGE_EXPIRED,
     STAGE_ADJUSTED,
+    STAGE_RESERVED,
+    STAGE_REDEEMED,
+    STAGE_CREDITED,
+    STAGE_CANCELLED,
 )
 
 

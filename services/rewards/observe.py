@@ -15,7 +15,7 @@ from runtime.bus.observe import BusObserver
 from runtime.clock import Clock
 from runtime.database import OUTAGES, Database
 from runtime.metrics import HOLD_AGES, Metrics
-from services.rewards.invariants import BalancesMatch, BudgetsMatch, HoldsMatch, Invariant, SumsToZero
+from services.rewards.invariants import BalancesMatch, BudgetsMatch, HoldsMatch, Invariant, RedemptionsMatch, SumsToZero
 from services.rewards.partitions.store import count_other, open_ahead
 from services.rewards.requests import store as requests
 from services.rewards.store import Posted
@@ -68,6 +68,7 @@ class Housekeeping:
         self._offenders = metrics.gauge("invariant_offenders")
         self._holds = metrics.gauge("holds_count")
         self._overdue = metrics.gauge("holds_overdue_seconds")
+        self._reserved = metrics.gauge("redemptions_reserved")
         self._waiting = metrics.gauge("decisions_waiting")
         self._other = metrics.gauge("transfers_unpartitioned_count")
         self._database = database
@@ -77,6 +78,7 @@ class Housekeeping:
             (gauges_every_s, self.count_outbox),
             (gauges_every_s, self.find_overdue),
             (PARTITIONS_EVERY_S, self.open_months),
+            (gauges_every_s, self.count_reserved),
             (trial_balance_every_s, self.draw_trial_balance),
             (audit_every_s, self.count_holds),
             (audit_every_s, self.audit),
@@ -113,6 +115,7 @@ class Housekeeping:
         await self._check(SumsToZero())
         await self._check(HoldsMatch())
         await self._check(BudgetsMatch())
+        await self._check(RedemptionsMatch())
 
     async def find_overdue(self) -> None:
         now_ms = self._clock.now_ms()
@@ -123,6 +126,10 @@ class Housekeeping:
         self._overdue.set(0 if rows[0][0] is None else (now_ms - rows[0][0]) / 1_000)
         rows = await self._database.fetch_all("SELECT count(*) FROM rewards.lives WHERE state = 'waiting'")
         self._waiting.set(rows[0][0])
+
+    async def count_reserved(self) -> None:
+        rows = await self._database.fetch_all("SELECT count(*) FROM rewards.redemptions WHERE state = 'reserved'")
+        self._reserved.set(rows[0][0])
 
     async def count_holds(self) -> None:
         # Ids begin with the time of the event, so their order tells the age.

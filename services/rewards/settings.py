@@ -30,6 +30,8 @@ class RewardsSettings(Settings):
     """How often to look for holds that are over, and for what else has become due."""
     rewards_expiry_notice_days: Annotated[int, Field(ge=1, le=366)] = 30
     """How long before points expire their owner is told; what goes within twice that time is told together."""
+    rewards_reserved_days_max: Annotated[int, Field(ge=1, le=366)] = 14
+    """How long a redemption may stay reserved before it is cancelled by itself."""
     rewards_archive_linger_ms: Annotated[int, Field(ge=0, le=10_000)] = 200
     """How long the archive of decisions waits for more: nobody needs an explanation within that time."""
     rewards_relay_poll_ms: Annotated[int, Field(ge=10)] = 200

@@ -40,6 +40,8 @@ PURE = (
         for name in ("lives/outcomes", "lots/oldest_first", "budgets/claims", "partitions/months", "requests/identity")
     ),
     *(f"services/rewards/papers/{name}.py" for name in ("parties", "invoice", "shown")),
+    *(f"services/rewards/{name}.py" for name in ("lots/spending", "redemptions/deciding")),
+    *(f"services/rewards/catalogue/{name}.py" for name in ("items", "reading")),
     "services/tracking/attribution.py",
     "services/tracking/clicks.py",
     "services/notify/outcomes.py",

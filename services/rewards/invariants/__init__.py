@@ -11,6 +11,7 @@ from services.rewards.invariants.budgets_match import BudgetsMatch
 from services.rewards.invariants.holds_match import HoldsMatch
 from services.rewards.invariants.invariant import Invariant, Offender
 from services.rewards.invariants.papers_numbered import PapersNumbered
+from services.rewards.invariants.redemptions_match import RedemptionsMatch
 from services.rewards.invariants.sums_to_zero import SumsToZero
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
@@ -19,6 +20,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     HoldsMatch(),
     BudgetsMatch(),
     PapersNumbered(),
+    RedemptionsMatch(),
 )
 
 __all__ = [
@@ -29,5 +31,6 @@ __all__ = [
     "Invariant",
     "Offender",
     "PapersNumbered",
+    "RedemptionsMatch",
     "SumsToZero",
 ]

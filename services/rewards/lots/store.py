@@ -9,11 +9,15 @@ from runtime.database import Connection
 from services.rewards import packing
 from services.rewards.lives.outcomes import Life
 from services.rewards.lives.store import fetch_lives
-from services.rewards.lots.oldest_first import Place
+from services.rewards.lots.oldest_first import Place, left_of
+from services.rewards.lots.spending import Purse, purse_of
 
 _WHERE_EXPIRED: Final[LiteralString] = (
     " WHERE lot_minor > 0 AND pending_minor = 0 AND expires_at_ms <= %s AND decision_id <> ALL (%s)"
     " ORDER BY expires_at_ms, decision_id LIMIT %s FOR UPDATE SKIP LOCKED"
+)
+_WHERE_OPEN: Final[LiteralString] = (
+    " WHERE lot_minor > 0 AND pending_minor = 0 AND beneficiary = %s AND unit = %s ORDER BY expires_at_ms, decision_id"
 )
 _WHERE_UNTOLD: Final[LiteralString] = (
     # All that a place loses within twice the notice is told together, so that nobody gets a mail a day.
@@ -62,3 +66,14 @@ async def held_by_others(connection: Connection, lots: Collection[Life]) -> dict
         ),
     )
     return {Place(beneficiary, unit): minor for beneficiary, unit, minor in await cursor.fetchall()}
+
+
+async def purse(connection: Connection, place: Place, *also: str, now_ms: int) -> Purse:
+    """What can be spent of a place; its balance, and those of the accounts `also`, are locked to the end.
+
+    Until then nobody else spends of it and nothing of it expires: both write that balance.
+    """
+    available = await lock_available(connection, {place}, also)
+    lots = await fetch_lives(connection, _WHERE_OPEN, (place.beneficiary, place.unit))
+    lefts = left_of(lots, available, await held_by_others(connection, lots)) if lots else []
+    return purse_of(available.get(place, 0), lots, lefts, now_ms=now_ms)

@@ -20,6 +20,7 @@ from services.rewards.facts import unpack_facts
 from services.rewards.legs import ByHand
 from services.rewards.lives.settling import Settler
 from services.rewards.store import Ledger
+from tests.support.catalogues import publish, redeeming
 from tests.support.decisions import TIME_MS, decided
 from tests.support.ledger import SetClock, assert_sound, deliver
 
@@ -41,15 +42,23 @@ class Steps:
         self.grants = 0
         self.told = 0
         ledger = Ledger(database)
+        self.redemptions = redeeming(database, self.clock)
+        self.redeemed = ""
         self.clockwork = Clockwork(
-            database, Settler(database, ledger), clock=self.clock, every_s=1, batch_max=10, expiry_notice_days=30
+            database,
+            Settler(database, ledger),
+            clock=self.clock,
+            every_s=1,
+            batch_max=10,
+            expiry_notice_days=30,
+            chores=[self.redemptions.cancel_overdue],
         )
 
     async def do(self, day: int, what: str) -> list[TransferPosted]:
         self.clock.at_ms = TIME_MS + day * DAY_MS
         if what == "tick":
             await self.clockwork.tick()
-        elif not await self.booked(what):
+        elif not await self.booked(what) and not await self.ordered(what):
             await deliver(self.database, self.decision(what), at_ms=self.clock.at_ms)
         rows = await self.database.fetch_all("SELECT facts FROM rewards.outbox ORDER BY block")
         facts = [fact for (blob,) in rows for fact in unpack_facts(blob, None)][self.told :]
@@ -66,6 +75,22 @@ class Steps:
             await bookings.top_up(BudgetKey("crm-sales", "yearly", "2026", "USD"), minor(found[1]), ann)
         elif what == "write off":
             await bookings.write_off("partner:ann:available", "USD", "crm-sales", None, ann)
+        else:
+            return False
+        return True
+
+    async def ordered(self, what: str) -> bool:
+        if found := re.fullmatch(r"reserve a (?:card|credit of ([\d.]+)) at ([\d.]+)", what):
+            more = {"kind": "credit", "gives": f"{found[1]} CREDIT"} if found[1] else {}
+            await publish(self.database, self.clock, item={"price": f"{found[2]} USD"} | more)
+            made = await self.redemptions.reserve(
+                "crm-sales", "item", "partner:ann", quantity=1, key=f"k{self.clock.at_ms}", by="ann"
+            )
+            self.redeemed = made.id
+        elif what == "fulfil it":
+            await self.redemptions.fulfil(self.redeemed, by="ann")
+        elif what == "cancel it":
+            await self.redemptions.cancel(self.redeemed, reason="as the page says", by="ann")
         else:
             return False
         return True

@@ -21,6 +21,7 @@ from goodword.cli import app
 from goodword.importing.batches import Batch
 from goodword.importing.checking import check_batch
 from goodword.importing.mapping import _TextLoader, read_mapping
+from services.rewards.catalogue.reading import read_catalogue
 from services.rules.language import lint_text
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -72,6 +73,13 @@ def test_rule_sets_that_are_shown_have_no_problems() -> None:
     # The whole language is shown; what this version refuses of it is said beside it.
     problems = {f"{one.page}:{one.line}": lint_text(one.text, one.page) for one in shown}
     assert {place: found for place, found in problems.items() if found} == {}
+
+
+def test_catalogues_that_are_shown_have_no_problems() -> None:
+    shown = [one for one in BLOCKS if one.language == "yaml" and "schema: goodword/catalogue/" in one.text]
+    assert shown
+    for block in shown:
+        assert read_catalogue(block.text, path=f"{block.page}:{block.line}").items
 
 
 def test_the_parts_of_a_mapping_that_are_shown_make_a_mapping(tmp_path: Path) -> None:

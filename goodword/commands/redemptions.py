@@ -1,0 +1,176 @@
+"""`goodword redemptions reserve|fulfil|cancel|list|show|reveal`: points and other units, spent on what is offered."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import typer
+
+from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table, problems_shown
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from services.rewards.redemptions.deciding import Redemption
+
+app: Final = typer.Typer(no_args_is_help=True)
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `goodword redemptions list` shows it.")]
+ByOption = Annotated[str | None, typer.Option("--by", help="Who does it. [default: the user's name]")]
+
+
+@app.command("reserve")
+def reserve(
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="As `goodword catalogue list` shows it.")],
+    beneficiary: Annotated[str, typer.Option("--for", metavar="WHOM", help="Such as partner:moses-frase.")],
+    programme: Annotated[str, typer.Option("--programme")],
+    quantity: Annotated[int, typer.Option("--quantity", min=1)] = 1,
+    key: Annotated[
+        str | None, typer.Option("--key", help="The same key again is the same redemption. [default: a new one]")
+    ] = None,
+    by: ByOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Set something aside, and what it costs; it is fulfilled or cancelled later."""
+    from goodword.commands.rules.who import name_of
+    from goodword.rewarding import with_rewards
+    from goodword.target import find_target
+
+    with problems_shown():
+        target = find_target(data)
+        made = with_rewards(
+            target,
+            lambda rewards: rewards.redemptions.reserve(
+                programme, item, beneficiary, quantity=quantity, key=key or secrets.token_hex(16), by=name_of(by)
+            ),
+        )
+    _tell(made, data, as_json=as_json)
+
+
+@app.command("fulfil")
+def fulfil(
+    id: IdArgument,
+    code: Annotated[
+        list[str] | None, typer.Option("--code", help="A gift card's code, where none are loaded; may be repeated.")
+    ] = None,
+    by: ByOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """It was handed over; an item with codes hands out its own."""
+    from goodword.commands.rules.who import name_of
+    from goodword.rewarding import with_rewards
+    from goodword.target import find_target
+
+    with problems_shown():
+        made = with_rewards(
+            find_target(data), lambda rewards: rewards.redemptions.fulfil(id, codes=code or (), by=name_of(by))
+        )
+    _tell(made, data, as_json=as_json)
+
+
+@app.command("cancel")
+def cancel(
+    id: IdArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept with the transfer, and told to the partner.")],
+    by: ByOption = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What was reserved goes back; what has expired meanwhile then expires."""
+    from goodword.commands.rules.who import name_of
+    from goodword.rewarding import with_rewards
+    from goodword.target import find_target
+
+    with problems_shown():
+        made = with_rewards(
+            find_target(data), lambda rewards: rewards.redemptions.cancel(id, reason=reason, by=name_of(by))
+        )
+    _tell(made, data, as_json=as_json)
+
+
+@app.command("list")
+def list_redemptions(
+    beneficiary: Annotated[str | None, typer.Option("--for", metavar="WHOM", help="Only theirs.")] = None,
+    state: Annotated[Literal["reserved", "fulfilled", "cancelled"] | None, typer.Option("--state")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000)] = 100,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Redemptions, the newest first."""
+    from goodword.amounts import amounts_now
+    from goodword.rewarding import with_rewards
+    from goodword.target import find_target
+
+    with problems_shown():
+        target = find_target(data)
+        found = with_rewards(
+            target, lambda rewards: rewards.redemptions.listed(beneficiary=beneficiary, state=state, limit=limit)
+        )
+        show = amounts_now(target.postgres).show
+    if as_json:
+        emit_json([shown(each) for each in found])
+        return
+    rows = []
+    for each in found:
+        what, price = f"{each.quantity} × {each.item}", show(each.price_minor, each.unit)
+        rows.append((each.id, each.programme, each.beneficiary, what, price, each.state, each.reason))
+    print_table(("id", "programme", "whom", "what", ">price", "state", "reason"), rows)
+
+
+@app.command("show")
+def show_redemption(id: IdArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """One redemption; its codes are shown by `reveal` only."""
+    from goodword.rewarding import with_rewards
+    from goodword.target import find_target
+
+    with problems_shown():
+        found = with_rewards(find_target(data), lambda rewards: rewards.redemptions.show(id))
+    if as_json:
+        emit_json(shown(found))
+    else:
+        print_table(("field", "value"), [(name, value) for name, value in shown(found).items() if value is not None])
+
+
+@app.command("reveal")
+def reveal(id: IdArgument, by: ByOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """The codes that a redemption handed out; it is kept who saw them."""
+    from goodword.commands.rules.who import name_of
+    from goodword.rewarding import with_rewards
+    from goodword.target import find_target
+
+    with problems_shown():
+        codes = with_rewards(find_target(data), lambda rewards: rewards.redemptions.reveal(id, by=name_of(by)))
+    if as_json:
+        emit_json({"id": id, "codes": codes})
+    elif codes:
+        for code in codes:
+            typer.echo(code)
+    else:
+        out.print("it has handed out no code")
+
+
+def shown(redemption: Redemption) -> dict[str, Any]:
+    """All fields by name, and times as text."""
+    from contracts.events import format_time
+
+    fields: dict[str, Any] = {name: getattr(redemption, name) for name in redemption.__struct_fields__}
+    for name in ("reserved_at_ms", "until_ms", "closed_at_ms"):
+        at_ms = fields.pop(name)
+        fields[name.removesuffix("_ms")] = None if at_ms is None else format_time(at_ms)
+    return fields
+
+
+def _tell(redemption: Redemption, data: Path | None, *, as_json: bool) -> None:
+    from goodword.amounts import amounts_now
+    from goodword.target import find_target
+
+    if as_json:
+        emit_json(shown(redemption))
+        return
+    with problems_shown():
+        price = amounts_now(find_target(data).postgres).show(redemption.price_minor, redemption.unit)
+    what = f"{redemption.quantity} × {redemption.item} for {redemption.beneficiary}, {price}"
+    out.print(f"{redemption.state}: {what}\n{redemption.id}", markup=False)
