@@ -56,8 +56,11 @@ def plan_transfers(decisions: Sequence[DecisionHead], traceparents: Sequence[str
             and decision.expires_at_ms is None
             and not decision.budgets
         )
-        if is_plain and is_sound(decision, amount_minor):
-            transfers.append(plain_leg(decision, amount_minor, traceparents[index], posted_at_ms))
+        if is_sound(decision, amount_minor):
+            if is_plain:
+                transfers.append(plain_leg(decision, amount_minor, traceparents[index], posted_at_ms))
+            else:
+                careful.append(Careful(decision, traceparents[index]))
             continue
         problem = fault(decision)
         if problem is not None:

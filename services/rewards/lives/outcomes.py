@@ -195,12 +195,20 @@ def grant(
         return
     life.pending_minor = amount_minor
     if head.available_at_ms <= at_ms:
-        done.transfers.append(msgspec.structs.replace(release(life, amount_minor, at_ms=at_ms), group=granted.id))
+        done.transfers.append(release(life, amount_minor, at_ms=at_ms, head=head, group=granted.id))
 
 
-def release(life: Life, amount_minor: int, *, at_ms: int, by_hand: ByHand | None = None) -> TransferPosted:
-    """Let go of a part of a hold, or of all of it."""
-    head = decode_head(life.head or "")
+def release(
+    life: Life,
+    amount_minor: int,
+    *,
+    at_ms: int,
+    by_hand: ByHand | None = None,
+    head: DecisionHead | None = None,
+    group: str | None = None,
+) -> TransferPosted:
+    """Let go of a part of a hold, or of all of it; in the posting of the grant itself, where that is given."""
+    head = head or decode_head(life.head or "")
     life.pending_minor -= amount_minor
     life.legs += 1
     return leg(
@@ -211,6 +219,7 @@ def release(life: Life, amount_minor: int, *, at_ms: int, by_hand: ByHand | None
         amount_minor,
         posted_at_ms=at_ms,
         traceparent=life.traceparent,
+        group=group,
         part=life.legs - 1,
         news_at_ms=at_ms if by_hand else life.available_at_ms,
         by_hand=by_hand,
