@@ -20,7 +20,9 @@ from services.rewards.budgets.claims import BudgetKey
 from services.rewards.budgets.store import change_budgets, lock_budgets, open_budgets
 from services.rewards.decode import DecisionHead, encode_head
 from services.rewards.legs import granted_transfer_id
+from services.rewards.lives.grants import is_past
 from services.rewards.lives.outcomes import Life, Settlement, budgets_mentioned, mentioned, settle
+from services.rewards.lives.past import post_past
 from services.rewards.lives.store import add_lives, change_lives, lock_lives, plain_grants
 from services.rewards.postings import Careful
 from services.rewards.store import Ledger, Posted, message_of, outages_are_transient
@@ -61,7 +63,13 @@ class Settler:
             with outages_are_transient():
                 async with self._database.connection() as connection:
                     await self.open(connection, careful)
-                    return await self._settle(connection, careful, at_ms)
+                    past = [one for one in careful if is_past(one.decision, at_ms)]
+                    if not past:
+                        return await self._settle(connection, careful, at_ms)
+                    # Grants before what takes from them; among themselves, they have no order.
+                    posted, left = await post_past(connection, self._ledger, past, at_ms)
+                    left += [one for one in careful if not is_past(one.decision, at_ms)]
+                    return posted + (await self._settle(connection, left, at_ms) if left else Posted())
         except TransientError:
             self._ledger.forget()
             self._budgets.clear()
