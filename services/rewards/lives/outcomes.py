@@ -19,6 +19,7 @@ from services.rewards.budgets.claims import Budget, BudgetKey, Budgets, allot_by
 from services.rewards.decode import DecisionHead, decode_head, encode_head
 from services.rewards.legs import STAGE_CLAWED_BACK, STAGE_VOIDED, ByHand, leg
 from services.rewards.lives.grants import granted_leg, released_leg
+from services.rewards.lives.redelivery import differing
 from services.rewards.postings import Careful
 
 State = Literal["posted", "waiting", "denied", "refused"]
@@ -130,7 +131,7 @@ def settle(
         if life is None:
             life = lives[head.id] = _newborn(one)
             done.born[head.id] = life
-        elif life.head != encode_head(head):
+        elif differing(life, head):
             done.conflicting.append((life, head))
             continue
         elif not resumes:

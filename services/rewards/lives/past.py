@@ -7,6 +7,7 @@ the answer to a decision does not depend on when, or how often, it comes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import psycopg
 
@@ -15,6 +16,9 @@ from services.rewards.lives.grants import past_legs
 from services.rewards.lives.store import plain_grants, read_lives
 from services.rewards.postings import Careful
 from services.rewards.store import Ledger, Posted
+
+RIVALS_MAX: Final = 5
+"""How often to look again because another process posted some of a batch meanwhile."""
 
 
 class _Known(Exception):
@@ -32,28 +36,29 @@ async def post_past(
         past: Sound decisions for which `grants.is_past` holds at `at_ms`.
         at_ms: The moment of posting.
     """
-    try:
-        return await _post_new(connection, ledger, past, at_ms), []
-    except _Known:
-        pass
-    except psycopg.errors.NumericValueOutOfRange:
-        return Posted(), list(past)
-    ids = {one.decision.id for one in past}
-    lives = await read_lives(connection, ids)
-    # A row without a head is of one that was posted here, and touched later.
-    watched = {id for id, life in lives.items() if life.head is not None}
-    there = await plain_grants(connection, ids - watched)
-    left = [one for one in past if one.decision.id in watched]
-    posted = Posted()
-    for part, write in (
-        ([one for one in past if one.decision.id in there], _drop),
-        ([one for one in past if one.decision.id not in there and one.decision.id not in watched], _post_new),
-    ):
+    posted, left, new = Posted(), list[Careful](), list(past)
+    for _ in range(RIVALS_MAX):
         try:
-            posted += await write(connection, ledger, part, at_ms)
-        except (_Known, psycopg.errors.NumericValueOutOfRange):
-            left += part
-    return posted, left
+            return posted + await _post_new(connection, ledger, new, at_ms), left
+        except psycopg.errors.NumericValueOutOfRange:
+            return posted, left + new
+        except _Known:
+            ids = {one.decision.id for one in new}
+        lives = await read_lives(connection, ids)
+        # A row without a head is of one that was posted here, and touched later.
+        watched = {id for id, life in lives.items() if life.head is not None}
+        there = (await plain_grants(connection, ids - watched)).keys()
+        if not watched and not there:
+            break
+        left += [one for one in new if one.decision.id in watched]
+        again = [one for one in new if one.decision.id in there]
+        try:
+            posted += await _drop(connection, ledger, again, at_ms)
+        except _Known:
+            left += again
+        # Other processes may be posting more of them at this moment.
+        new = [one for one in new if one.decision.id not in watched | there]
+    return posted, left + new
 
 
 async def _post_new(connection: Connection, ledger: Ledger, past: Sequence[Careful], at_ms: int) -> Posted:
