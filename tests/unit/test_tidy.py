@@ -40,6 +40,11 @@ PURE = (
     "services/rewards/budgets/claims.py",
     "services/rewards/partitions/months.py",
     "services/rewards/requests/identity.py",
+    *(
+        f"services/rewards/{name}.py"
+        for name in ("lives/outcomes", "lots/oldest_first", "budgets/claims", "partitions/months", "requests/identity")
+    ),
+    "services/rewards/asof/cuts.py",
     *(f"services/rewards/papers/{name}.py" for name in ("parties", "invoice", "shown")),
     *(f"services/rewards/{name}.py" for name in ("lots/spending", "redemptions/deciding")),
     *(f"services/rewards/catalogue/{name}.py" for name in ("items", "reading")),
