@@ -15,18 +15,17 @@ REWARD_NOTICE: Final = "reward.notice"
 LEDGER_SOURCE: Final = "goodword/rewards"
 
 
-class TransferPosted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+class TransferPosted(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One transfer: a debit account, a credit account, an amount and its unit, so it cannot be unbalanced.
-
-    Name the fields when making one; only the ledger's hot path passes them by position, because naming so many costs it
-    several times the rest.
 
     Attributes:
         id: Derived from the decision and the stage (`contracts.ids.transfer_id`).
         group: Legs of one posting share it; all are written or none.
         stage: `granted`, `released`, `voided`, `clawed_back`, `adjusted`, `expired`, `written_off`; of budgets
             `allotted` and `claimed`; of redemptions `reserved`, `redeemed`, `credited` (what a credit gives) and
-            `cancelled`; later `paid`. docs/ledger.md has each as a T-account.
+            `cancelled`; of payouts `payout_prepared`, `payout_approved`, `payout_sent`, `paid`,
+            `payout_fee`, `payout_returned`, `payout_cancelled`, `converted` and `rounded`. docs/ledger.md has each as
+            a T-account.
         time_ms: When the event behind it happened.
         posted_at_ms: When the ledger committed to it.
         revision: The rule set's revision that decided it; 0 when no rule set did.

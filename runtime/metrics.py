@@ -35,7 +35,18 @@ STAGES: Final = (
     "redeemed",
     "credited",
     "cancelled",
+    "payout_prepared",
+    "payout_approved",
+    "payout_sent",
+    "paid",
+    "payout_fee",
+    "payout_returned",
+    "payout_cancelled",
+    "converted",
+    "rounded",
 )
+PAYOUT_STATES: Final = ("prepared", "approved", "sent")
+"""Of those that are not finished."""
 HOLD_AGES: Final = ("over-365-days", "under-365-days", "under-90-days", "under-30-days")
 """By the time of the event, the oldest first."""
 SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -256,6 +267,22 @@ CATALOGUE: Final = (
         "Growing: nobody fulfils them; `goodword redemptions list --state reserved` shows each.",
     ),
     Metric(
+        "payouts_count",
+        "gauge",
+        ("rewards",),
+        "Payouts that are not finished, by state.",
+        "None.",
+        {"state": PAYOUT_STATES},
+    ),
+    Metric(
+        "payouts_oldest_seconds",
+        "gauge",
+        ("rewards",),
+        "How long the oldest payout in each state has been in it.",
+        "Days: somebody has to approve or send it, or to ask the bank; `goodword payouts list --open`.",
+        {"state": PAYOUT_STATES},
+    ),
+    Metric(
         "invariant_offenders",
         "gauge",
         ("rewards",),
@@ -268,6 +295,7 @@ CATALOGUE: Final = (
                 "holds-match-pending",
                 "budgets-match-accounts",
                 "redemptions-match-reserved",
+                "payouts-match-transfers",
             )
         },
     ),

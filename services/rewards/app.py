@@ -1,11 +1,13 @@
 """The composition root of the rewards service: which parts it has, and how they are wired.
 
-The parts start in this order and stop in reverse: bus and schema, databases (of those who post, and of HTTP), writer,
-relay, clockwork, the two consumers, housekeeping.
+The parts start in this order and stop in reverse: bus and schema, databases (of those who post, and of HTTP), relay,
+clockwork, the clock of payouts, the two consumers, housekeeping.
 Consumers stop before the writer that they wait for, and the relay publishes what it has in hand.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 from contracts.topics import DECISIONS
 from runtime.bus.consumer import Consumer, Retry
@@ -25,6 +27,9 @@ from services.rewards.handlers import PostingOwner
 from services.rewards.lives.settling import Settler
 from services.rewards.observe import Housekeeping, RewardsObserver
 from services.rewards.outbox import Relay
+from services.rewards.payouts.policy import tell_policy_to
+from services.rewards.payouts.preparing import Preparer
+from services.rewards.payouts.scheduling import PayoutClock
 from services.rewards.redemptions.redeeming import Redemptions
 from services.rewards.settings import GROUP, GROUP_ARCHIVE, NAME, RewardsSettings
 from services.rewards.standings import Standings
@@ -44,8 +49,8 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
     database = Database(
         settings.postgres,
         application=NAME,
-        # Each writer, the clockwork and the archive have one in hand; the rest is for gauges and checks.
-        connections_max=2 * settings.rewards_writers_max + 4,
+        # Each writer, the clocks and the archive have one in hand; the rest is for gauges and checks.
+        connections_max=2 * settings.rewards_writers_max + 5,
         setup=SETUP,
     )
     relay = Relay(
@@ -121,7 +126,17 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         routes=api.routes(books, admin_key=settings.admin_key),
         checks={"bus": bus.check, "postgres": database.check},
         components=[
-            Foundation(settings, bus, service=NAME),
+            Foundation(
+                settings,
+                bus,
+                service=NAME,
+                then=partial(
+                    tell_policy_to,
+                    settings.postgres,
+                    require_approval=settings.rewards_require_approval,
+                    clock=clock,
+                ),
+            ),
             database,
             doors,
             relay,
@@ -134,6 +149,12 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
                 expiry_notice_days=settings.rewards_expiry_notice_days,
                 chores=[redemptions.cancel_overdue],
                 on_posted=posted,
+            ),
+            PayoutClock(
+                database,
+                Preparer(database, ledger, clock=clock),
+                clock=clock,
+                every_s=settings.rewards_payouts_every_s,
             ),
             consumer,
             archive,

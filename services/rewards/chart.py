@@ -15,10 +15,18 @@ from contracts.ids import is_id
 BENEFICIARIES: Final = ("partner", "member", "customer")
 """Whom a decision can pay."""
 
-_BENEFICIARY_ACCOUNTS: Final = ("pending", "available", "reserved", "paid")
+_BENEFICIARY_ACCOUNTS: Final = ("pending", "available", "reserved", "payout", "paid")
+_PAYOUT_STATES: Final = ("prepared", "approved", "sent")
+"""Of what is on its way to a beneficiary: `partner:…:payout:sent`."""
 _BUDGET_ACCOUNTS: Final = ("budget", "allotted", "spent")
 """Of each period of a budget: what is left, minus what was put in, and what was claimed."""
-_PROGRAMME_ACCOUNTS: Final = ("cost", "written-off", "redeemed", *_BUDGET_ACCOUNTS)
+_CONVERSION_ACCOUNTS: Final = ("conversion", "rounding")
+"""What currencies are changed through, and what rounding each payout by itself gave and took."""
+_PROGRAMME_ACCOUNTS: Final = (
+    *("cost", "written-off", "redeemed", "payout-fees"),
+    *_CONVERSION_ACCOUNTS,
+    *_BUDGET_ACCOUNTS,
+)
 
 
 def cost_account(programme: str) -> str:
@@ -60,6 +68,10 @@ def fault(address: str) -> Problem | None:
         if len(segments) > 4 and not is_id(segments[4]):
             return _problem(address, 5, segments[4], "a budget's period is one like 2026, 2026-Q1 or 2026-03")
         return _problem(address, 6, segments[5], "nothing follows a budget's period") if len(segments) > 5 else None
+    if kind != "programme" and segments[2] == "payout":
+        if len(segments) < 4 or segments[3] not in _PAYOUT_STATES:
+            return _problem(address, 4, _segment(segments, 3), f"a payout is {', '.join(_PAYOUT_STATES)}")
+        return _problem(address, 5, segments[4], "nothing follows a payout's state") if len(segments) > 4 else None
     return _problem(address, 4, segments[3], f"nothing follows {segments[2]}") if len(segments) > 3 else None
 
 

@@ -14,8 +14,16 @@ from runtime import log
 from runtime.bus.observe import BusObserver
 from runtime.clock import Clock
 from runtime.database import OUTAGES, Database
-from runtime.metrics import HOLD_AGES, Metrics
-from services.rewards.invariants import BalancesMatch, BudgetsMatch, HoldsMatch, Invariant, RedemptionsMatch, SumsToZero
+from runtime.metrics import HOLD_AGES, PAYOUT_STATES, Metrics
+from services.rewards.invariants import (
+    BalancesMatch,
+    BudgetsMatch,
+    HoldsMatch,
+    Invariant,
+    PayoutsMatch,
+    RedemptionsMatch,
+    SumsToZero,
+)
 from services.rewards.partitions.store import count_other, open_ahead
 from services.rewards.requests import store as requests
 from services.rewards.store import Posted
@@ -71,6 +79,8 @@ class Housekeeping:
         self._reserved = metrics.gauge("redemptions_reserved")
         self._waiting = metrics.gauge("decisions_waiting")
         self._other = metrics.gauge("transfers_unpartitioned_count")
+        self._payouts = metrics.gauge("payouts_count")
+        self._payouts_oldest = metrics.gauge("payouts_oldest_seconds")
         self._database = database
         self._clock = clock
         self._requests_days = requests_days
@@ -79,6 +89,7 @@ class Housekeeping:
             (gauges_every_s, self.find_overdue),
             (PARTITIONS_EVERY_S, self.open_months),
             (gauges_every_s, self.count_reserved),
+            (gauges_every_s, self.count_payouts),
             (trial_balance_every_s, self.draw_trial_balance),
             (audit_every_s, self.count_holds),
             (audit_every_s, self.audit),
@@ -116,6 +127,7 @@ class Housekeeping:
         await self._check(HoldsMatch())
         await self._check(BudgetsMatch())
         await self._check(RedemptionsMatch())
+        await self._check(PayoutsMatch())
 
     async def find_overdue(self) -> None:
         now_ms = self._clock.now_ms()
@@ -130,6 +142,18 @@ class Housekeeping:
     async def count_reserved(self) -> None:
         rows = await self._database.fetch_all("SELECT count(*) FROM rewards.redemptions WHERE state = 'reserved'")
         self._reserved.set(rows[0][0])
+
+    async def count_payouts(self) -> None:
+        now_ms = self._clock.now_ms()
+        rows = await self._database.fetch_all(
+            "SELECT state, count(*), min(changed_at_ms) FROM rewards.payouts"
+            " WHERE state IN ('prepared', 'approved', 'sent') GROUP BY state"
+        )
+        found = {state: (count, max(0, now_ms - since_ms) / 1_000) for state, count, since_ms in rows}
+        for state in PAYOUT_STATES:
+            count, oldest_s = found.get(state, (0, 0.0))
+            self._payouts.labels(state).set(count)
+            self._payouts_oldest.labels(state).set(oldest_s)
 
     async def count_holds(self) -> None:
         # Ids begin with the time of the event, so their order tells the age.

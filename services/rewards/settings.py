@@ -32,6 +32,10 @@ class RewardsSettings(Settings):
     """How long before points expire their owner is told; what goes within twice that time is told together."""
     rewards_reserved_days_max: Annotated[int, Field(ge=1, le=366)] = 14
     """How long a redemption may stay reserved before it is cancelled by itself."""
+    rewards_require_approval: bool = False
+    """Somebody other than who prepared a payout run must approve it, on the command line too."""
+    rewards_payouts_every_s: Annotated[float, Field(gt=0)] = 60.0
+    """How often to look for payout runs that are due by their schedules."""
     rewards_archive_linger_ms: Annotated[int, Field(ge=0, le=10_000)] = 200
     """How long the archive of decisions waits for more: nobody needs an explanation within that time."""
     rewards_relay_poll_ms: Annotated[int, Field(ge=10)] = 200

@@ -9,7 +9,6 @@ nobody overtakes it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -93,15 +92,12 @@ class Blocked(NamedTuple):
 Budgets = Mapping[BudgetKey, Budget]
 
 
-def budgets_of(head: DecisionHead) -> tuple[BudgetKey, ...]:
-    """The budgets that cover a decision, one per claim."""
-    return _keys_of(head.programme, head.budgets) if head.budgets else ()
+def key_of(head: DecisionHead, claim: BudgetClaim) -> BudgetKey:
+    return BudgetKey(head.programme, claim.budget, claim.period, claim.unit)
 
 
-@lru_cache(maxsize=4_096)
-def _keys_of(programme: str, claims: tuple[BudgetClaim, ...]) -> tuple[BudgetKey, ...]:
-    # Thousands of decisions make the same claims.
-    return tuple(BudgetKey(programme, claim.budget, claim.period, claim.unit) for claim in claims)
+def budgets_of(head: DecisionHead) -> list[BudgetKey]:
+    return [key_of(head, claim) for claim in head.budgets]
 
 
 def allot_by_rules(head: DecisionHead, budgets: Budgets, *, at_ms: int) -> list[TransferPosted]:
@@ -110,8 +106,8 @@ def allot_by_rules(head: DecisionHead, budgets: Budgets, *, at_ms: int) -> list[
     It counts from the decision's event on, so that a claim in imported history finds its budget filled.
     """
     moved = []
-    for claim, key in zip(head.budgets, budgets_of(head), strict=True):
-        budget = budgets[key]
+    for claim in head.budgets:
+        budget = budgets[key_of(head, claim)]
         if head.revision > budget.revision:
             difference_minor = claim.amount_minor - budget.ruled_minor
             budget.revision, budget.ruled_minor = head.revision, claim.amount_minor
@@ -160,8 +156,8 @@ def blocked(head: DecisionHead, budgets: Budgets, *, is_first_of: int | None = N
     """
     amount_minor = head.amount_minor or 0
     waits: Blocked | None = None
-    for claim, key in zip(head.budgets, budgets_of(head), strict=True):
-        budget = budgets[key]
+    for claim in head.budgets:
+        budget = budgets[key_of(head, claim)]
         name = f"budget {budget.budget}" + (f" of {budget.period}" if budget.period else "")
         if head.unit != budget.unit:
             reason = f"{name} is in {budget.unit}, and the ledger has no rates"
@@ -178,8 +174,10 @@ def blocked(head: DecisionHead, budgets: Budgets, *, is_first_of: int | None = N
 def claim_all(head: DecisionHead, budgets: Budgets, granted: TransferPosted) -> list[TransferPosted]:
     """Take a decision out of every budget that covers it, in one posting with its grant."""
     moved = []
-    for part, key in enumerate(budgets_of(head)):
-        budgets[key].left_minor -= head.amount_minor or 0
+    for part, claim in enumerate(head.budgets):
+        budget = budgets[key_of(head, claim)]
+        budget.left_minor -= head.amount_minor or 0
+        key = budget.key
         moved.append(
             leg(
                 head,

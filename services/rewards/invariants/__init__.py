@@ -11,6 +11,7 @@ from services.rewards.invariants.budgets_match import BudgetsMatch
 from services.rewards.invariants.holds_match import HoldsMatch
 from services.rewards.invariants.invariant import Invariant, Offender
 from services.rewards.invariants.papers_numbered import PapersNumbered
+from services.rewards.invariants.payouts_match import PayoutsMatch
 from services.rewards.invariants.redemptions_match import RedemptionsMatch
 from services.rewards.invariants.sums_to_zero import SumsToZero
 
@@ -21,6 +22,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     BudgetsMatch(),
     PapersNumbered(),
     RedemptionsMatch(),
+    PayoutsMatch(),
 )
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "Invariant",
     "Offender",
     "PapersNumbered",
+    "PayoutsMatch",
     "RedemptionsMatch",
     "SumsToZero",
 ]

@@ -1,0 +1,53 @@
+"""Who did what to payees, plans and runs: rows are added and never changed, refused by the role and by a trigger."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypedDict
+
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from contracts.errors import PermanentError, Problem
+from runtime.database import Connection
+
+WHO_LENGTH_MAX: Final = 1_024
+ROWS_MAX: Final = 1_000
+
+
+class AuditRow(TypedDict):
+    """One thing that somebody did."""
+
+    number: int
+    at_ms: int
+    who: str
+    action: str
+    subject: str
+    details: dict[str, Any]
+
+
+def checked_who(who: str) -> str:
+    """The name to act under. Raises PermanentError (`who-missing`)."""
+    if not who.strip() or not who.isprintable() or len(who) > WHO_LENGTH_MAX:
+        raise PermanentError(Problem(code="who-missing", message=f"somebody does it: {who!r} is nobody's name"))
+    return who
+
+
+async def note(
+    connection: Connection, action: str, subject: str, *, who: str, at_ms: int, details: dict[str, Any]
+) -> None:
+    """As a part of the transaction that does it. Account numbers come masked."""
+    await connection.execute(
+        "INSERT INTO rewards.payout_audit (at_ms, who, action, subject, details) VALUES (%s, %s, %s, %s, %s)",
+        (at_ms, who, action, subject, Jsonb(details)),
+    )
+
+
+async def audit_of(connection: Connection, subject: str) -> list[AuditRow]:
+    """The newest rows about one subject (a beneficiary, a plan's `programme/currency`, a run's id), oldest first."""
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            "SELECT number, at_ms, who, action, subject, details FROM rewards.payout_audit WHERE subject = %s"
+            " ORDER BY number DESC LIMIT %s",
+            (subject, ROWS_MAX),
+        )
+        return [AuditRow(**row) for row in reversed(await cursor.fetchall())]  # type: ignore[typeddict-item]  # dict_row

@@ -1,0 +1,97 @@
+"""The clock of payouts: prepares runs on the days of their schedules, and nothing more: people approve and send.
+
+Promises: each day once, whoever runs and however often, for a run's id is made from its day; a day that nobody was
+there on is made up for. Time is the clock's, handed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from contracts.errors import PermanentError, TransientError
+from runtime import log
+from runtime.clock import Clock
+from runtime.database import Database
+from services.rewards.payouts.directory import list_plans
+from services.rewards.payouts.payout import run_id
+from services.rewards.payouts.preparing import BY_SCHEDULE, Asked, Preparer
+from services.rewards.payouts.schedule import newest_due
+from services.rewards.payouts.store import find_run
+from services.rewards.store import outages_are_transient
+
+RETRY_WAIT_S: Final = 5.0
+
+logger = log.get(__name__)
+
+
+def today_in(zone: str, now_ms: int) -> date:
+    """The day of a programme's calendar."""
+    return datetime.fromtimestamp(now_ms // 1_000, UTC).astimezone(ZoneInfo(zone)).date()
+
+
+class PayoutClock:
+    """A component (`start`, `wait`, `stop`) of `runtime.service`; looks every `every_s` for what is due."""
+
+    name = "payout clock"
+
+    def __init__(self, database: Database, preparer: Preparer, *, clock: Clock, every_s: float) -> None:
+        self._database = database
+        self._preparer = preparer
+        self._clock = clock
+        self._every_s = every_s
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name=self.name)
+
+    async def wait(self) -> None:
+        assert self._task is not None, "start first"
+        await asyncio.shield(self._task)
+
+    async def stop(self) -> None:
+        """What is in hand is rolled back, and done by the next process."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def tick(self) -> list[str]:
+        """Prepare all that is due now; the references of runs that were not there before, or not whole.
+
+        Raises:
+            TransientError: The database is away.
+        """
+        with outages_are_transient():
+            async with self._database.connection() as connection:
+                plans = await list_plans(connection)
+                due = []
+                for plan in plans:
+                    today = today_in(plan.zone, self._clock.now_ms())
+                    day = newest_due(plan.schedule, today, since=date.fromisoformat(plan.from_day))
+                    if day is None:
+                        continue
+                    run = await find_run(connection, run_id(plan.programme, plan.currency, day.isoformat()))
+                    if run is None or run.state == "preparing":
+                        due.append(Asked(programme=plan.programme, unit=plan.currency, day=day))
+        made = []
+        for asked in due:
+            try:
+                run = await self._preparer.prepare(asked, who=BY_SCHEDULE)
+            except PermanentError as error:
+                # One programme's bad settings keep no other's partners waiting.
+                logger.warning("a payout run that is due cannot be prepared", run=str(asked), reason=str(error))
+            else:
+                made.append(run.reference)
+                logger.info("payout run prepared", run=run.reference, state=run.state)
+        return made
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.tick()
+            except TransientError as error:
+                logger.warning("the payout clock tries again", reason=str(error))
+                await asyncio.sleep(RETRY_WAIT_S)
+            await asyncio.sleep(self._every_s)
