@@ -12,7 +12,7 @@ from typing import Final, Literal, get_args
 import msgspec
 
 from contracts.decisions import RULE_LEAD_QUALIFIED, RULE_TIER
-from contracts.facts import RewardNotice, TransferPosted
+from contracts.facts import LEDGER_SOURCE, RewardNotice, TransferPosted
 from runtime.tracing import trace_id
 from services.notify.addresses import one_line
 
@@ -25,19 +25,63 @@ Kind = Literal[
     "reward-denied",
     "reward-expiring",
     "reward-expired",
+    "debt-written-off",
+    "gift-granted",
+    "payout-sent",
+    "payout-settled",
+    "payout-returned",
+    "redemption-reserved",
+    "redemption-fulfilled",
+    "redemption-cancelled",
+    "membership-charged",
+    "membership-refunded",
     "tier-reached",
 ]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
-KIND_OF_STAGE: Final[dict[str, Kind]] = {
-    "granted": "reward-granted",
-    "released": "reward-released",
-    "voided": "reward-taken-back",
-    "clawed_back": "reward-taken-back",
-    "adjusted": "reward-taken-back",
-    "expired": "reward-expired",
+_REFERRAL: Final = ("rule", "deal", "lead")
+ROWS_OF: Final[dict[Kind, tuple[str, ...]]] = {
+    "lead-qualified": (),
+    "reward-granted": _REFERRAL,
+    "reward-released": _REFERRAL,
+    "reward-taken-back": (*_REFERRAL, "reason"),
+    "reward-waiting": _REFERRAL,
+    "reward-denied": _REFERRAL,
+    "reward-expiring": (),
+    "reward-expired": ("rule",),
+    "debt-written-off": ("reason",),
+    "gift-granted": ("reason",),
+    "payout-sent": ("payout",),
+    "payout-settled": ("payout",),
+    "payout-returned": ("payout", "reason"),
+    "redemption-reserved": (),
+    "redemption-fulfilled": (),
+    "redemption-cancelled": ("reason",),
+    "membership-charged": (),
+    "membership-refunded": ("reason",),
+    "tier-reached": (),
 }
-_FROM_THE_PARTNER: Final = ("reward-taken-back", "reward-expired")
+"""Which fields of `Details` a mail has in its table of facts, where they are known."""
+
+_FROM, _TO = "debit", "credit"
+KIND_OF_STAGE: Final[dict[str, tuple[Kind, str]]] = {
+    "granted": ("reward-granted", _TO),
+    "released": ("reward-released", _TO),
+    "voided": ("reward-taken-back", _FROM),
+    "clawed_back": ("reward-taken-back", _FROM),
+    "adjusted": ("reward-taken-back", _FROM),
+    "expired": ("reward-expired", _FROM),
+    "written_off": ("debt-written-off", _TO),
+    "payout_sent": ("payout-sent", _TO),
+    "paid": ("payout-settled", _TO),
+    "payout_returned": ("payout-returned", _TO),
+    "reserved": ("redemption-reserved", _FROM),
+    "redeemed": ("redemption-fulfilled", _FROM),
+    "cancelled": ("redemption-cancelled", _TO),
+}
+"""The mail that a stage makes, if that side of the transfer is the partner's."""
+RULE_GIFT: Final = "gift"
+"""Stands as the rule of what somebody gave (services/rewards/own.py)."""
 KIND_OF_NOTICE: Final[dict[str, Kind]] = {
     "held": "reward-waiting",
     "denied": "reward-denied",
@@ -82,6 +126,10 @@ class Details(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults
     """The day, in UTC, from which on what is on hold can be paid."""
     expires_on: str | None = None
     """The day, in UTC, on which it expires."""
+    item: str | None = None
+    """What was redeemed: `2 × mug`."""
+    payout: str | None = None
+    """Its reference."""
     reason: str | None = None
 
 
@@ -135,23 +183,30 @@ def mail_of_decision(decision: DecisionView, traceparent: str) -> Mail | None:
 
 
 def mail_of_transfer(fact: TransferPosted) -> Mail | None:
-    """The mail that a posting makes: what the partner was granted, can have now, or lost again.
+    """The mail that a posting makes: what the partner was granted, can have now, was paid, used or lost again.
 
     What goes to a customer or member makes none; nor does a release in the posting that granted it, which says it all.
     """
-    kind = KIND_OF_STAGE.get(fact.stage)
     own = f"partner:{fact.partner}:"
-    if kind is None or not (fact.debit if kind in _FROM_THE_PARTNER else fact.credit).startswith(own):
+    kind, side = KIND_OF_STAGE.get(fact.stage, (None, _TO))
+    if kind is None or not (fact.debit if side == _FROM else fact.credit).startswith(own):
         return None
     if kind == "reward-released" and fact.group != fact.id:
         return None
+    is_own = fact.event_source == LEDGER_SOURCE
+    if kind == "reward-granted" and is_own and fact.rule == RULE_GIFT:
+        kind = "gift-granted"
     is_on_hold = fact.credit == f"{own}pending" and (fact.available_at_ms or 0) > fact.posted_at_ms
+    # What the ledger does of its own accord happens when it is posted, whenever its first step was.
+    happened_at_ms = fact.posted_at_ms if is_own else fact.time_ms
+    # The ledger says what is redeemed where others say why.
+    is_item = kind in ("redemption-reserved", "redemption-fulfilled")
     return Mail(
         fact=fact.id,
         kind=kind,
         programme=fact.programme,
         partner=fact.partner,
-        time_ms=fact.time_ms if fact.news_at_ms is None else fact.news_at_ms,
+        time_ms=happened_at_ms if fact.news_at_ms is None else fact.news_at_ms,
         trace=trace_id(fact.traceparent),
         details=Details(
             customer=_text(fact.customer_name or fact.customer),
@@ -162,8 +217,10 @@ def mail_of_transfer(fact: TransferPosted) -> Mail | None:
             unit=fact.unit,
             decimals=fact.decimals,
             available_on=_day(fact.available_at_ms) if is_on_hold else None,
-            expires_on=_day(fact.expires_at_ms) if kind == "reward-granted" else None,
-            reason=_text(fact.reason),
+            expires_on=_day(fact.expires_at_ms) if kind in ("reward-granted", "gift-granted") else None,
+            item=_text(fact.reason) if is_item else None,
+            payout=_text(fact.event_id.partition("/")[2]) if kind.startswith("payout-") else None,
+            reason=None if is_item else _text(fact.reason),
         ),
     )
 

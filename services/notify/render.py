@@ -1,9 +1,6 @@
 """A mail as it goes out: subject, text part, HTML part, headers. Pure but for reading its own templates once.
 
-`templates/<language>/` holds one text and one MJML template a kind; the first line of the text template is the
-subject. The sentences they share are data (`strings.yaml`), not macros: a macro would be escaped by where it was
-written, and we need it escaped by where it is used. A language we lack falls back to its base language,
-then to English.
+What it says comes from `texts.py`; `templates/` has the frame of both parts.
 
 Promises: a text part always; everything that came from outside is escaped in HTML and cannot start a header; the
 same input gives the same bytes (Message-ID and boundary are derived), so a mail can be told by its id.
@@ -11,6 +8,7 @@ same input gives the same bytes (Message-ID and boundary are derived), so a mail
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -21,15 +19,12 @@ from typing import Final
 import jinja2
 import mrml
 import msgspec
-import yaml
 
 from contracts.errors import GoodwordError
-from contracts.money import Money, format_money
 from services.notify.addresses import mailbox, one_line
-from services.notify.messages import Details, Kind
+from services.notify.messages import ROWS_OF, Details, Kind
+from services.notify.texts import Texts, amount_of, day_of
 
-LANGUAGE_DEFAULT: Final = "en"
-_SUBJECT: Final = "Subject: "
 # Without fonts mrml would have every mail load some from a third party, which tells that party who reads.
 _MJML: Final = mrml.RenderOptions(disable_comments=True, fonts={})
 
@@ -63,65 +58,53 @@ class Writer:
 
     def __init__(self, sender: Address) -> None:
         self._sender = sender
-        self._templates = jinja2.Environment(
+        self._texts = Texts()
+        self._frames = jinja2.Environment(
             loader=jinja2.PackageLoader("services.notify", "templates"),
             autoescape=jinja2.select_autoescape(("mjml.j2",), default=False),
             undefined=jinja2.StrictUndefined,
             auto_reload=False,
             keep_trailing_newline=True,
         )
-        languages = {name.partition("/")[0] for name in self._templates.list_templates() if "/" in name}
-        self._strings = {language: self._read_strings(language) for language in languages}
 
     def language_of(self, wanted: str | None) -> str:
-        """The closest language there are templates for: `pt-BR`, then `pt`, then English."""
-        by_lower = {language.lower(): language for language in self._strings}
-        tag = (wanted or "").replace("_", "-").lower()
-        return by_lower.get(tag) or by_lower.get(tag.partition("-")[0]) or LANGUAGE_DEFAULT
+        """The closest language there are texts for."""
+        return self._texts.language_of(wanted)
 
     def write(self, content: Content) -> EmailMessage:
         """The whole message. Raises RenderError."""
         language = self.language_of(content.language)
         try:
-            subject, text = self._text(content, language)
-            html = self._html(content, language, subject)
+            variables = self._variables(content, language)
+            subject = one_line(self._texts.subject(language, content.kind, variables))
+            text = self._part("mail.txt.j2", content.kind, language, subject, variables)
+            mjml = self._part("mail.mjml.j2", content.kind, language, subject, variables)
+            html = mrml.to_html(mjml, render_options=_MJML).content
             return self._message(content, subject, text, html, language)
         except (jinja2.TemplateError, ValueError, LookupError, OSError) as error:
             raise RenderError(f"the mail {content.kind} could not be written in {language}: {error}") from error
 
-    def _text(self, content: Content, language: str) -> tuple[str, str]:
-        template = self._templates.get_template(f"{language}/{content.kind}.txt.j2")
-        first, _, body = template.render(self._variables(content, language)).partition("\n")
-        if not first.startswith(_SUBJECT):
-            raise ValueError(f"{template.name} does not begin with `{_SUBJECT.strip()}`")
-        return one_line(first.removeprefix(_SUBJECT)), body
-
-    def _html(self, content: Content, language: str, subject: str) -> str:
-        template = self._templates.get_template(f"{language}/{content.kind}.mjml.j2")
-        mjml = template.render(self._variables(content, language), subject=subject)
-        return mrml.to_html(mjml, render_options=_MJML).content
+    def _part(self, frame: str, kind: Kind, language: str, subject: str, variables: Mapping[str, object]) -> str:
+        written = self._texts.write(language, kind, variables, is_html=frame == "mail.mjml.j2")
+        return self._frames.get_template(frame).render(
+            language=language, subject=subject, rows=variables["rows"], **written._asdict()
+        )
 
     def _variables(self, content: Content, language: str) -> dict[str, object]:
         details = content.details
-        amount = None
-        if details.amount_minor is not None and details.unit is not None:
-            amount = format_money(Money(details.amount_minor, details.unit), details.decimals)
-        name = one_line(content.name or "")
-        strings = self._strings[language]
+        reason = None if details.reason is None else self._texts.reason(language, details.reason)
+        values = {**msgspec.structs.asdict(details), "reason": reason}
+        names = self._texts.languages[language].rows
         return {
-            "language": language,
-            "greeting": strings["greeting"].format(name=name) if name else strings["greeting_without_name"],
-            "footer": strings["footer"].format(programme=content.programme),
+            "name": one_line(content.name or ""),
+            "programme": content.programme,
             "about": details,
-            "amount": amount,
+            "amount": amount_of(details, language),
+            "available_on": day_of(details.available_on, language),
+            "expires_on": day_of(details.expires_on, language),
+            "reason": reason,
+            "rows": [(names[row], values[row]) for row in ROWS_OF[content.kind] if values[row]],
         }
-
-    def _read_strings(self, language: str) -> dict[str, str]:
-        loader = self._templates.loader
-        assert loader is not None
-        source, _, _ = loader.get_source(self._templates, f"{language}/strings.yaml")
-        strings: dict[str, str] = yaml.safe_load(source)
-        return strings
 
     def _message(self, content: Content, subject: str, text: str, html: str, language: str) -> EmailMessage:
         message = EmailMessage(policy=SMTP)

@@ -184,7 +184,7 @@ async def test_facts_become_mails_once_however_often_they_come(notify_url: str) 
             await until_read(bus)
             await until_outcomes(notify_url, {"sent": 3})
         assert sorted(str(message["Subject"]) for message in script.accepted) == [
-            "You earned 1054.00 USD",
+            "You earned 1,054.00 USD",
             "You reached the tier silver",
             "Your lead for Cancity qualified",
         ]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from contracts.decisions import Decision
-from contracts.facts import NoticeKind, RewardNotice, TransferPosted
+from contracts.facts import LEDGER_SOURCE, NoticeKind, RewardNotice, TransferPosted
 from services.notify.messages import (
     DAY_MS,
     DecisionView,
@@ -86,7 +86,8 @@ TRANSFERS: list[tuple[dict[str, Any], bool]] = [
     ({"credit": "partner:moses-frase-2:available"}, False),
     ({"stage": "released"}, False),
     ({"stage": "allotted"}, False),
-    ({"stage": "paid"}, False),
+    ({"stage": "claimed"}, False),
+    ({"stage": "payout_prepared"}, False),
 ]
 
 
@@ -102,6 +103,7 @@ def test_only_a_grant_to_the_partner_makes_a_mail(changes: dict[str, Any], is_to
 
 
 OWN, HELD, COST = "partner:moses-frase:available", "partner:moses-frase:pending", "programme:crm-sales:cost"
+SENT, RESERVED = "partner:moses-frase:payout:sent", "partner:moses-frase:reserved"
 LATER_MS = 1_490_000_000_000
 STAGES: list[tuple[dict[str, Any], str | None, str | None]] = [
     # What the fact says                                                          mail                 available on
@@ -115,6 +117,19 @@ STAGES: list[tuple[dict[str, Any], str | None, str | None]] = [
     ({"stage": "adjusted", "debit": OWN, "credit": COST}, "reward-taken-back", None),
     ({"stage": "expired", "debit": OWN, "credit": COST}, "reward-expired", None),
     ({"stage": "clawed_back", "debit": "customer:c:available", "credit": COST}, None, None),
+    ({"stage": "written_off", "debit": "programme:crm-sales:written-off"}, "debt-written-off", None),
+    ({"rule": "gift"}, "reward-granted", None),
+    ({"rule": "gift", "event_source": LEDGER_SOURCE}, "gift-granted", None),
+    ({"stage": "payout_approved", "debit": SENT, "credit": SENT}, None, None),
+    ({"stage": "payout_sent", "debit": OWN, "credit": SENT}, "payout-sent", None),
+    ({"stage": "paid", "debit": SENT, "credit": "partner:moses-frase:paid"}, "payout-settled", None),
+    ({"stage": "payout_returned", "debit": SENT}, "payout-returned", None),
+    ({"stage": "payout_fee", "debit": SENT, "credit": "programme:crm-sales:payout-fees"}, None, None),
+    ({"stage": "reserved", "debit": OWN, "credit": RESERVED}, "redemption-reserved", None),
+    ({"stage": "redeemed", "debit": RESERVED, "credit": "programme:crm-sales:redeemed"}, "redemption-fulfilled", None),
+    ({"stage": "credited"}, None, None),
+    ({"stage": "cancelled", "debit": RESERVED}, "redemption-cancelled", None),
+    ({"stage": "reserved", "debit": "member:m:available", "credit": "member:m:reserved"}, None, None),
 ]
 
 
@@ -124,6 +139,22 @@ def test_each_stage_of_a_reward_is_told_once(
 ) -> None:
     mail = mail_of_transfer(msgspec.structs.replace(FACT, **changes))
     assert (mail and mail.kind, mail and mail.details.available_on) == (kind, available_on)
+
+
+def test_a_payout_is_news_when_it_is_posted_however_long_ago_it_was_prepared() -> None:
+    changes: dict[str, Any] = {"stage": "paid", "event_source": LEDGER_SOURCE, "event_id": "payout/crm-sales/EUR/x"}
+    mail = mail_of_transfer(msgspec.structs.replace(FACT, **changes))
+    assert mail is not None
+    assert (mail.time_ms, mail.details.payout) == (FACT.posted_at_ms, "crm-sales/EUR/x")
+
+
+def test_a_redemption_says_what_for_and_its_cancellation_why() -> None:
+    told = {}
+    for stage in ("reserved", "redeemed", "cancelled"):
+        mail = mail_of_transfer(msgspec.structs.replace(FACT, stage=stage, debit=OWN, reason="2 × mug"))
+        assert mail is not None
+        told[stage] = (mail.details.item, mail.details.reason)
+    assert told == {"reserved": ("2 × mug", None), "redeemed": ("2 × mug", None), "cancelled": (None, "2 × mug")}
 
 
 @pytest.mark.parametrize(
