@@ -11,9 +11,11 @@ import httpx
 import jsonschema
 from pydantic import SecretStr
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 
 from runtime.clock import Clock, SystemClock
 from runtime.database import Connections, Database
+from runtime.http import http_problem
 from services.rewards.api import build_api, routes
 from services.rewards.api.books import Books
 from services.rewards.keys import create_ledger_key
@@ -77,7 +79,7 @@ async def calling(
 ) -> AsyncIterator[Http]:
     """The API with keys that are there already."""
     made = routes(books_of(ledger_url, database, clock=clock), admin_key=SecretStr("secret"))
-    transport = httpx.ASGITransport(Starlette(routes=made))
+    transport = httpx.ASGITransport(Starlette(routes=made, exception_handlers={HTTPException: http_problem}))
     async with httpx.AsyncClient(transport=transport, base_url="http://rewards") as client:
         yield Http(client, tokens)
 
