@@ -42,7 +42,8 @@ CURRENCY_DECIMALS: Final[dict[str, int]] = (
 )
 """ISO 4217 code to decimals."""
 
-_UNIT: Final = re.compile(r"[A-Z][A-Z0-9_]*(:[a-z0-9][a-z0-9-]*)?", re.ASCII)
+UNIT_PATTERN: Final = r"^[A-Z][A-Z0-9_]*(:[a-z0-9][a-z0-9-]*)?$"
+_UNIT: Final = re.compile(UNIT_PATTERN, re.ASCII)
 
 
 class Money(msgspec.Struct, frozen=True, gc=False):

@@ -14,7 +14,7 @@ from typing import Final
 from contracts.errors import InvariantBroken, PermanentError, Problem
 from contracts.facts import TransferPosted
 from contracts.ids import is_id
-from contracts.money import AMOUNT_MINOR_MAX, Money
+from contracts.money import AMOUNT_MINOR_MAX, Money, is_unit
 from runtime.clock import Clock
 from runtime.database import Connection, Connections
 from services.rewards import chart
@@ -78,6 +78,8 @@ class Bookings:
         _check(by_hand)
         if not 0 < amount_minor <= AMOUNT_MINOR_MAX:
             raise _refused("amount-out-of-range", f"{amount_minor} is not 1 … {AMOUNT_MINOR_MAX}")
+        if not is_unit(key.unit):
+            raise _refused("unknown-unit", f"{key.unit!r} is no unit")
         chart.checked(key.account)
         done = Settlement()
         with outages_are_transient():

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from contracts.events import format_time
 from contracts.facts import TransferPosted
-from contracts.money import AMOUNT_MINOR_MAX, Money
+from contracts.money import AMOUNT_MINOR_MAX, UNIT_PATTERN, Money
 from runtime.api.pages import Asked
 from services.rewards.by_hand import TEXT_LENGTH_MAX
 from services.rewards.reads import Transfer
@@ -17,7 +17,7 @@ from services.rewards.reads import Transfer
 NO_NUL: Final = r"^[^\x00]*$"
 """PostgreSQL stores any character but this one."""
 Text = Annotated[str, Field(max_length=TEXT_LENGTH_MAX, pattern=NO_NUL)]
-Unit = Annotated[str, Field(min_length=1, max_length=64, pattern=NO_NUL, description="`USD`, `POINTS`, …")]
+Unit = Annotated[str, Field(max_length=64, pattern=UNIT_PATTERN, description="`USD`, `POINTS`, …")]
 Minor = Annotated[int, Field(ge=1, le=AMOUNT_MINOR_MAX, description="Minor units.")]
 Reason = Annotated[
     str, Field(min_length=1, max_length=TEXT_LENGTH_MAX, pattern=NO_NUL, description="Why; kept with the transfer.")
