@@ -290,7 +290,8 @@ def format_time(time_ms: int) -> str:
     """RFC 3339 in UTC with milliseconds: `2017-03-01T00:00:00.000Z`."""
     day, rest_ms = divmod(time_ms, _DAY_MS)
     minute, rest_ms = divmod(rest_ms, 60_000)
-    return f"{_date(day)}T{_CLOCK[minute]}:{rest_ms // 1_000:02}.{rest_ms % 1_000:03}Z"
+    seconds = str(rest_ms).zfill(5)
+    return f"{_date(day)}T{_CLOCK[minute]}:{seconds[:2]}.{seconds[2:]}Z"
 
 
 def parse_time_ms(text: str) -> int:

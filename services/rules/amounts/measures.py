@@ -97,8 +97,9 @@ def describe(value: Any, kind: Kind, decimals: Mapping[str, int]) -> str:
 
 def amount_in_words(amount: Amount) -> str:
     minor, currency = amount.minor, amount.currency
-    if minor >= 0 and CURRENCY_DECIMALS.get(currency) == 2:
-        return f"{minor // 100}.{minor % 100:02d} {currency}"
+    if minor >= 100 and CURRENCY_DECIMALS.get(currency) == 2:
+        digits = str(minor)
+        return f"{digits[:-2]}.{digits[-2:]} {currency}"
     return f"{format_minor(minor, CURRENCY_DECIMALS.get(currency, 0))} {currency}"
 
 

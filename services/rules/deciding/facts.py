@@ -58,6 +58,7 @@ def remember(state: PartnerState, time_ms: int, hashed: bytes, is_history: bool)
     horizon = state.horizon_day
     if horizon is not None and day < horizon - MEMORY_DAYS:
         return None
+    today = state.today
     seen = state.seen.get(day)
     if seen is None:
         seen = _begin_day(state, day, hashed)
@@ -66,14 +67,15 @@ def remember(state: PartnerState, time_ms: int, hashed: bytes, is_history: bool)
     else:
         seen.hashes[hashed] = None
         mark(state, seen)
-    if seen is not state.today:
-        state.seen_count += 1
     if not is_history and (horizon is None or day > horizon):
         state.horizon_day = day
-        state.seen_count += len(state.today.hashes) - len(seen.hashes)
+        # The day was not today's until now, and what it holds is not counted as long as it is.
+        state.seen_count += len(today.hashes) + 1 - len(seen.hashes)
         state.today = seen
         if state.seen_days[0] < day - MEMORY_DAYS:
             _forget_before(state, day - MEMORY_DAYS)
+    elif seen is not today:
+        state.seen_count += 1
     return True
 
 

@@ -40,7 +40,8 @@ def write_fields(reads: Reads) -> None:
         source.add(
             # Up to the UUID's version; what does not fit into its 48 bits is clipped as in `contracts.ids`.
             f"ms = time_ms if 0 <= time_ms <= {STAMP_MS_MAX} else min(max(time_ms, 0), {STAMP_MS_MAX})",
-            "stamp = f'{ms >> 16:08x}-{ms & 65535:04x}-8'; programme = data.programme",
+            # A format specification would take four times as long.
+            "stamp = ms.to_bytes(6, 'big').hex('-', -4) + '-8'; programme = data.programme",
             "partner = state.partner; beneficiary = state.beneficiary; as_json = state.beneficiary_json",
             f"event_type = {source.constant(reads.event_type)}; event_source = event.source; event_id = event.id",
             f"revision = {int(reads.revision)}; share = data.share_ppm",

@@ -112,8 +112,10 @@ def take_for_customer(
     """Add to a metric `per: customer`."""
     customer = state.customers.get(customer_id)
     if customer is None:
-        customer = state.customers[customer_id] = CustomerState(customer_key(state.owner, customer_id))
-    mark(state, customer)
+        customer = state.customers[customer_id] = CustomerState(customer_key(state.owner, customer_id), is_changed=True)
+        state.changed.append(customer)
+    else:
+        mark(state, customer)
     known = customer.series.get(series)
     if known is None:
         known = customer.series[series] = new_series(kind)

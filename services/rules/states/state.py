@@ -32,6 +32,7 @@ from services.rules.states.children import (
 )
 from services.rules.states.series import Series, SumSeries
 
+encode_text: Final = msgspec.json.Encoder().encode
 NO_DAY: Final = -(2**31)
 """A day on which nothing happens."""
 NEVER: Final = -1
@@ -120,7 +121,7 @@ class PartnerState(msgspec.Struct, gc=False, kw_only=True):
 
 def beneficiary_json(beneficiary: str, occasion: str = "") -> bytes:
     """The end of the JSON array that decision ids are hashed from: for whom, and on which occasion."""
-    return b"%b,%b]" % (msgspec.json.encode(beneficiary), msgspec.json.encode(occasion))
+    return encode_text(beneficiary) + (b"," + encode_text(occasion) + b"]" if occasion else b',""]')
 
 
 class RevisionRecord(msgspec.Struct, frozen=True, array_like=True):

@@ -76,7 +76,7 @@ OF_THE_FILE = re.compile(
 )
 OUR_TEXTS = {
     *("", "met", "not met", "customer is missing", "member is missing", "customer:", "member:", "no programme yet"),
-    *("-", "-8", "status", "08x", "04x"),
+    *("-", "-8", "status", "big"),
 }
 
 
