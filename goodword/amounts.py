@@ -25,6 +25,10 @@ class Amounts:
         whole, point, part = format_minor(abs(minor), self._decimals.get(unit, 0)).partition(".")
         return f"{'-' if minor < 0 else ''}{int(whole):,}{point}{part} {unit}"
 
+    def plain(self, minor: int, unit: str) -> str:
+        """`-5, "USD"` as `-0.05`, for programs."""
+        return format_minor(minor, self._decimals.get(unit, 0))
+
     def read(self, text: str) -> Money:
         """`12.50 USD` as money. Raises PermanentError (`amount-malformed`)."""
         number, _, unit = text.strip().partition(" ")

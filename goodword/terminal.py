@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
@@ -45,6 +45,14 @@ def emit_json(value: Any) -> None:
         typer.echo(f"[{lines}]")
     else:
         typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def emit_json_lines(elements: Iterable[Any]) -> None:
+    """Print what `emit_json` would of a list, element by element as they come, so that it may be long."""
+    typer.echo("[", nl=False)
+    for number, element in enumerate(elements):
+        typer.echo((",\n " if number else "") + msgspec.json.encode(element).decode(), nl=False)
+    typer.echo("]")
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:

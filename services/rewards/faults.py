@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from contracts.decisions import BudgetClaim
 from contracts.errors import Problem
 from contracts.ids import is_id
 from contracts.money import AMOUNT_MINOR_MAX, UNIT_DECIMALS_MAX, is_unit
@@ -24,9 +25,9 @@ _TIME_FIELDS: Final = ("time_ms", "available_at_ms", "expires_at_ms")
 
 
 def is_sound(decision: DecisionHead, amount_minor: int) -> bool:
-    """Whether `fault` would find nothing in a plain grant, at a third of its cost: what repeats is remembered.
+    """Whether `fault` would find nothing in a grant, at a third of its cost: what repeats is remembered.
 
-    It may say no to a sound decision (many long texts, anything but a plain grant), never yes to a faulty one.
+    It may say no to a sound decision (many long texts, anything but a grant), never yes to a faulty one.
     """
     own = f"{decision.event_id}{decision.customer}{decision.customer_name}{decision.deal}{decision.lead}"
     return (
@@ -36,6 +37,10 @@ def is_sound(decision: DecisionHead, amount_minor: int) -> bool:
         and TIME_MS_MIN <= decision.time_ms <= TIME_MS_MAX
         and len(own) <= TEXT_LENGTH_MAX
         and "\0" not in own
+        and decision.takes_back is None
+        and _is_time_or_none(decision.available_at_ms)
+        and _is_time_or_none(decision.expires_at_ms)
+        and (not decision.budgets or _are_claims_sound(decision.programme, decision.budgets))
         and _are_names_sound(
             decision.programme,
             decision.beneficiary,
@@ -46,6 +51,15 @@ def is_sound(decision: DecisionHead, amount_minor: int) -> bool:
             decision.event_source,
         )
     )
+
+
+def _is_time_or_none(time_ms: int | None) -> bool:
+    return time_ms is None or TIME_MS_MIN <= time_ms <= TIME_MS_MAX
+
+
+@lru_cache(maxsize=4_096)
+def _are_claims_sound(programme: str, claims: tuple[BudgetClaim, ...]) -> bool:
+    return _claims_fault(programme, claims) is None
 
 
 @lru_cache(maxsize=65_536)
@@ -88,7 +102,7 @@ def fault(decision: DecisionHead) -> Problem | None:
     return (
         _text_fault(decision)
         or _address_fault(decision.programme, decision.beneficiary, decision.partner)
-        or _budget_fault(decision)
+        or _claims_fault(decision.programme, decision.budgets)
     )
 
 
@@ -114,9 +128,9 @@ def _address_fault(programme: str, beneficiary: str, partner: str) -> Problem | 
     return chart.fault(f"programme:{programme}:cost") or chart.fault(f"{beneficiary}:available")
 
 
-def _budget_fault(decision: DecisionHead) -> Problem | None:
-    for claim in decision.budgets:
-        account = BudgetKey(decision.programme, claim.budget, claim.period, claim.unit).account
+def _claims_fault(programme: str, claims: tuple[BudgetClaim, ...]) -> Problem | None:
+    for claim in claims:
+        account = BudgetKey(programme, claim.budget, claim.period, claim.unit).account
         if not is_unit(claim.unit) or not 0 <= claim.amount_minor <= AMOUNT_MINOR_MAX or chart.fault(account):
             return _problem("budget-malformed", f"{claim} does not name a budget", "budgets")
     return None

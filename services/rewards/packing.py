@@ -22,6 +22,8 @@ _POSTGRES_EPOCH_MS: Final = 946_684_800_000
 _HEADER: Final = struct.Struct(">iiIii")
 _BIGINT: Final = struct.Struct(">iq")
 _NULL: Final = b"\xff\xff\xff\xff"
+_SHORT_LENGTHS: Final = ["\0\0\0" + chr(length) for length in range(128)]
+"""The packed length of a text by its length, as ASCII."""
 
 
 class _PackedDumper(Dumper):
@@ -114,8 +116,24 @@ def texts(column: Sequence[str | None]) -> TextArray:
 
 def unique_texts(column: Sequence[str | None]) -> TextArray:
     """Of texts that do not repeat, which would only fill the cache; None is NULL."""
-    elements = [_NULL if text is None else _sized(text.encode()) for text in column]
-    return TextArray(_head(TextArray, len(column)) + b"".join(elements))
+    if column.count(None) == len(column):
+        return TextArray(_head(TextArray, len(column)) + _NULL * len(column))
+    return TextArray(_head(TextArray, len(column)) + (_short_ascii(column) or b"".join(map(_packed, column))))
+
+
+def _short_ascii(column: Sequence[str | None]) -> bytes | None:
+    """Packed as a whole, at a quarter of the cost, where every text is short ASCII as ids are: its length in characters
+    is that in bytes. None where one is not.
+    """
+    try:
+        joined = "".join([_SHORT_LENGTHS[len(text)] + text for text in column if text is not None])
+    except IndexError:
+        return None
+    return joined.encode() if joined.isascii() and None not in column else None
+
+
+def _packed(text: str | None) -> bytes:
+    return _NULL if text is None else _sized(text.encode())
 
 
 def _head(array: type[Packed], count: int) -> bytes:

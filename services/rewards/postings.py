@@ -15,7 +15,7 @@ from contracts.errors import Problem
 from contracts.facts import TransferPosted
 from services.rewards.decode import DecisionHead
 from services.rewards.faults import fault, is_sound
-from services.rewards.legs import STAGE_ADJUSTED, leg, plain_leg
+from services.rewards.legs import STAGE_ADJUSTED, STAGE_GRANTED, leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,11 @@ def plan_transfers(decisions: Sequence[DecisionHead], traceparents: Sequence[str
             and decision.expires_at_ms is None
             and not decision.budgets
         )
-        if is_plain and is_sound(decision, amount_minor):
-            transfers.append(plain_leg(decision, amount_minor, traceparents[index], posted_at_ms))
+        if is_sound(decision, amount_minor):
+            if is_plain:
+                transfers.append(_plain_grant(decision, amount_minor, traceparents[index], posted_at_ms))
+            else:
+                careful.append(Careful(decision, traceparents[index]))
             continue
         problem = fault(decision)
         if problem is not None:
@@ -67,10 +70,23 @@ def plan_transfers(decisions: Sequence[DecisionHead], traceparents: Sequence[str
         if not is_plain:
             careful.append(Careful(decision, traceparents[index]))
         elif amount_minor > 0:
-            transfers.append(plain_leg(decision, amount_minor, traceparents[index], posted_at_ms))
+            transfers.append(_plain_grant(decision, amount_minor, traceparents[index], posted_at_ms))
         else:
             transfers.append(_adjustment(decision, -amount_minor, traceparents[index], posted_at_ms))
     return Plan(transfers, refused, careful)
+
+
+def _plain_grant(decision: DecisionHead, amount_minor: int, traceparent: str, posted_at_ms: int) -> TransferPosted:
+    """What its beneficiary can be paid at once."""
+    return leg(
+        decision,
+        STAGE_GRANTED,
+        f"programme:{decision.programme}:cost",
+        f"{decision.beneficiary}:available",
+        amount_minor,
+        posted_at_ms=posted_at_ms,
+        traceparent=traceparent,
+    )
 
 
 def _adjustment(decision: DecisionHead, amount_minor: int, traceparent: str, posted_at_ms: int) -> TransferPosted:

@@ -35,10 +35,16 @@ PURE = (
     *(f"services/rules/{name}" for name in ("deciding", "amounts", "bounds", "terms", "states", "revisions")),
     *(f"services/rules/clock/{name}.py" for name in ("calendar", "alarms", "silences")),
     *(f"services/rewards/{name}.py" for name in ("postings", "faults", "legs", "own", "decode", "chart")),
+    *(f"services/rewards/lives/{name}.py" for name in ("outcomes", "grants", "redelivery")),
+    "services/rewards/lots/oldest_first.py",
+    "services/rewards/budgets/claims.py",
+    "services/rewards/partitions/months.py",
+    "services/rewards/requests/identity.py",
     *(
         f"services/rewards/{name}.py"
         for name in ("lives/outcomes", "lots/oldest_first", "budgets/claims", "partitions/months", "requests/identity")
     ),
+    "services/rewards/asof/cuts.py",
     *(f"services/rewards/papers/{name}.py" for name in ("parties", "invoice", "shown")),
     *(f"services/rewards/{name}.py" for name in ("lots/spending", "redemptions/deciding")),
     *(f"services/rewards/catalogue/{name}.py" for name in ("items", "reading")),

@@ -63,6 +63,7 @@ def transfer_row(fact: TransferPosted) -> Transfer:
         event_source=fact.event_source,
         event_id=fact.event_id,
         event_at=format_time(fact.time_ms),
+        effective_at=format_time(fact.time_ms if fact.news_at_ms is None else fact.news_at_ms),
         posted_at=format_time(fact.posted_at_ms),
         customer=fact.customer,
         deal=fact.deal,

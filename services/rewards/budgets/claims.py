@@ -9,6 +9,7 @@ nobody overtakes it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import msgspec
@@ -92,12 +93,15 @@ class Blocked(NamedTuple):
 Budgets = Mapping[BudgetKey, Budget]
 
 
-def key_of(head: DecisionHead, claim: BudgetClaim) -> BudgetKey:
-    return BudgetKey(head.programme, claim.budget, claim.period, claim.unit)
+def budgets_of(head: DecisionHead) -> tuple[BudgetKey, ...]:
+    """The budgets that cover a decision, one per claim."""
+    return _keys_of(head.programme, head.budgets) if head.budgets else ()
 
 
-def budgets_of(head: DecisionHead) -> list[BudgetKey]:
-    return [key_of(head, claim) for claim in head.budgets]
+@lru_cache(maxsize=4_096)
+def _keys_of(programme: str, claims: tuple[BudgetClaim, ...]) -> tuple[BudgetKey, ...]:
+    # Thousands of decisions make the same claims.
+    return tuple(BudgetKey(programme, claim.budget, claim.period, claim.unit) for claim in claims)
 
 
 def allot_by_rules(head: DecisionHead, budgets: Budgets, *, at_ms: int) -> list[TransferPosted]:
@@ -106,8 +110,8 @@ def allot_by_rules(head: DecisionHead, budgets: Budgets, *, at_ms: int) -> list[
     It counts from the decision's event on, so that a claim in imported history finds its budget filled.
     """
     moved = []
-    for claim in head.budgets:
-        budget = budgets[key_of(head, claim)]
+    for claim, key in zip(head.budgets, budgets_of(head), strict=True):
+        budget = budgets[key]
         if head.revision > budget.revision:
             difference_minor = claim.amount_minor - budget.ruled_minor
             budget.revision, budget.ruled_minor = head.revision, claim.amount_minor
@@ -156,8 +160,8 @@ def blocked(head: DecisionHead, budgets: Budgets, *, is_first_of: int | None = N
     """
     amount_minor = head.amount_minor or 0
     waits: Blocked | None = None
-    for claim in head.budgets:
-        budget = budgets[key_of(head, claim)]
+    for claim, key in zip(head.budgets, budgets_of(head), strict=True):
+        budget = budgets[key]
         name = f"budget {budget.budget}" + (f" of {budget.period}" if budget.period else "")
         if head.unit != budget.unit:
             reason = f"{name} is in {budget.unit}, and the ledger has no rates"
@@ -174,10 +178,8 @@ def blocked(head: DecisionHead, budgets: Budgets, *, is_first_of: int | None = N
 def claim_all(head: DecisionHead, budgets: Budgets, granted: TransferPosted) -> list[TransferPosted]:
     """Take a decision out of every budget that covers it, in one posting with its grant."""
     moved = []
-    for part, claim in enumerate(head.budgets):
-        budget = budgets[key_of(head, claim)]
-        budget.left_minor -= head.amount_minor or 0
-        key = budget.key
+    for part, key in enumerate(budgets_of(head)):
+        budgets[key].left_minor -= head.amount_minor or 0
         moved.append(
             leg(
                 head,

@@ -17,7 +17,9 @@ from contracts.facts import NoticeKind, RewardNotice, TransferPosted
 from contracts.ids import transfer_id
 from services.rewards.budgets.claims import Budget, BudgetKey, Budgets, allot_by_rules, blocked, budgets_of, claim_all
 from services.rewards.decode import DecisionHead, decode_head, encode_head
-from services.rewards.legs import STAGE_CLAWED_BACK, STAGE_GRANTED, STAGE_RELEASED, STAGE_VOIDED, ByHand, leg
+from services.rewards.legs import STAGE_CLAWED_BACK, STAGE_VOIDED, ByHand, leg
+from services.rewards.lives.grants import granted_leg, released_leg
+from services.rewards.lives.redelivery import differing
 from services.rewards.postings import Careful
 
 State = Literal["posted", "waiting", "denied", "refused"]
@@ -129,7 +131,7 @@ def settle(
         if life is None:
             life = lives[head.id] = _newborn(one)
             done.born[head.id] = life
-        elif life.head != encode_head(head):
+        elif differing(life, head):
             done.conflicting.append((life, head))
             continue
         elif not resumes:
@@ -152,6 +154,8 @@ def settle(
 
 def leave_queue(life: Life, budgets: Budgets, done: Settlement) -> None:
     """It waits for no budget any more."""
+    if life.waits_for_budget is None:
+        return
     for budget in budgets.values():
         if budget.id == life.waits_for_budget:
             budget.waiting -= 1
@@ -176,18 +180,7 @@ def grant(
     life.state, life.reason = "posted", ""
     amount_minor = life.granted_minor = head.amount_minor or 0
     life.lot_minor = 0 if head.expires_at_ms is None else amount_minor
-    place = "available" if head.available_at_ms is None else "pending"
-    granted = leg(
-        head,
-        STAGE_GRANTED,
-        f"programme:{head.programme}:cost",
-        f"{head.beneficiary}:{place}",
-        amount_minor,
-        posted_at_ms=at_ms,
-        traceparent=life.traceparent,
-        news_at_ms=news_at_ms,
-        by_hand=by_hand,
-    )
+    granted = granted_leg(head, life.traceparent, at_ms=at_ms, news_at_ms=news_at_ms, by_hand=by_hand)
     done.transfers.append(granted)
     if head.budgets and not by_hand:
         done.transfers += claim_all(head, budgets, granted)
@@ -195,25 +188,24 @@ def grant(
         return
     life.pending_minor = amount_minor
     if head.available_at_ms <= at_ms:
-        done.transfers.append(msgspec.structs.replace(release(life, amount_minor, at_ms=at_ms), group=granted.id))
+        done.transfers.append(release(life, amount_minor, at_ms=at_ms, head=head, group=granted.id))
 
 
-def release(life: Life, amount_minor: int, *, at_ms: int, by_hand: ByHand | None = None) -> TransferPosted:
-    """Let go of a part of a hold, or of all of it."""
-    head = decode_head(life.head or "")
+def release(
+    life: Life,
+    amount_minor: int,
+    *,
+    at_ms: int,
+    by_hand: ByHand | None = None,
+    head: DecisionHead | None = None,
+    group: str | None = None,
+) -> TransferPosted:
+    """Let go of a part of a hold, or of all of it; in the posting of the grant itself, where that is given."""
+    head = head or decode_head(life.head or "")
     life.pending_minor -= amount_minor
     life.legs += 1
-    return leg(
-        head,
-        STAGE_RELEASED,
-        f"{life.beneficiary}:pending",
-        f"{life.beneficiary}:available",
-        amount_minor,
-        posted_at_ms=at_ms,
-        traceparent=life.traceparent,
-        part=life.legs - 1,
-        news_at_ms=at_ms if by_hand else life.available_at_ms,
-        by_hand=by_hand,
+    return released_leg(
+        head, life.traceparent, amount_minor, at_ms=at_ms, part=life.legs - 1, group=group, by_hand=by_hand
     )
 
 

@@ -20,7 +20,10 @@ from services.rewards.budgets.claims import BudgetKey
 from services.rewards.budgets.store import change_budgets, lock_budgets, open_budgets
 from services.rewards.decode import DecisionHead, encode_head
 from services.rewards.legs import granted_transfer_id
+from services.rewards.lives.grants import is_past
 from services.rewards.lives.outcomes import Life, Settlement, budgets_mentioned, mentioned, settle
+from services.rewards.lives.past import post_past
+from services.rewards.lives.redelivery import differing, kept
 from services.rewards.lives.store import add_lives, change_lives, lock_lives, plain_grants
 from services.rewards.postings import Careful
 from services.rewards.store import Ledger, Posted, message_of, outages_are_transient
@@ -61,7 +64,13 @@ class Settler:
             with outages_are_transient():
                 async with self._database.connection() as connection:
                     await self.open(connection, careful)
-                    return await self._settle(connection, careful, at_ms)
+                    past = [one for one in careful if is_past(one.decision, at_ms)]
+                    if not past:
+                        return await self._settle(connection, careful, at_ms)
+                    # Grants before what takes from them; among themselves, they have no order.
+                    posted, left = await post_past(connection, self._ledger, past, at_ms)
+                    left += [one for one in careful if not is_past(one.decision, at_ms)]
+                    return posted + (await self._settle(connection, left, at_ms) if left else Posted())
         except TransientError:
             self._ledger.forget()
             self._budgets.clear()
@@ -132,7 +141,7 @@ class Settler:
         if isinstance(error, _NotWhole):
             # It came before as a plain grant, or was refused as one: what stands under its id holds.
             stands = await plain_grants(connection, [head.id])
-            if head.id not in stands:
+            if head.id not in stands or not differing(stands[head.id], head):
                 return Posted(duplicates=1)
             return Posted(conflicts=await _keep_conflict(connection, stands[head.id], head, at_ms))
         message = message_of(error) if isinstance(error, psycopg.Error) else str(error)
@@ -168,10 +177,7 @@ def _accounts(careful: Sequence[Careful]) -> set[str]:
 
 async def _keep_conflict(connection: Connection, life: Life, head: DecisionHead, at_ms: int) -> int:
     """Keep what came under a known id with other data; 1 the first time."""
-    received = msgspec.to_builtins(head)
-    stored = msgspec.json.decode(life.head) if life.head else {"beneficiary": life.beneficiary, "unit": life.unit}
-    names = received.keys() | stored.keys() if life.head else {"available_at_ms", "takes_back", *stored}
-    fields = sorted(name for name in names if received.get(name) != stored.get(name))
+    stored, received, fields = kept(life), msgspec.to_builtins(head), differing(life, head)
     cursor = await connection.execute(
         "INSERT INTO rewards.conflicts (transfer_id, digest, fields, stored, received, seen_at)"
         " VALUES (%(id)s::uuid, md5(%(received)s), %(fields)s, %(stored)s::jsonb, %(received)s::jsonb,"

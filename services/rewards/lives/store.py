@@ -76,7 +76,8 @@ async def plain_grants(connection: Connection, decisions: Collection[str]) -> di
     if not decisions:
         return {}
     cursor = await connection.execute(
-        "SELECT t.decision_id::text, a.address, t.unit, t.amount_minor FROM rewards.transfers t"
+        "SELECT t.decision_id::text, a.address, t.unit, t.amount_minor,"
+        " (extract(epoch FROM t.available_at) * 1000)::bigint FROM rewards.transfers t"
         " JOIN rewards.accounts a ON a.id = t.credit_id WHERE t.id = ANY (%s) AND t.stage = %s",
         (packing.uuids([granted_transfer_id(decision) for decision in decisions]), STAGE_GRANTED),
     )
@@ -87,8 +88,9 @@ async def plain_grants(connection: Connection, decisions: Collection[str]) -> di
             beneficiary=address.rpartition(":")[0],
             unit=unit,
             granted_minor=amount_minor,
+            available_at_ms=available_at_ms,
         )
-        for decision, address, unit, amount_minor in await cursor.fetchall()
+        for decision, address, unit, amount_minor, available_at_ms in await cursor.fetchall()
     }
 
 

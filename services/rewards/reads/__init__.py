@@ -4,7 +4,13 @@ Every function takes the URL of the database, or a connection of `open_ledger`. 
 much is posted meanwhile. Answers are plain dictionaries, as they are printed by `--json`.
 """
 
-from services.rewards.reads.balances import Balance, TrialBalance, balances, trial_balance
+from services.rewards.reads.balances import (
+    Balance,
+    TrialBalance,
+    balances,
+    each_balance,
+    trial_balance,
+)
 from services.rewards.reads.budgets import BudgetLine, budgets
 from services.rewards.reads.connect import open_ledger
 from services.rewards.reads.explain import Explanation, explain
@@ -27,6 +33,7 @@ __all__ = [
     "Waiting",
     "balances",
     "budgets",
+    "each_balance",
     "explain",
     "holds",
     "invoice",

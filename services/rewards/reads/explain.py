@@ -25,6 +25,7 @@ SOURCES_MAX: Final = 10_000
 _TRANSFERS: Final = (
     "SELECT t.id, t.group_id, t.decision_id, d.address AS debit, c.address AS credit, t.amount_minor, t.unit, t.stage,"
     " t.programme, t.rule, t.revision, t.partner, t.event_source, t.event_id, t.event_at, t.posted_at,"
+    " t.news_at,"
     " t.customer, t.deal, t.lead, t.reason, t.booked_by"
     " FROM rewards.transfers t"
     " JOIN rewards.accounts d ON d.id = t.debit_id JOIN rewards.accounts c ON c.id = t.credit_id"

@@ -1,26 +1,31 @@
-"""The statement of an account: its postings in the order in which they were posted, each with the balance after it.
+"""The statement of an account: the postings of a period in order, each with the balance after it.
 
-Order is (posted_at, id). Read newest first, the running balance starts from today's and goes back; read oldest
-first, it starts from nothing. Both give the same balance beside the same posting, because balances are exact.
+Order is (time, id), the time being when they were posted or from when on they count. Read newest first, the running
+balance starts from the closing one and goes back; read oldest first, it starts from the opening one. Both give the same
+balance beside the same posting, because balances are exact.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 import msgspec
+import psycopg
 from typing_extensions import TypedDict
 
 from contracts.errors import PermanentError, Problem
 from contracts.events import EPOCH
 from services.rewards import chart
+from services.rewards.asof.cuts import By, Cut, Period
+from services.rewards.asof.sums import BEGINNING, END, RANGES, base_of, sums_at
 from services.rewards.reads.connect import Source, reading
+from services.rewards.reads.cursors import bad_cursor, decode_cursor, encode_cursor
 from services.rewards.reads.transfers import Transfer, transfer_of
 
+EVER: Final = Period(By.BOOKED)
+Cursor = psycopg.Cursor[dict[str, Any]]
 LIMIT_MAX: Final = 10_000
 
 
@@ -38,10 +43,17 @@ class Posting(TypedDict):
 
 
 class Statement(TypedDict):
-    """A page of a statement. `balances` are today's; `next_cursor` is None on the last page."""
+    """A page of a statement.
+
+    `balances` are today's, `opening` those before the period, `closing` those at its end; `next_cursor` is None on
+    the last page.
+    """
 
     account: str
+    by: str
     balances: dict[str, int]
+    opening: dict[str, int]
+    closing: dict[str, int]
     postings: list[Posting]
     next_cursor: str | None
 
@@ -49,38 +61,40 @@ class Statement(TypedDict):
 class _Cursor(msgspec.Struct, forbid_unknown_fields=True):
     """Where a page ended, and the balances there."""
 
-    posted_at_us: int
+    at_us: int
     id: str
+    by: By
     is_newest_first: bool
     balances: dict[str, int]
 
 
 _SELECT: Final = """
-    SELECT t.id, t.group_id, t.decision_id, d.address AS debit, c.address AS credit, t.amount_minor, t.unit, t.stage,
-        t.programme, t.rule, t.revision, t.partner, t.event_source, t.event_id, t.event_at, t.posted_at,
-        t.customer, t.deal, t.lead, t.reason, t.booked_by, t.credit_id
-    FROM (
-        (SELECT * FROM rewards.transfers
-            WHERE debit_id = %(account)s AND (%(unit)s::text IS NULL OR unit = %(unit)s) AND {after}
-            ORDER BY posted_at {direction}, id {direction} LIMIT %(limit)s)
-        UNION ALL
-        (SELECT * FROM rewards.transfers
-            WHERE credit_id = %(account)s AND (%(unit)s::text IS NULL OR unit = %(unit)s) AND {after}
-            ORDER BY posted_at {direction}, id {direction} LIMIT %(limit)s)
-    ) t
+    SELECT t.at, t.id, t.group_id, t.decision_id, d.address AS debit, c.address AS credit, t.amount_minor, t.unit,
+        t.stage, t.programme, t.rule, t.revision, t.partner, t.event_source, t.event_id, t.event_at, t.posted_at,
+        t.news_at, t.customer, t.deal, t.lead, t.reason, t.booked_by, t.credit_id
+    FROM ({sides}) t
     JOIN rewards.accounts d ON d.id = t.debit_id JOIN rewards.accounts c ON c.id = t.credit_id
-    ORDER BY t.posted_at {direction}, t.id {direction} LIMIT %(limit)s
+    ORDER BY t.at {direction}, t.id {direction} LIMIT %(limit)s
 """
-_AFTER_NEWEST: Final = (
-    "(%(posted_at)s::timestamptz IS NULL OR"
-    " posted_at <= %(posted_at)s AND (posted_at, id) < (%(posted_at)s, %(id)s::uuid))"
-)
-_AFTER_OLDEST: Final = (
-    "(%(posted_at)s::timestamptz IS NULL OR"
-    " posted_at >= %(posted_at)s AND (posted_at, id) > (%(posted_at)s, %(id)s::uuid))"
-)
-_NEWEST_FIRST: Final = _SELECT.format(after=_AFTER_NEWEST, direction="DESC")
-_OLDEST_FIRST: Final = _SELECT.format(after=_AFTER_OLDEST, direction="ASC")
+_SIDE: Final = """(
+    SELECT {time} AS at, t.* FROM rewards.transfers t
+    WHERE t.{side} = %(account)s AND {found} AND (%(unit)s::text IS NULL OR t.unit = %(unit)s)
+        AND (%(id)s::uuid IS NULL OR ({time}, t.id) {beyond} (%(at)s, %(id)s))
+    ORDER BY {time} {direction}, t.id {direction} LIMIT %(limit)s
+)"""
+
+
+def _query(by: By, direction: str, beyond: str) -> str:
+    sides = [
+        _SIDE.format(time=time, side=side, found=found, direction=direction, beyond=beyond)
+        for time, found in RANGES[by]
+        for side in ("debit_id", "credit_id")
+    ]
+    return _SELECT.format(sides=" UNION ALL ".join(sides), direction=direction)
+
+
+_NEWEST_FIRST: Final = {by: _query(by, "DESC", "<") for by in By}
+_OLDEST_FIRST: Final = {by: _query(by, "ASC", ">") for by in By}
 
 
 def statement(
@@ -91,6 +105,7 @@ def statement(
     limit: int = 100,
     cursor: str | None = None,
     newest_first: bool = True,
+    period: Period = EVER,
 ) -> Statement:
     """A page of an account's postings.
 
@@ -101,6 +116,7 @@ def statement(
         limit: Postings of a page, up to LIMIT_MAX.
         cursor: `next_cursor` of the page before; the other arguments must be the same.
         newest_first: Or oldest first.
+        period: Which of them, and by which of their times they are in order.
 
     Raises:
         PermanentError: `account-outside-chart`, `bad-cursor` or `bad-limit`.
@@ -108,7 +124,7 @@ def statement(
     chart.checked(account)
     if not 1 <= limit <= LIMIT_MAX:
         raise PermanentError(Problem(code="bad-limit", message=f"a page has 1 to {LIMIT_MAX} postings", where="limit"))
-    at = None if cursor is None else _read_cursor(cursor, newest_first=newest_first)
+    at = None if cursor is None else _read_cursor(cursor, period.by, newest_first=newest_first)
     with reading(postgres) as database:
         database.execute(
             "SELECT a.id, b.unit, b.minor FROM rewards.accounts a JOIN rewards.balances b ON b.account_id = a.id"
@@ -116,28 +132,46 @@ def statement(
             (account,),
         )
         rows = database.fetchall()
-        if not rows:
-            return Statement(account=account, balances={}, postings=[], next_cursor=None)
+        account_id = rows[0]["id"] if rows else 0
         today = {row["unit"]: int(row["minor"]) for row in rows}
-        parameters = {
-            "account": rows[0]["id"],
+        opening = _balances(database, account_id, period.opening) if period.opening else {}
+        closing = _balances(database, account_id, period.closing) if period.closing else today
+        parameters = _bounds(period, at, newest_first=newest_first) | {
+            "account": account_id,
             "unit": unit,
             "limit": limit + 1,
-            "posted_at": None if at is None else EPOCH + timedelta(microseconds=at.posted_at_us),
-            "id": None if at is None else at.id,
         }
-        database.execute(_NEWEST_FIRST if newest_first else _OLDEST_FIRST, parameters)
+        database.execute((_NEWEST_FIRST if newest_first else _OLDEST_FIRST)[period.by], parameters)
         found = database.fetchall()
-    start = today if newest_first else {}
+    start = closing if newest_first else opening
     running = dict(start if at is None else at.balances)
-    page = [_posting(row, parameters["account"], running, newest_first=newest_first) for row in found[:limit]]
+    page = [_posting(row, account_id, running, newest_first=newest_first) for row in found[:limit]]
     more = len(found) > limit
     return Statement(
         account=account,
+        by=period.by.value,
         balances=today,
+        opening=opening,
+        closing=closing,
         postings=page,
-        next_cursor=_write_cursor(found[limit - 1], running, newest_first=newest_first) if more else None,
+        next_cursor=_write_cursor(found[limit - 1], running, period.by, newest_first=newest_first) if more else None,
     )
+
+
+def _balances(cursor: Cursor, account_id: int, cut: Cut) -> dict[str, int]:
+    parameters = base_of(cursor, cut) | {"account": account_id}
+    cursor.execute(sums_at(cut.by, of_account=True) + ' ORDER BY unit COLLATE "C"', parameters)
+    return {row["unit"]: int(row["minor"]) for row in cursor}
+
+
+def _bounds(period: Period, at: _Cursor | None, *, newest_first: bool) -> dict[str, Any]:
+    """The period, and where in it a page begins."""
+    bounds: dict[str, Any] = {"since": period.since or BEGINNING, "until": period.until or END, "at": None, "id": None}
+    if at is not None:
+        moment = EPOCH + timedelta(microseconds=at.at_us)
+        bounds |= {"at": moment, "id": at.id}
+        bounds |= {"until": moment + timedelta(microseconds=1)} if newest_first else {"since": moment}
+    return bounds
 
 
 def _posting(row: dict[str, Any], account_id: int, running: dict[str, int], *, newest_first: bool) -> Posting:
@@ -156,21 +190,18 @@ def _posting(row: dict[str, Any], account_id: int, running: dict[str, int], *, n
     )
 
 
-def _write_cursor(row: dict[str, Any], running: dict[str, int], *, newest_first: bool) -> str:
-    posted_at_us = (row["posted_at"] - EPOCH) // timedelta(microseconds=1)
-    at = _Cursor(posted_at_us, str(row["id"]), newest_first, running)
-    return base64.urlsafe_b64encode(msgspec.json.encode(at)).decode()
+def _write_cursor(row: dict[str, Any], running: dict[str, int], by: By, *, newest_first: bool) -> str:
+    at_us = (row["at"] - EPOCH) // timedelta(microseconds=1)
+    return encode_cursor(_Cursor(at_us, str(row["id"]), by, newest_first, running))
 
 
-def _read_cursor(text: str, *, newest_first: bool) -> _Cursor:
+def _read_cursor(text: str, by: By, *, newest_first: bool) -> _Cursor:
+    at = decode_cursor(text, _Cursor)
     try:
-        at = msgspec.json.decode(base64.urlsafe_b64decode(text.encode()), type=_Cursor)
         UUID(at.id)
-        EPOCH + timedelta(microseconds=at.posted_at_us)
-    except (binascii.Error, msgspec.DecodeError, ValueError, OverflowError) as error:
-        raise PermanentError(Problem(code="bad-cursor", message="not a cursor of ours", where="cursor")) from error
-    if at.is_newest_first != newest_first:
-        raise PermanentError(
-            Problem(code="bad-cursor", message="the cursor reads in the other direction", where="cursor")
-        )
+        EPOCH + timedelta(microseconds=at.at_us + 1)
+    except (ValueError, OverflowError) as error:
+        raise bad_cursor() from error
+    if at.is_newest_first != newest_first or at.by is not by:
+        raise bad_cursor("the cursor reads in the other direction, or by the other time")
     return at

@@ -12,7 +12,8 @@ from contracts.events import format_time, time_ms_of
 class Transfer(TypedDict):
     """One transfer; `reason` and `booked_by` are told of what a person booked.
 
-    `event_at` is when the event behind it happened, `posted_at` when it was posted.
+    `event_at` is when the event behind it happened, `effective_at` from when on it counts, `posted_at` when it was
+    posted.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Transfer(TypedDict):
     event_source: str
     event_id: str
     event_at: str
+    effective_at: str
     posted_at: str
     customer: str | None
     deal: str | None
@@ -56,6 +58,7 @@ def transfer_of(row: dict[str, Any]) -> Transfer:
         event_source=row["event_source"],
         event_id=row["event_id"],
         event_at=format_time(time_ms_of(row["event_at"])),
+        effective_at=format_time(time_ms_of(row["news_at"] or row["event_at"])),
         posted_at=format_time(time_ms_of(row["posted_at"])),
         customer=row["customer"],
         deal=row["deal"],

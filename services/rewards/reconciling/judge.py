@@ -13,7 +13,7 @@ from typing import Final
 
 from contracts.facts import LEDGER_SOURCE
 from contracts.ids import transfer_id
-from services.rewards.budgets.claims import key_of
+from services.rewards.budgets.claims import budgets_of
 from services.rewards.decode import DecisionHead
 from services.rewards.faults import fault
 from services.rewards.legs import (
@@ -182,15 +182,18 @@ def _judge_grant(head: DecisionHead, rest: dict[str, Row], known: Known | None, 
     closed = _closing(head, rest, known, done)
     if known is not None and known.has_head:
         _judge_course(head, known, closed, done, at_ms)
-    elif head.available_at_ms is not None or head.expires_at_ms is not None:
+    elif head.available_at_ms is not None and head.expires_at_ms is None:
+        # Whose hold was over when it came is released in the same posting, and nothing more is known of it.
+        why = "its hold is not known, nor was it released at once"
+        _judge_sum(head, STAGE_RELEASED, amount_minor, closed[STAGE_RELEASED], why, done)
+    elif head.expires_at_ms is not None:
         done.findings.append(
-            _without_transfer("missing", head, STAGE_RELEASED, 0, "the ledger does not know of its hold or its date")
+            _without_transfer("missing", head, STAGE_RELEASED, 0, "the ledger does not know of its date")
         )
 
 
 def _judge_claims(head: DecisionHead, rest: dict[str, Row], done: Judged) -> None:
-    for part, claim in enumerate(head.budgets):
-        key = key_of(head, claim)
+    for part, (claim, key) in enumerate(zip(head.budgets, budgets_of(head), strict=True)):
         row = rest.pop(transfer_id(head.id, STAGE_CLAIMED, part), None)
         if row is None:
             why = f"budget {claim.budget} was not claimed"
@@ -209,7 +212,7 @@ def _closing(head: DecisionHead, rest: dict[str, Row], known: Known | None, done
         STAGE_EXPIRED: (available, cost),
     }
     closed = dict.fromkeys(sides, 0)
-    for part in range(0 if known is None else known.legs):
+    for part in range(1 if known is None else max(known.legs, 1)):
         for stage, (debit, credit) in sides.items():
             row = rest.pop(transfer_id(head.id, stage, part), None)
             if row is not None:

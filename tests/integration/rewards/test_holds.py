@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 
@@ -88,6 +89,42 @@ async def test_a_hold_that_is_over_when_it_comes_is_two_transfers_of_one_posting
     found = explain(ledger_url, past.id)
     assert found is not None
     assert [transfer["stage"] for transfer in found["transfers"]] == ["granted", "released"]
+
+
+async def test_a_grant_whose_hold_was_over_is_answered_the_same_whatever_happened_since(
+    database: Database, ledger_url: str
+) -> None:
+    """Delivered again alone and among new ones, before and after something was taken from it, and with other data."""
+    grants = [held(number, days=-400) for number in range(6)]
+    await deliver(database, *grants[:4])
+    await deliver(database, *grants, at_ms=POSTED_AT_MS + DAY_MS)
+    taken = decided(90, amount_minor=-2_500, takes_back=grants[0].id)
+    for at_ms in (POSTED_AT_MS + 2 * DAY_MS, POSTED_AT_MS + 3 * DAY_MS):
+        await deliver(database, *grants, taken, at_ms=at_ms)
+    assert balances_of(ledger_url) == {COST: -57_500, AVAILABLE: 57_500}
+    assert await database.fetch_all("SELECT count(*) FROM rewards.conflicts") == [(0,)]
+    await deliver(database, msgspec.structs.replace(grants[1], amount_minor=1), grants[2])
+    assert balances_of(ledger_url) == {COST: -57_500, AVAILABLE: 57_500}
+    assert await database.fetch_all("SELECT DISTINCT fields FROM rewards.conflicts") == [(["amount_minor"],)]
+    await assert_sound(database)
+
+
+async def test_an_id_that_was_posted_without_a_hold_gets_none_later(database: Database, ledger_url: str) -> None:
+    await deliver(database, held(1, available_at_ms=None))
+    await deliver(database, held(1, days=-400), held(2, days=-400))
+    assert balances_of(ledger_url) == {COST: -20_000, AVAILABLE: 20_000}
+    ((fields,),) = await database.fetch_all("SELECT fields FROM rewards.conflicts")
+    assert "available_at_ms" in fields
+    await assert_sound(database)
+
+
+async def test_two_processes_with_the_same_past_grants_post_them_once(database: Database, ledger_url: str) -> None:
+    grants = [held(number, days=-400, partner=f"p{number % 7}") for number in range(200)]
+    await asyncio.gather(*(deliver(database, *part) for part in (grants[:150], grants[50:], grants[::-1], grants[::2])))
+    assert sum(minor for account, minor in balances_of(ledger_url).items() if account != COST) == 2_000_000
+    assert await database.fetch_all("SELECT count(*) FROM rewards.transfers") == [(400,)]
+    assert await database.fetch_all("SELECT count(*) FROM rewards.conflicts") == [(0,)]
+    await assert_sound(database)
 
 
 async def test_a_redelivery_around_the_holds_end_releases_once(database: Database, ledger_url: str) -> None:

@@ -183,10 +183,11 @@ async def test_packed_columns_arrive_as_they_were(database: Database) -> None:
     texts = [None, "", "USD", '☃ \\ " {},', "x" * 5000, *(str(draw.random()) for _ in range(50))]
     bigints = [-(2**63), 2**63 - 1, 0, -1, *(draw.randrange(-(2**62), 2**62) for _ in range(50))]
     uuids = [transfer.id for transfer in transfers(*(decided(n) for n in range(50)))]
+    ids = [f"opp-{number}" for number in range(50)] + ["", "x" * 127]
     times = [0, -62_135_596_800_000, 253_402_300_799_999, 1_767_300_000_123]
     async with database.connection() as connection:
         cursor = await connection.execute(
-            "SELECT %s, %s, %s, %s, %s, %s, %s::text[]",
+            "SELECT %s, %s, %s, %s, %s, %s, %s::text[], %s, %s, %s",
             (
                 packing.texts(texts),
                 packing.unique_texts(texts),
@@ -195,6 +196,9 @@ async def test_packed_columns_arrive_as_they_were(database: Database) -> None:
                 packing.uuids(uuids),
                 packing.times(times),
                 packing.texts([]),
+                packing.unique_texts(ids),
+                packing.unique_texts([None, None]),
+                packing.unique_texts([*ids, None, "é"]),
             ),
         )
         row = await cursor.fetchone()
@@ -203,4 +207,5 @@ async def test_packed_columns_arrive_as_they_were(database: Database) -> None:
     assert row[2:4] == (bigints, [2**31 - 1, -(2**31)])
     assert [str(id) for id in row[4]] == uuids
     assert [(moment - EPOCH).total_seconds() * 1000 for moment in row[5]] == times
+    assert row[7:] == (ids, [None, None], [*ids, None, "é"])
     assert row[6] == []

@@ -162,6 +162,40 @@ async def test_long_lists_come_in_pages_that_miss_nothing(http: Http, database: 
     assert {each["account"] for each in of} == {f"partner:p{n}:pending" for n in range(10, 17)}
 
 
+async def test_books_are_read_as_of_an_instant_by_either_time(http: Http, database: Database) -> None:
+    await deliver(database, decided(1))
+    statement = f"/v1/statements/{AVAILABLE}"
+
+    async def ask(path: str, **query: str) -> Any:
+        return (await http("vic", "GET", path, params=query)).json()
+
+    for query, minor in (
+        ({"as_of": "2026-01-01"}, 10_000),
+        ({"as_of": "2026-01-01T00:00:01Z"}, 10_000),
+        ({"as_of": "2026-01-01T00:00:00.999999Z"}, None),
+        ({"as_of": "2026-01-01T02:00:00Z", "time": "booked"}, None),
+        ({"as_of": "2026-01-01", "time": "booked"}, 10_000),
+    ):
+        found = {line["account"]: line["minor"] for line in (await ask("/v1/balances", **query))["balances"]}
+        assert found.get(AVAILABLE) == minor, query
+        lines = (await ask("/v1/trial-balance", **query))["trial_balance"]
+        assert [(line["minor"], line["credits"]) for line in lines] == ([(0, minor)] if minor else [])
+        page = await ask(statement, **query)
+        assert page["closing"] == ({"USD": minor} if minor else {})
+        assert len(page["postings"]) == (1 if minor else 0)
+    page = await ask(statement, **{"from": "2026-01-02", "to": "2026-01-31"})
+    assert (page["by"], page["opening"], page["closing"], page["postings"]) == (
+        "effective",
+        {"USD": 10_000},
+        {"USD": 10_000},
+        [],
+    )
+    for path in ("/v1/balances", "/v1/trial-balance", statement):
+        assert (await ask(path, as_of="today"))["code"] == "instant-malformed"
+        assert (await ask(path, as_of="2026-01-01", time="mine"))["code"] == "bad-request"
+    assert (await ask(statement, **{"from": "2026-02-01", "to": "2026-01-01"}))["code"] == "period-malformed"
+
+
 async def test_an_outage_is_answered_as_one(ledger_url: str, database: Database) -> None:
     away = Database("postgresql://127.0.0.1:1/none", application="rewards", connections_max=1)
     books = books_of("postgresql://127.0.0.1:1/none", away)

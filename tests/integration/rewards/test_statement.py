@@ -94,7 +94,10 @@ async def test_balances_and_the_trial_balance_are_those_of_the_postings(
 async def test_an_account_without_postings_has_an_empty_statement(ledger_url: str) -> None:
     assert statement(ledger_url, "partner:nobody:available") == {
         "account": "partner:nobody:available",
+        "by": "booked",
         "balances": {},
+        "opening": {},
+        "closing": {},
         "postings": [],
         "next_cursor": None,
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from contracts.decisions import BudgetClaim, Decision
 from contracts.ids import transfer_id
+from services.rewards import legs
 from services.rewards.faults import REVISION_MAX, TIME_MS_MAX, TIME_MS_MIN
-from services.rewards.legs import granted_transfer_id
+from services.rewards.legs import ByHand, granted_transfer_id, leg, leg_id
 from services.rewards.postings import Plan, plan_transfers
 from tests.support.decisions import decided, denied, head
 
@@ -117,6 +119,41 @@ def test_a_duplicate_is_planned_again_under_the_same_id() -> None:
 def test_the_fast_transfer_id_is_that_of_the_contract() -> None:
     ids = [decided(number, time_ms=number * 10**9 - 5).id for number in range(200)]
     assert [granted_transfer_id(id) for id in ids] == [transfer_id(id, "granted") for id in ids]
+    stages = [value for name, value in vars(legs).items() if name.startswith("STAGE_")]
+    wanted = [(id, stage, part) for id in ids[:5] for stage in stages for part in (0, 1, 10, 123_456)]
+    assert [leg_id(*one) for one in wanted] == [transfer_id(*one) for one in wanted]
+
+
+def test_a_leg_tells_under_each_name_what_its_decision_said_there() -> None:
+    decision = decided(1, takes_back=decided(2).id, available_at_ms=1, expires_at_ms=2, lead="lead-1", decimals=3)
+    made = leg(
+        head(decision),
+        "voided",
+        "a",
+        "b",
+        7,
+        posted_at_ms=8,
+        traceparent="trace",
+        group="group",
+        part=9,
+        by_hand=ByHand("why", "who"),
+        news_at_ms=10,
+    )
+    own = {name: getattr(decision, name) for name in made.__struct_fields__ if hasattr(decision, name)}
+    assert msgspec.structs.asdict(made) == own | {
+        "id": transfer_id(decision.id, "voided", 9),
+        "group": "group",
+        "stage": "voided",
+        "decision": decision.id,
+        "debit": "a",
+        "credit": "b",
+        "amount_minor": 7,
+        "posted_at_ms": 8,
+        "traceparent": "trace",
+        "reason": "why",
+        "booked_by": "who",
+        "news_at_ms": 10,
+    }
 
 
 def test_a_transfer_says_of_its_unit_what_the_decision_said() -> None:

@@ -92,7 +92,8 @@ BEGIN
                 v_name, rewards.first_id_of(v_month), rewards.first_id_of(v_month + interval '1 month'));
             v_made := v_made || v_name;
         EXCEPTION
-            WHEN duplicate_table OR unique_violation OR invalid_object_definition OR check_violation
+            -- Two that make the same table at once: the second finds its row type there.
+            WHEN duplicate_table OR duplicate_object OR unique_violation OR invalid_object_definition OR check_violation
                 OR lock_not_available OR deadlock_detected THEN
                 RAISE LOG 'partition %: %', v_name, SQLERRM;
         END;

@@ -1,0 +1,163 @@
+"""As of any instant, by either time, the ledger says what a replay from zero says; late events included."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+
+from contracts.events import EPOCH
+from contracts.facts import TransferPosted
+from services.rewards.asof.cuts import By, Cut, Period
+from services.rewards.reads import (
+    Balance,
+    Statement,
+    balances,
+    each_balance,
+    open_ledger,
+    statement,
+    trial_balance,
+)
+from services.rewards.reads.connect import Connection
+from services.rewards.store import Ledger
+from tests.support.replay import HOUR_MS, Line, history, lines, replay, time_of
+
+ACCOUNTS = ("programme:crm-sales:cost", "partner:p0:available")
+
+
+@pytest.fixture
+def seed() -> int:
+    chosen = int(os.environ.get("SEED", random.randrange(10**6)))
+    print(f"SEED={chosen}")
+    return chosen
+
+
+@pytest.fixture
+async def posted(ledger: Ledger, seed: int) -> list[TransferPosted]:
+    made = history(random.Random(seed), 40)
+    for batch in made:
+        await ledger.post(batch)
+    return [transfer for batch in made for transfer in batch]
+
+
+def instants(draw: random.Random, posted: list[TransferPosted], by: By) -> list[datetime]:
+    """Moments of transfers, moments right before and after them, and moments beyond all."""
+    times = [time_of(draw.choice(posted), by) for _ in range(12)] + [min(time_of(t, by) for t in posted), 0, 2**42]
+    return [EPOCH + timedelta(milliseconds=ms, microseconds=draw.choice([-1, 0, 1])) for ms in times]
+
+
+def by_account(rows: Iterable[Balance]) -> dict[tuple[str, str], int]:
+    return {(row["account"], row["unit"]): row["minor"] for row in rows}
+
+
+def assert_as_replayed(connection: Connection, posted: list[TransferPosted], cut: Cut) -> None:
+    want = replay(posted, cut.by, cut.until)
+    assert by_account(balances(connection, at=cut)) == want
+    sides: dict[str, list[int]] = {}
+    for (_, unit), minor in want.items():
+        sides.setdefault(unit, []).append(minor)
+    assert {
+        line["unit"]: (line["minor"], line["debits"], line["credits"]) for line in trial_balance(connection, at=cut)
+    } == {
+        unit: (0, -sum(m for m in minors if m < 0), sum(m for m in minors if m > 0)) for unit, minors in sides.items()
+    }
+
+
+async def test_balances_and_the_trial_balance_of_any_instant_are_those_of_a_replay(
+    posted: list[TransferPosted], ledger_url: str, seed: int
+) -> None:
+    draw = random.Random(seed)
+    with open_ledger(ledger_url) as connection:
+        for by in By:
+            for until in instants(draw, posted, by):
+                assert_as_replayed(connection, posted, Cut(by, until))
+
+
+def all_pages(connection: Connection, account: str, period: Period, *, newest_first: bool) -> list[Statement]:
+    pages: list[Statement] = []
+    while not pages or pages[-1]["next_cursor"]:
+        cursor = pages[-1]["next_cursor"] if pages else None
+        pages.append(statement(connection, account, limit=7, period=period, cursor=cursor, newest_first=newest_first))
+    return pages
+
+
+async def test_a_statement_goes_from_its_opening_to_its_closing_balance_from_both_ends(
+    posted: list[TransferPosted], ledger_url: str, seed: int
+) -> None:
+    draw = random.Random(seed)
+    with open_ledger(ledger_url) as connection:
+        for account in ACCOUNTS:
+            for by in By:
+                for since, until in zip(instants(draw, posted, by)[:6], instants(draw, posted, by)[:6], strict=True):
+                    first, last = sorted((since, until))
+                    period = Period(by, draw.choice([first, None]), draw.choice([last, None]))
+                    newest_first = draw.choice([True, False])
+                    pages = all_pages(connection, account, period, newest_first=newest_first)
+                    assert_statement(pages, posted, account, period, newest_first=newest_first)
+
+
+def assert_statement(
+    pages: list[Statement], posted: list[TransferPosted], account: str, period: Period, *, newest_first: bool
+) -> None:
+    def of_account(until: datetime | None) -> dict[str, int]:
+        return {unit: minor for (name, unit), minor in replay(posted, period.by, until).items() if name == account}
+
+    inside = {
+        t.id
+        for t in posted
+        if (period.since is None or EPOCH + timedelta(milliseconds=time_of(t, period.by)) >= period.since)
+        and (period.until is None or EPOCH + timedelta(milliseconds=time_of(t, period.by)) < period.until)
+    }
+    want = [line for line in lines(posted, account, period.by) if line.transfer in inside]
+    found = [
+        Line(p["transfer"]["id"], p["minor"], p["unit"], p["balance_minor"]) for page in pages for p in page["postings"]
+    ]
+    assert found == (want[::-1] if newest_first else want)
+    for page in pages:
+        assert page["opening"] == ({} if period.since is None else of_account(period.since))
+        assert page["closing"] == of_account(period.until)
+        assert page["balances"] == of_account(None)
+
+
+async def test_balances_come_page_by_page_and_as_a_stream(posted: list[TransferPosted], ledger_url: str) -> None:
+    middle = sorted(time_of(t, By.EFFECTIVE) for t in posted)[len(posted) // 2]
+    for at in (None, Cut(By.EFFECTIVE, EPOCH + timedelta(milliseconds=middle))):
+        whole = balances(ledger_url, at=at)
+        assert [(row["account"], row["unit"]) for row in whole] == sorted(
+            (row["account"], row["unit"]) for row in whole
+        )
+        assert list(each_balance(ledger_url, at=at)) == whole
+        for limit in (1, 3, 500):
+            found: list[Balance] = []
+            while True:
+                after = (found[-1]["account"], found[-1]["unit"]) if found else None
+                page = balances(ledger_url, at=at, after=after, limit=limit)
+                found += page
+                if len(page) < limit:
+                    break
+            assert found == whole
+        some = balances(ledger_url, at=at, starting_with="partner:p1")
+        assert some == [row for row in whole if row["account"].startswith("partner:p1")]
+
+
+async def test_an_event_that_comes_late_changes_what_was_effective_and_not_what_was_booked(
+    ledger: Ledger, ledger_url: str
+) -> None:
+    made = history(random.Random(1), 6)
+    for batch in made[:5]:
+        await ledger.post(batch)
+    known = [transfer for batch in made[:5] for transfer in batch]
+    then = max(time_of(t, By.BOOKED) for t in known)
+
+    cuts = {by: Cut(by, EPOCH + timedelta(milliseconds=then + HOUR_MS // 2)) for by in By}
+    before = {by: by_account(balances(ledger_url, at=cut)) for by, cut in cuts.items()}
+
+    late = [msgspec.structs.replace(t, news_at_ms=then - HOUR_MS, posted_at_ms=then + HOUR_MS) for t in made[5]]
+    await ledger.post(late)
+    assert by_account(balances(ledger_url, at=cuts[By.BOOKED])) == before[By.BOOKED] == replay(known, By.BOOKED)
+    after = by_account(balances(ledger_url, at=cuts[By.EFFECTIVE]))
+    assert after == replay([*known, *late], By.EFFECTIVE, cuts[By.EFFECTIVE].until) != before[By.EFFECTIVE]
