@@ -1,21 +1,23 @@
-"""The row `ledger`: durable transfers a second, from decisions as they come off the bus to the commit.
+"""The rows `ledger…`: durable transfers a second, from decisions as they come off the bus to the commit.
 
-One hot programme account, 1,000 partners, batches of 2,000 from a few partitions side by side, outbox on, one process
-with two postings in the database at once, as the service runs. Decoding and planning are part of it. The raw path
-copies the same transfers into a bare table without index, balance or outbox, in the same batches, one commit each.
+One hot programme account, 1,000 partners, batches of 2,000 decisions from a few partitions side by side, outbox and
+chain on, one process with two postings in the database at once, as the service runs. Decoding and planning are part of
+it. `ledger` grants with a hold that is over (granted and released), `ledger-plain` without a hold, `ledger-budget` out
+of one hot budget (granted and claimed). The raw path copies the same transfers into a bare table without index, balance
+or outbox, in the same batches, one commit each.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
 
 import psycopg
 from psycopg import sql
 
-from contracts.decisions import Decision, TraceLine, encode_decision
+from contracts.decisions import BudgetClaim, Decision, TraceLine, encode_decision
 from contracts.facts import TransferPosted
 from contracts.ids import decision_id, event_hash
 from goodword.bench.report import BenchRow
@@ -23,12 +25,13 @@ from runtime.clock import SystemClock
 from runtime.database import Database
 from runtime.migrations import migrate
 from services.rewards.decode import decode_heads
+from services.rewards.lives.grants import past_legs
 from services.rewards.lives.settling import Settler
 from services.rewards.postings import plan_transfers
 from services.rewards.store import SETUP, Ledger, Posted
 from services.rewards.writer import Writer
 
-TRANSFERS: Final = 200_000
+DECISIONS: Final = 100_000
 WARM_UP: Final = 10_000
 BATCH: Final = 2_000
 PARTITIONS: Final = 4
@@ -41,8 +44,27 @@ _TRACE: Final = (
 )
 
 
-async def run(*, postgres: str, transfers: int = TRANSFERS) -> list[BenchRow]:
-    """The row, measured in a database that has no ledger of anybody else; the ledger it makes stays there.
+_DAY_MS: Final = 86_400_000
+
+
+class Kind(NamedTuple):
+    """What a row's decisions are like."""
+
+    name: str
+    transfers_each: int
+    fields: Callable[[int], dict[str, Any]]
+    """By the decision's time."""
+
+
+KINDS: Final = (
+    Kind("ledger", 2, lambda time_ms: {"available_at_ms": time_ms + 30 * _DAY_MS}),
+    Kind("ledger-plain", 1, lambda time_ms: {}),
+    Kind("ledger-budget", 2, lambda time_ms: {"budgets": (BudgetClaim("yearly", "", 10**15, "USD", "hold"),)}),
+)
+
+
+async def run(*, postgres: str, decisions: int = DECISIONS) -> list[BenchRow]:
+    """The rows, measured in a database that has no ledger of anybody else; the ledger it makes stays there.
 
     Raises:
         RuntimeError: There are transfers in it already, or not everything was posted.
@@ -53,32 +75,37 @@ async def run(*, postgres: str, transfers: int = TRANSFERS) -> list[BenchRow]:
     try:
         if await database.fetch_all("SELECT 1 FROM rewards.transfers LIMIT 1"):
             raise RuntimeError("this database has a ledger already: measure in an empty one")
-        await _post(database, _batches(0, WARM_UP))
-        # Made before the clock starts: making them is the rules service's work.
-        batches = list(_batches(WARM_UP, transfers))
-        cpu_s, began = time.process_time(), time.perf_counter()
-        latencies_ms = await _post(database, iter(batches))
-        seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu_s
+        return [
+            await _measure(database, postgres, kind, first=place * (WARM_UP + decisions), decisions=decisions)
+            for place, kind in enumerate(KINDS)
+        ]
     finally:
         await database.stop()
+
+
+async def _measure(database: Database, postgres: str, kind: Kind, *, first: int, decisions: int) -> BenchRow:
+    await _post(database, kind, _batches(kind, first, WARM_UP))
+    # Made before the clock starts: making them is the rules service's work.
+    batches = list(_batches(kind, first + WARM_UP, decisions))
+    cpu_s, began = time.process_time(), time.perf_counter()
+    latencies_ms = await _post(database, kind, iter(batches))
+    seconds, cpu_s = time.perf_counter() - began, time.process_time() - cpu_s
     raw_seconds = await asyncio.to_thread(_copy_raw, postgres, batches)
-    count = len(batches) * BATCH
+    count = len(batches) * BATCH * kind.transfers_each
     latencies_ms.sort()
-    return [
-        BenchRow(
-            name="ledger",
-            bus="none",
-            per_second=count / seconds,
-            raw_per_second=count / raw_seconds,
-            ratio=raw_seconds / seconds,
-            p50_ms=latencies_ms[len(latencies_ms) // 2],
-            p99_ms=latencies_ms[min(len(latencies_ms) - 1, len(latencies_ms) * 99 // 100)],
-            cpu_ms_per_1000=cpu_s * 1_000_000 / count,
-        )
-    ]
+    return BenchRow(
+        name=kind.name,
+        bus="none",
+        per_second=count / seconds,
+        raw_per_second=count / raw_seconds,
+        ratio=raw_seconds / seconds,
+        p50_ms=latencies_ms[len(latencies_ms) // 2],
+        p99_ms=latencies_ms[min(len(latencies_ms) - 1, len(latencies_ms) * 99 // 100)],
+        cpu_ms_per_1000=cpu_s * 1_000_000 / count,
+    )
 
 
-async def _post(database: Database, batches: Iterator[Sequence[bytes]]) -> list[float]:
+async def _post(database: Database, kind: Kind, batches: Iterator[Sequence[bytes]]) -> list[float]:
     """Post all; returns the milliseconds that each batch took from its bytes to the commit."""
     posted = Posted()
 
@@ -103,20 +130,22 @@ async def _post(database: Database, batches: Iterator[Sequence[bytes]]) -> list[
             heads = decode_heads(values).decisions
             plan = plan_transfers(heads, [""] * len(heads), posted_at_ms=clock.now_ms())
             await writer.post(plan.transfers)
+            await writer.settle(plan.careful)
             latencies_ms.append((time.perf_counter() - began) * 1_000)
 
     await asyncio.gather(*(partition() for _ in range(PARTITIONS)))
-    if posted.count != len(latencies_ms) * BATCH:
+    # What is put into the budget is a transfer as well.
+    if posted.count - posted.by_stage["allotted"] != len(latencies_ms) * BATCH * kind.transfers_each:
         raise RuntimeError(f"{posted} does not say that {len(latencies_ms)} batches were posted")
     return latencies_ms
 
 
-def _batches(first: int, count: int) -> Iterator[Sequence[bytes]]:
+def _batches(kind: Kind, first: int, count: int) -> Iterator[Sequence[bytes]]:
     for start in range(first, first + count, BATCH):
-        yield [encode_decision(_decision(number)) for number in range(start, start + BATCH)]
+        yield [encode_decision(_decision(kind, number)) for number in range(start, start + BATCH)]
 
 
-def _decision(number: int) -> Decision:
+def _decision(kind: Kind, number: int) -> Decision:
     event_id, time_ms, partner = f"opp-{number:07}-won", _START_MS + number * 1_000, f"partner-{number % PARTNERS}"
     beneficiary = f"partner:{partner}"
     return Decision(
@@ -149,6 +178,7 @@ def _decision(number: int) -> Decision:
         deal=f"{number:07}",
         product="GTX Plus Basic",
         trace=_TRACE,
+        **kind.fields(time_ms),
     )
 
 
@@ -176,8 +206,9 @@ def _copy_raw(postgres: str, batches: Sequence[Sequence[bytes]]) -> float:
 
 def _copy_bytes(values: Sequence[bytes]) -> bytes:
     heads = decode_heads(values).decisions
-    transfers = plan_transfers(heads, [""] * len(heads), posted_at_ms=0).transfers
-    return b"".join(_copy_line(transfer) for transfer in transfers)
+    plan = plan_transfers(heads, [""] * len(heads), posted_at_ms=0)
+    held = [leg for one in plan.careful for leg in past_legs(one, 0)]
+    return b"".join(_copy_line(transfer) for transfer in (*plan.transfers, *held))
 
 
 def _copy_line(transfer: TransferPosted) -> bytes:

@@ -9,8 +9,8 @@ class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
     """One measurement.
 
     Attributes:
-        name: `tracking`, `rules-fold`, `rules-service`, `rules-shadow`, `rules-1000`, `backtest`, `ledger`, `bus` or
-            `e2e`.
+        name: `tracking`, `rules-fold`, `rules-service`, `rules-shadow`, `rules-1000`, `backtest`, `ledger`,
+            `ledger-plain`, `ledger-budget`, `ledger-pgledger`, `bus` or `e2e`.
         bus: `postgres`, `kafka`, or `none` where no bus is involved.
         per_second: Events, transfers or records.
         raw_per_second: The same bytes with no work, measured in the same run.

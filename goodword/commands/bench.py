@@ -52,6 +52,10 @@ def bench(
             "--events", min=1_000, help="Of e2e, at 1,000 a second; of backtest and whole, as fast as it goes."
         ),
     ] = None,
+    pgledger: Annotated[
+        Path | None,
+        typer.Option("--pgledger", metavar="DIR", help="A copy of pgledger's repository, to measure beside `ledger`."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure on temporary embedded servers. Takes some minutes; close what else is running."""
@@ -70,7 +74,7 @@ def bench(
     rows: list[BenchRow] = []
     with problems_shown():
         for path in wanted:
-            for row in _measure(path, kafka, events):
+            for row in _measure(path, kafka, events, pgledger):
                 rows.append(row)
                 if not as_json:
                     say(f"{row.name} on {row.bus}: {row.per_second:,.0f} a second")
@@ -119,7 +123,7 @@ def _measure_whole(kafka: str | None, events: int | None, *, as_json: bool) -> N
     )
 
 
-def _measure(path: Measured, kafka: str | None, events: int | None) -> Iterator[BenchRow]:
+def _measure(path: Measured, kafka: str | None, events: int | None, pgledger: Path | None) -> Iterator[BenchRow]:
     say(f"measuring {path.value} …", "dim")
     if path is Measured.E2E:
         from goodword.bench import e2e
@@ -141,7 +145,13 @@ def _measure(path: Measured, kafka: str | None, events: int | None) -> Iterator[
         from goodword.bench import ledger
 
         with _servers(None) as servers:
-            yield from asyncio.run(ledger.run(postgres=servers.postgres))
+            rows = asyncio.run(ledger.run(postgres=servers.postgres))
+        yield from rows
+        if pgledger is not None:
+            from goodword.bench import peer_ledger
+
+            with _servers(None) as servers:
+                yield peer_ledger.run(postgres=servers.postgres, folder=pgledger, beside=rows[0])
         return
     for bus in dict.fromkeys((None, kafka)):
         with _servers(bus) as servers:
