@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
 from contracts.errors import InvariantBroken, TransientError
 from contracts.facts import Fact, RewardNotice, TransferPosted, encode_fact
-from contracts.ids import event_hash
 from runtime import log
 from runtime.database import OUTAGES, Connection, Connections
-from services.rewards import packing
+from services.rewards.columns import post_columns
 from services.rewards.facts import pack_facts
 from services.rewards.partitions.store import Months
 
@@ -44,7 +43,7 @@ PACKED_ASIDE_MIN: Final = 500
 
 _POST: Final = (
     "SELECT posted, inserted, refused, conflicting FROM rewards.post("
-    "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    "%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
 )
 
 logger = log.get(__name__)
@@ -150,11 +149,11 @@ class Ledger:
         """Post a batch sorted by id; its facts leave in the order of `told`, where several are of one story."""
         accounts = await self._account_ids(connection, batch)
         if len(batch) < PACKED_ASIDE_MIN:
-            parameters = (*_columns(batch, accounts), pack_facts(told or batch))
+            parameters = (*post_columns(batch, accounts), pack_facts(told or batch))
         else:
             # Compressing lets go of the interpreter, so it runs beside the packing of the columns.
             packing_facts = asyncio.create_task(asyncio.to_thread(pack_facts, told or batch))
-            parameters = (*_columns(batch, accounts), await packing_facts)
+            parameters = (*post_columns(batch, accounts), await packing_facts)
         cursor = await connection.execute(_POST, parameters, prepare=True, binary=True)
         row = await cursor.fetchone()
         if row is None:
@@ -235,40 +234,3 @@ class Ledger:
 
 def message_of(error: psycopg.Error) -> str:
     return error.diag.message_primary or type(error).__name__
-
-
-def _columns(batch: Sequence[TransferPosted], accounts: dict[str, int]) -> tuple[object, ...]:
-    """The parameters of rewards.post, in its order, but for the facts."""
-    return (
-        packing.uuids([t.id for t in batch]),
-        packing.uuids([t.group for t in batch]),
-        packing.uuids([t.decision for t in batch]),
-        packing.bigints([accounts[t.debit] for t in batch]),
-        packing.bigints([accounts[t.credit] for t in batch]),
-        packing.bigints([t.amount_minor for t in batch]),
-        packing.bigints([event_hash(t.event_source, t.event_id) for t in batch]),
-        packing.times([t.time_ms for t in batch]),
-        packing.times([t.posted_at_ms for t in batch]),
-        packing.integers([t.revision for t in batch]),
-        packing.texts([t.stage for t in batch]),
-        packing.texts([t.unit for t in batch]),
-        packing.texts([t.programme for t in batch]),
-        packing.texts([t.rule for t in batch]),
-        packing.texts([t.partner for t in batch]),
-        packing.texts([t.event_source for t in batch]),
-        packing.unique_texts([t.event_id for t in batch]),
-        packing.texts([t.customer for t in batch]),
-        packing.unique_texts([t.deal for t in batch]),
-        packing.unique_texts([t.lead for t in batch]),
-        _or_none(packing.optional_times, [t.available_at_ms for t in batch]),
-        _or_none(packing.optional_times, [t.expires_at_ms for t in batch]),
-        _or_none(packing.unique_texts, [t.takes_back for t in batch]),
-        _or_none(packing.texts, [t.reason for t in batch]),
-        _or_none(packing.texts, [t.booked_by for t in batch]),
-        _or_none(packing.optional_times, [t.news_at_ms for t in batch]),
-    )
-
-
-def _or_none(pack: Callable[[list[Any]], object], column: list[Any]) -> object:
-    """Most batches have no such value, and then none is packed or read."""
-    return None if column.count(None) == len(column) else pack(column)

@@ -40,21 +40,12 @@ PURE = (
     "services/rewards/budgets/claims.py",
     "services/rewards/partitions/months.py",
     "services/rewards/requests/identity.py",
-    *(
-        f"services/rewards/{name}.py"
-        for name in ("lives/outcomes", "lots/oldest_first", "budgets/claims", "partitions/months", "requests/identity")
-    ),
     "services/rewards/asof/cuts.py",
+    "services/rewards/chain/encoding.py",
+    "services/rewards/elements.py",
     *(f"services/rewards/papers/{name}.py" for name in ("parties", "invoice", "shown")),
     *(f"services/rewards/{name}.py" for name in ("lots/spending", "redemptions/deciding")),
     *(f"services/rewards/catalogue/{name}.py" for name in ("items", "reading")),
-    *(
-        f"services/rewards/payouts/{name}.py"
-        for name in (
-            *("bank_ids", "payee", "plan", "schedule", "payout", "payable", "conversion", "moves"),
-            *("latin", "bank_file", "pain", "csv_file"),
-        )
-    ),
     "services/tracking/attribution.py",
     "services/tracking/clicks.py",
     "services/notify/outcomes.py",

@@ -105,11 +105,14 @@ async def test_a_ledger_with_rows_becomes_the_first_partition_unwritten(postgres
         until = datetime(now.year + now.month // 12, now.month % 12 + 1, 1, tzinfo=UTC)
         prefix = f"{round(until.timestamp() * 1_000):012x}"
         assert bound == f"FOR VALUES FROM (MINVALUE) TO ('{prefix[:8]}-{prefix[8:]}-0000-0000-000000000000')"
-        # All indexes are there, once each, and belong to the parent's.
+        # All indexes are there, and belong to the parent's.
+        (wanted,) = owner.execute(
+            "SELECT count(*) FROM pg_index WHERE indrelid = 'rewards.transfers'::regclass"
+        ).fetchone() or (0,)
         for table in ("transfers_before", "transfers_other"):
             count = owner.execute(
                 "SELECT count(*) FROM pg_index i JOIN pg_inherits h ON h.inhrelid = i.indexrelid"
                 " WHERE i.indrelid = ('rewards.' || %s)::regclass",
                 (table,),
             ).fetchone()
-            assert count == (4,)
+            assert count == (wanted,)
