@@ -79,7 +79,7 @@ class Bookings:
         if not 0 < amount_minor <= AMOUNT_MINOR_MAX:
             raise _refused("amount-out-of-range", f"{amount_minor} is not 1 … {AMOUNT_MINOR_MAX}")
         if not is_unit(key.unit):
-            raise _refused("unknown-unit", f"{key.unit!r} is no unit")
+            raise _refused("unit-malformed", f"{key.unit!r} does not name a unit")
         chart.checked(key.account)
         done = Settlement()
         with outages_are_transient():

@@ -42,7 +42,7 @@ class RewardsSettings(Settings):
     """How often the relay looks for facts that another process has posted."""
     rewards_relay_transfers_max: Annotated[int, Field(ge=1, le=100_000)] = 10_000
     """Facts that the relay has in hand."""
-    rewards_http_connections_max: Annotated[int, Field(ge=1, le=64)] = 8
+    rewards_http_connections_max: Annotated[int, Field(ge=4, le=64)] = 8
     """Requests over HTTP that change something, or whose key is looked up, at the same time."""
     rewards_requests_days: Annotated[int, Field(ge=1, le=366)] = 7
     """How long the answer to a request is kept for whoever sends it again under the same Idempotency-Key."""

@@ -16,6 +16,8 @@ from runtime.database import Connections
 from runtime.keys import Caller
 from services.rewards.keys import OPERATOR, ROLES, ledger_caller
 
+LONG_REQUESTS_MAX: Final = 2
+"""Requests in several transactions at once: each has one connection for its answer, and needs another one to work."""
 READS_MAX: Final = 4
 """Questions answered at once; further ones wait."""
 P = ParamSpec("P")
@@ -38,6 +40,7 @@ class Books:
     clock: Clock
     write_off_minor_max: int
     requests_days: int
+    long_requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LONG_REQUESTS_MAX))
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READS_MAX))
 
     async def ask(self, question: Callable[Concatenate[str, P], R], *arguments: P.args, **options: P.kwargs) -> R:

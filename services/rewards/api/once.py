@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, Final
 
 import psycopg
@@ -43,6 +44,16 @@ class OneRequest:
         self._books = books
         self._identity = identity
 
+    async def in_steps(self, work: Work, *, status: int = 200) -> Response:
+        """Like a call, for what takes several transactions of its own, so that postings need not wait for all of it.
+
+        Such work promises by itself that it goes on where it ended when it is done again: killed in between, it has no
+        answer yet, and asking again under the same key finishes it.
+        """
+        books = self._books
+        async with books.long_requests, books.database.connection() as connection, connection.transaction():
+            return await self._answer(connection, partial(work, books.database), status)
+
     async def __call__(self, work: Work, *, status: int = 200) -> Response:
         """Carry it out, or give the answer of the first time.
 
@@ -53,14 +64,14 @@ class OneRequest:
         for tried in range(1, TRIES_MAX + 1):
             try:
                 async with self._books.database.connection() as connection, connection.transaction():
-                    return await self._answer(connection, work, status)
+                    return await self._answer(connection, partial(work, Within(connection)), status)
             except (TransientError, psycopg.OperationalError) as error:
                 if not _is_rivalry(error) or tried == TRIES_MAX:
                     raise
             await asyncio.sleep(TRY_AGAIN_S * tried)
         raise AssertionError("the last try returns or raises")
 
-    async def _answer(self, connection: Connection, work: Work, status: int) -> Response:
+    async def _answer(self, connection: Connection, work: Callable[[], Awaitable[BaseModel]], status: int) -> Response:
         identity, now_ms = self._identity, self._books.clock.now_ms()
         if not await begin(connection, identity):
             raise PermanentError(
@@ -87,11 +98,13 @@ class OneRequest:
             )
         return Response(kept.body, kept.status, REPLAYED, kept.media_type)
 
-    async def _carried_out(self, connection: Connection, work: Work, status: int) -> Answer:
+    async def _carried_out(
+        self, connection: Connection, work: Callable[[], Awaitable[BaseModel]], status: int
+    ) -> Answer:
         fingerprint = self._identity.fingerprint
         try:
             async with connection.transaction():
-                done = await work(Within(connection))
+                done = await work()
         except PermanentError as error:
             refused = permanent_problem(error, STATUSES)
             return Answer(fingerprint, refused.status_code, str(refused.media_type), bytes(refused.body))

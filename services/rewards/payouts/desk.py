@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from contracts.errors import PermanentError, Problem
 from runtime.clock import Clock
-from runtime.database import Connection, Database
+from runtime.database import Connection, Connections
+from runtime.people import is_same_person
 from services.rewards.legs import ByHand
 from services.rewards.payouts import moves, store
 from services.rewards.payouts.audit import checked_who, note
@@ -36,7 +37,7 @@ _RUN_STEPS: Final[dict[Step, tuple[tuple[RunState, ...], RunState]]] = {
 class PayoutDesk:
     """Steps of runs and of single payouts. All raise PermanentError and TransientError."""
 
-    def __init__(self, database: Database, ledger: Ledger, *, clock: Clock) -> None:
+    def __init__(self, database: Connections, ledger: Ledger, *, clock: Clock) -> None:
         self._database = database
         self._ledger = ledger
         self._clock = clock
@@ -176,7 +177,7 @@ async def _check_step(connection: Connection, run: Run, step: Step, who: str) ->
     if run.state not in sources:
         message = f"the run {run.reference} is {run.state}"
         raise _refused("run-in-other-state", message, f"one can {step} what is {' or '.join(sources)}")
-    if step == "approve" and who == run.prepared_by and await requires_approval(connection):
+    if step == "approve" and is_same_person(who, run.prepared_by) and await requires_approval(connection):
         message = f"{who} prepared the run {run.reference}, and somebody else has to approve it"
         raise _refused("second-person-missing", message, "GOODWORD_REWARDS_REQUIRE_APPROVAL asks for it")
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from contracts.errors import PermanentError, Problem
 from runtime.clock import Clock
-from runtime.database import Connection, Database
+from runtime.database import Connection, Connections
 from services.rewards.payouts.audit import checked_who, note
 from services.rewards.payouts.payee import Payee, decode_payee, encode_payee, payee_faults, shown
 from services.rewards.payouts.plan import Plan, decode_plan, encode_plan, plan_faults, plan_shown
@@ -27,7 +27,7 @@ def refuse(problems: Sequence[Problem]) -> None:
         raise PayoutFaults(problems)
 
 
-async def set_payee(database: Database, payee: Payee, *, who: str, clock: Clock) -> bool:
+async def set_payee(database: Connections, payee: Payee, *, who: str, clock: Clock) -> bool:
     """Store how to pay; returns whether it is news. Raises PayoutFaults, TransientError."""
     refuse(payee_faults(payee))
     checked_who(who)
@@ -65,7 +65,7 @@ async def list_payees(connection: Connection, *, after: str = "", count_max: int
     return [decode_payee(text) for (text,) in await cursor.fetchall()]
 
 
-async def set_plan(database: Database, plan: Plan, *, who: str, clock: Clock) -> bool:
+async def set_plan(database: Connections, plan: Plan, *, who: str, clock: Clock) -> bool:
     """Store a programme's settings; returns whether they are news. Raises PayoutFaults, TransientError."""
     refuse(plan_faults(plan))
     checked_who(who)

@@ -18,7 +18,7 @@ from contracts.facts import TransferPosted
 from contracts.ids import is_id
 from contracts.money import is_currency
 from runtime.clock import Clock
-from runtime.database import Connection, Database
+from runtime.database import Connection, Connections
 from services.rewards import chart
 from services.rewards.legs import ByHand
 from services.rewards.payouts import moves, store
@@ -61,7 +61,7 @@ class _NotOpen(Exception):
 class Preparer:
     """Prepares runs. Safe to use from several tasks and processes at once."""
 
-    def __init__(self, database: Database, ledger: Ledger, *, clock: Clock) -> None:
+    def __init__(self, database: Connections, ledger: Ledger, *, clock: Clock) -> None:
         self._database = database
         self._ledger = ledger
         self._clock = clock
