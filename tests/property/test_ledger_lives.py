@@ -1,15 +1,14 @@
-"""The ledger against a small model: holds, clawbacks, budgets, lots and bookings by hand, in any order and batching.
+"""The ledger against a small model: holds, clawbacks, budgets, lots, bookings by hand and payouts, in any order.
 
-A state machine delivers decisions (each possibly again, in any batch), lets days pass, ticks the clockwork and books by
-hand. The model keeps plain dictionaries and does one thing after the other. After every step balances are the same, and
-every invariant holds. One database for all examples; each has names of its own.
+A state machine delivers decisions (each possibly again, in any batch), lets days pass, ticks the clockwork, books by
+hand and pays out. The model keeps plain dictionaries and does one thing after the other. After every step balances are
+the same, and in the end every invariant holds. One database for all examples; each has names of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -28,115 +27,23 @@ from services.rewards.by_hand import Bookings
 from services.rewards.clockwork import Clockwork
 from services.rewards.legs import ByHand
 from services.rewards.lives.settling import Settler
+from services.rewards.payouts import store
+from services.rewards.payouts.desk import PayoutDesk
+from services.rewards.payouts.directory import set_payee
+from services.rewards.payouts.payee import Payee
+from services.rewards.payouts.payout import Payout
+from services.rewards.payouts.plan import Terms
+from services.rewards.payouts.preparing import Asked, Preparer
 from services.rewards.store import SETUP, Ledger
+from tests.property.ledger_model import BUDGET, Model
+from tests.property.payout_model import FEE, MINIMUM, PayoutModel
 from tests.support.decisions import decided
 from tests.support.ledger import POSTED_AT_MS, SetClock, assert_sound, deliver, found_balances
 
 DAY_MS = 86_400_000
-BUDGET = 120
 ANN = ByHand("model", "ann")
 KINDS = ("plain", "held", "lot", "lot", "debt", "hold", "hold", "hold", "deny", "clawback", "clawback")
 numbers = itertools.count()
-
-
-class Model:
-    """What should be: one decision after the other, in plain Python."""
-
-    def __init__(self, programme: str) -> None:
-        self.programme = programme
-        self.balances: dict[str, int] = defaultdict(int)
-        self.known: dict[str, dict[str, Any]] = {}
-        self.queue: list[Decision] = []
-        self.early: list[Decision] = []
-        self.left: int | None = None
-
-    def move(self, debit: str, credit: str, minor: int) -> None:
-        self.balances[debit] -= minor
-        self.balances[credit] += minor
-
-    def take(self, decision: Decision, now: int) -> None:
-        if decision.id in self.known or decision in self.early:
-            return
-        if decision.takes_back:
-            self.take_back(decision)
-            return
-        if decision.restates:
-            self.known[decision.id] = {"state": "debt", "of": decision}
-            self.move(f"{decision.beneficiary}:available", "cost", -decision.amount_minor)
-            return
-        self.known[decision.id] = grant = {"state": "posted", "of": decision, "granted": 0, "pending": 0, "taken": 0}
-        grant |= {"lot": 0, "expired": 0}
-        for claim in decision.budgets:
-            if self.left is None:
-                self.left = BUDGET
-                self.move(self.account("allotted"), self.account("budget"), BUDGET)
-            if claim.when_spent == "deny":
-                grant["state"] = "posted" if self.left >= decision.amount_minor else "denied"
-            elif self.queue or self.left < decision.amount_minor:
-                grant["state"] = "waiting"
-                self.queue.append(decision)
-        if grant["state"] == "posted":
-            self.grant(decision, now)
-
-    def account(self, kind: str) -> str:
-        return f"programme:{self.programme}:{kind}:b"
-
-    def grant(self, decision: Decision, now: int, *, claims: bool = True) -> None:
-        grant, minor = self.known[decision.id], decision.amount_minor
-        held = decision.available_at_ms is not None and decision.available_at_ms > now
-        grant |= {"state": "posted", "granted": minor, "pending": minor if held else 0}
-        grant["lot"] = minor if decision.expires_at_ms is not None else 0
-        self.move("cost", f"{decision.beneficiary}:{'pending' if held else 'available'}", minor)
-        if decision.budgets and claims:
-            self.left -= minor
-            self.move(self.account("budget"), self.account("spent"), minor)
-
-    def take_back(self, decision: Decision) -> bool:
-        grant = self.known.get(decision.takes_back)
-        if grant is None or grant["state"] == "waiting":
-            if decision not in self.early:
-                self.early.append(decision)
-            return False
-        self.known[decision.id] = {"state": "clawback", "of": decision}
-        can = grant["granted"] - grant["taken"] - grant["expired"]
-        minor = min(-decision.amount_minor, can)
-        from_hold = min(minor, grant["pending"])
-        self.back(grant, minor, from_hold)
-        return True
-
-    def back(self, grant: dict[str, Any], minor: int, from_hold: int) -> None:
-        whose = grant["of"].beneficiary
-        grant["taken"] += minor
-        grant["pending"] -= from_hold
-        grant["lot"] -= min(grant["lot"], minor)
-        self.move(f"{whose}:pending", "cost", from_hold)
-        self.move(f"{whose}:available", "cost", minor - from_hold)
-
-    def release(self, grant: dict[str, Any], minor: int) -> None:
-        grant["pending"] -= minor
-        self.move(f"{grant['of'].beneficiary}:pending", f"{grant['of'].beneficiary}:available", minor)
-
-    def tick(self, now: int) -> None:
-        grants = [grant for grant in self.known.values() if grant["state"] == "posted"]
-        for grant in grants:
-            if grant["pending"] and grant["of"].available_at_ms <= now:
-                self.release(grant, grant["pending"])
-        self.early = [one for one in self.early if not self.take_back(one)]
-        lots = [g for g in grants if g["lot"] and not g["pending"] and g["of"].expires_at_ms <= now]
-        for lot in sorted(lots, key=lambda g: (g["of"].expires_at_ms, g["of"].id)):
-            whose, unit = lot["of"].beneficiary, lot["of"].unit
-            minor, lot_minor = 0, lot["lot"]
-            lot["lot"] = 0
-            others = sum(
-                g["lot"] - g["pending"]
-                for g in grants
-                if g["lot"] and (g["of"].beneficiary, g["of"].unit) == (whose, unit)
-            )
-            minor = min(lot_minor, max(0, self.balances[f"{whose}:available"] - others))
-            lot["expired"] += minor
-            self.move(f"{whose}:available", "cost", minor)
-        while self.queue and self.left is not None and self.left >= self.queue[0].amount_minor:
-            self.grant(self.queue.pop(0), now)
 
 
 class Machine(RuleBasedStateMachine):
@@ -158,6 +65,16 @@ class Machine(RuleBasedStateMachine):
             self.database, settler, clock=self.clock, every_s=1, batch_max=3, expiry_notice_days=5
         )
         self.bookings = Bookings(self.database, clock=self.clock)
+        self.preparer = Preparer(self.database, ledger, clock=self.clock)
+        self.desk = PayoutDesk(self.database, ledger, clock=self.clock)
+        self.payouts = PayoutModel(self.model)
+        self.partners = [f"partner:{self.name}-{number}" for number in range(3)]
+        self.runner.run(self.tell_payees())
+
+    async def tell_payees(self) -> None:
+        for each in self.partners:
+            payee = Payee(beneficiary=each, method="manual", currency="USD", name="Ann", country="DE")
+            await set_payee(self.database, payee, who="ann", clock=self.clock)
 
     def make(self, draw: st.DataObject) -> Decision:
         minor = draw.draw(st.integers(1, 150), label="amount")
@@ -243,6 +160,57 @@ class Machine(RuleBasedStateMachine):
             self.runner.run(self.bookings.write_off(account, "USD", self.name, None, ANN))
             self.model.move("written-off", account, owed)
 
+    @rule(number=st.integers(0, 3))
+    def prepare(self, number: int) -> None:
+        """A run of all partners, which may be there already."""
+        terms = Terms(minimum_minor=MINIMUM, fee_minor=FEE)
+        asked = Asked(programme=self.name, unit="USD", period=f"r{number}", terms=terms)
+        run = self.runner.run(self.preparer.prepare(asked, who="ann"))
+        expected = self.payouts.prepare(f"r{number}", self.partners)
+        found = {one.beneficiary: one for one in self.runner.run(self.payouts_of(run.id))}
+        assert (run.state, found.keys()) == (expected.state, {one.beneficiary for one in expected.payouts})
+        for one in expected.payouts:
+            one.id = found[one.beneficiary].id
+
+    async def payouts_of(self, run: str) -> list[Payout]:
+        async with self.database.connection() as connection:
+            return await store.payouts_of(connection, run)
+
+    @rule(draw=st.data(), step=st.sampled_from(("approve", "approve", "send", "send", "settle", "cancel")))
+    def step_run(self, draw: st.DataObject, step: str) -> None:
+        if not self.payouts.runs:
+            return
+        period = draw.draw(st.sampled_from(sorted(self.payouts.runs)))
+        name, expected = f"{self.name}/USD/{period}", self.payouts.runs[period]
+        works = {
+            "approve": lambda: self.desk.approve(name, who="bob"),
+            "send": lambda: self.desk.send(name, who="bob"),
+            "settle": lambda: self.desk.settle_run(name, who="bob", reference="bank"),
+            "cancel": lambda: self.desk.cancel(name, who="bob", note="no"),
+        }
+        if self.payouts.step_run(expected, step):
+            assert self.runner.run(works[step]()).state == expected.state
+        else:
+            with pytest.raises(PermanentError):
+                self.runner.run(works[step]())
+
+    @rule(draw=st.data(), step=st.sampled_from(("settle", "return", "return", "cancel")))
+    def step_one(self, draw: st.DataObject, step: str) -> None:
+        made = [(run, one) for run in self.payouts.runs.values() for one in run.payouts]
+        if not made:
+            return
+        run, payout = draw.draw(st.sampled_from(made))
+        works = {
+            "settle": lambda: self.desk.settle(payout.id, None, "bank", who="bob"),
+            "return": lambda: self.desk.return_(payout.id, None, "AC04", who="bob"),
+            "cancel": lambda: self.desk.cancel_one(payout.id, who="bob", reason="no"),
+        }
+        if self.payouts.step_one(run, payout, step):
+            assert self.runner.run(works[step]()).state == payout.state
+        else:
+            with pytest.raises(PermanentError):
+                self.runner.run(works[step]())
+
     @invariant()
     def balances_are_the_models(self) -> None:
         if not hasattr(self, "model"):
@@ -253,7 +221,7 @@ class Machine(RuleBasedStateMachine):
             if minor and account.startswith((f"partner:{self.name}-", f"programme:{self.name}:"))
         }
         expected = {
-            f"programme:{self.name}:{account}" if account in {"cost", "written-off"} else account: minor
+            f"programme:{self.name}:{account}" if account in {"cost", "written-off", "payout-fees"} else account: minor
             for account, minor in self.model.balances.items()
             if minor
         }
