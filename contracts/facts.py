@@ -26,8 +26,8 @@ class TransferPosted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         group: Legs of one posting share it; all are written or none.
         stage: `granted`, `released`, `voided`, `clawed_back`, `adjusted`, `expired`, `written_off`; of budgets
             `allotted` and `claimed`; of redemptions `reserved`, `redeemed`, `credited` (what a credit gives) and
-            `cancelled`; of payouts `payout_prepared`, `payout_approved`, `payout_sent`, `paid`,
-            `payout_fee`, `payout_returned`, `payout_cancelled`, `converted` and `rounded`. docs/ledger.md has each as
+            `cancelled`; of memberships `fee_charged` and `fee_refunded`; of payouts `payout_prepared`,
+            `payout_approved`, `payout_sent`, `paid`, `payout_fee`, `payout_returned`, `payout_cancelled`, `converted` and `rounded`. docs/ledger.md has each as
             a T-account.
         time_ms: When the event behind it happened.
         posted_at_ms: When the ledger committed to it.

@@ -36,7 +36,9 @@ class Topic:
 
 
 CLICKS: Final = Topic("goodword.clicks", "link", ("tracking",), ())
-REFERRALS: Final = Topic("goodword.referrals", "partner", ("tracking", "rules"), ("rules",), is_rebuilt_from=True)
+REFERRALS: Final = Topic(
+    "goodword.referrals", "partner", ("tracking", "rules", "rewards"), ("rules",), is_rebuilt_from=True
+)
 # Not by partner alone: a partner has a profile in each programme, and compaction would keep only the newest of them.
 PARTNERS: Final = Topic("goodword.partners", "programme:partner", ("tracking",), ("notify",), is_compacted=True)
 DECISIONS: Final = Topic("goodword.decisions", "partner", ("rules",), ("rewards", "notify", "rules"))

@@ -29,6 +29,9 @@ class Amounts:
         """`-5, "USD"` as `-0.05`, for programs."""
         return format_minor(minor, self._decimals.get(unit, 0))
 
+    def decimals_of(self, unit: str) -> int:
+        return self._decimals.get(unit, 0)
+
     def read(self, text: str) -> Money:
         """`12.50 USD` as money. Raises PermanentError (`amount-malformed`)."""
         number, _, unit = text.strip().partition(" ")

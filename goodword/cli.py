@@ -20,6 +20,7 @@ from goodword.commands import (
     keys,
     ledger,
     mails,
+    memberships,
     partners,
     payouts,
     rates,
@@ -69,6 +70,7 @@ app.add_typer(invoices.app, name="invoices", help="Self-billing invoices and cre
 app.add_typer(catalogue.app, name="catalogue", help="What points and other units can be redeemed for.")
 app.add_typer(redemptions.app, name="redemptions", help="Redemptions: reserved, then fulfilled or cancelled.")
 app.add_typer(payouts.app, name="payouts", help="Pay partners: prepare, approve, send, settle.")
+app.add_typer(memberships.app, name="memberships", help="Tiers that partners pay for, a term at a time.")
 app.add_typer(keys.app, name="keys", help="Keys of those who send events, and of those who work on rule sets.")
 app.add_typer(dlq.app, name="dlq", help="Records that could not be handled, and why.")
 app.add_typer(mails.app, name="mails", help="Mails to partners and what became of them.")

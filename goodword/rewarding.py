@@ -11,6 +11,7 @@ from goodword.target import Target
 from runtime.clock import SystemClock
 from runtime.database import Database
 from services.rewards.catalogue.publishing import Catalogues
+from services.rewards.memberships.selling import Memberships
 from services.rewards.redemptions.redeeming import Redemptions
 from services.rewards.settings import RewardsSettings
 from services.rewards.store import SETUP, Ledger
@@ -24,6 +25,7 @@ class Rewards:
 
     catalogues: Catalogues
     redemptions: Redemptions
+    memberships: Memberships
 
 
 def with_rewards(target: Target, work: Callable[[Rewards], Awaitable[Answer]]) -> Answer:
@@ -41,6 +43,7 @@ def with_rewards(target: Target, work: Callable[[Rewards], Awaitable[Answer]]) -
                 redemptions=Redemptions(
                     database, ledger, clock=clock, reserved_days_max=settings.rewards_reserved_days_max
                 ),
+                memberships=Memberships(database, ledger, clock=clock),
             )
             return await work(rewards)
         finally:

@@ -44,6 +44,8 @@ STAGES: Final = (
     "payout_cancelled",
     "converted",
     "rounded",
+    "fee_charged",
+    "fee_refunded",
 )
 PAYOUT_STATES: Final = ("prepared", "approved", "sent")
 """Of those that are not finished."""

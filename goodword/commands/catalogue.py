@@ -162,37 +162,24 @@ def _row(shelf: Shelf) -> dict[str, Any]:
 
 def _differences(target: Target, catalogue: Catalogue) -> list[str]:
     """Where the catalogue speaks of other tiers or units than the rule set in force."""
-    import asyncio
+    from goodword.in_force import rule_sets_in_force
 
-    import psycopg
-
-    from services.rules.language import RuleSetErrors, read_rule_set
-    from services.rules.lifecycle import list_revisions
-
-    try:
-        revisions = asyncio.run(list_revisions(target.postgres))
-    except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+    rules = rule_sets_in_force(target.postgres).get(catalogue.programme)
+    if rules is None:
         return []
     found = []
-    for revision in revisions:
-        if revision.programme != catalogue.programme or revision.state != "active":
-            continue
-        try:
-            rules = read_rule_set(revision.source_text, path=revision.path)
-        except RuleSetErrors:  # Published by a version whose language this one no longer reads.
-            continue
-        tiers = [tier.id for tier in rules.tiers]
-        unknown = [tier for tier in catalogue.tiers if tier not in tiers]
-        if unknown:
-            found.append(f"the rule set in force has no tier {', '.join(unknown)}, only {', '.join(tiers) or 'none'}")
-        elif catalogue.tiers and catalogue.tiers[0] != tiers[0]:
-            found.append(f"everyone starts as {tiers[0]} in the rule set in force, not as {catalogue.tiers[0]}")
-        used = _units(catalogue)
-        found += [
-            f"{unit.id} has {unit.decimals} decimals in the rule set in force: declare it in `decimals`"
-            for unit in rules.units
-            if unit.id in used and catalogue.decimals.get(unit.id, 0) != unit.decimals
-        ]
+    tiers = [tier.id for tier in rules.tiers]
+    unknown = [tier for tier in catalogue.tiers if tier not in tiers]
+    if unknown:
+        found.append(f"the rule set in force has no tier {', '.join(unknown)}, only {', '.join(tiers) or 'none'}")
+    elif catalogue.tiers and catalogue.tiers[0] != tiers[0]:
+        found.append(f"everyone starts as {tiers[0]} in the rule set in force, not as {catalogue.tiers[0]}")
+    used = _units(catalogue)
+    found += [
+        f"{unit.id} has {unit.decimals} decimals in the rule set in force: declare it in `decimals`"
+        for unit in rules.units
+        if unit.id in used and catalogue.decimals.get(unit.id, 0) != unit.decimals
+    ]
     return found
 
 

@@ -25,6 +25,8 @@ from services.rewards.archive import ArchiveOwner
 from services.rewards.clockwork import Clockwork
 from services.rewards.handlers import PostingOwner
 from services.rewards.lives.settling import Settler
+from services.rewards.memberships.selling import Memberships
+from services.rewards.memberships.telling import TierTeller
 from services.rewards.observe import Housekeeping, RewardsObserver
 from services.rewards.outbox import Relay
 from services.rewards.payouts.policy import tell_policy_to
@@ -68,6 +70,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
     ledger = Ledger(database)
     settler = Settler(database, ledger)
     redemptions = Redemptions(database, ledger, clock=clock, reserved_days_max=settings.rewards_reserved_days_max)
+    memberships = Memberships(database, ledger, clock=clock)
     writer = Writer(
         ledger,
         settler,
@@ -140,6 +143,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
             database,
             doors,
             relay,
+            TierTeller(database, bus, clock=clock, every_s=settings.rewards_clock_every_ms / 1_000),
             Clockwork(
                 database,
                 settler,
@@ -147,7 +151,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
                 every_s=settings.rewards_clock_every_ms / 1_000,
                 batch_max=settings.rewards_posting_transfers_max,
                 expiry_notice_days=settings.rewards_expiry_notice_days,
-                chores=[redemptions.cancel_overdue],
+                chores=[redemptions.cancel_overdue, memberships.end_terms],
                 on_posted=posted,
             ),
             PayoutClock(

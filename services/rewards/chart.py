@@ -23,7 +23,7 @@ _BUDGET_ACCOUNTS: Final = ("budget", "allotted", "spent")
 _CONVERSION_ACCOUNTS: Final = ("conversion", "rounding")
 """What currencies are changed through, and what rounding each payout by itself gave and took."""
 _PROGRAMME_ACCOUNTS: Final = (
-    *("cost", "written-off", "redeemed", "payout-fees"),
+    *("cost", "written-off", "redeemed", "payout-fees", "membership-fees", "paid-outside"),
     *_CONVERSION_ACCOUNTS,
     *_BUDGET_ACCOUNTS,
 )

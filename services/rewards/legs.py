@@ -30,6 +30,8 @@ STAGE_PAYOUT_RETURNED: Final = "payout_returned"
 STAGE_PAYOUT_CANCELLED: Final = "payout_cancelled"
 STAGE_CONVERTED: Final = "converted"
 STAGE_ROUNDED: Final = "rounded"
+STAGE_FEE_CHARGED: Final = "fee_charged"
+STAGE_FEE_REFUNDED: Final = "fee_refunded"
 STAGES_OF_A_DECISION: Final = (
     STAGE_GRANTED,
     STAGE_CLAIMED,
@@ -42,6 +44,8 @@ STAGES_OF_A_DECISION: Final = (
     STAGE_REDEEMED,
     STAGE_CREDITED,
     STAGE_CANCELLED,
+    STAGE_FEE_CHARGED,
+    STAGE_FEE_REFUNDED,
 )
 
 

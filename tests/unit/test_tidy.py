@@ -44,7 +44,7 @@ PURE = (
     "services/rewards/chain/encoding.py",
     "services/rewards/elements.py",
     *(f"services/rewards/papers/{name}.py" for name in ("parties", "invoice", "shown")),
-    *(f"services/rewards/{name}.py" for name in ("lots/spending", "redemptions/deciding")),
+    *(f"services/rewards/{name}.py" for name in ("lots/spending", "redemptions/deciding", "memberships/terms")),
     *(f"services/rewards/catalogue/{name}.py" for name in ("items", "reading")),
     "services/tracking/attribution.py",
     "services/tracking/clicks.py",

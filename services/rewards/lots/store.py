@@ -68,12 +68,18 @@ async def held_by_others(connection: Connection, lots: Collection[Life]) -> dict
     return {Place(beneficiary, unit): minor for beneficiary, unit, minor in await cursor.fetchall()}
 
 
-async def purse(connection: Connection, place: Place, *also: str, now_ms: int) -> Purse:
-    """What can be spent of a place; its balance, and those of the accounts `also`, are locked to the end.
+async def purses(connection: Connection, places: Collection[Place], *also: str, now_ms: int) -> dict[Place, Purse]:
+    """What can be spent of places; their balances, and those of the accounts `also`, are locked to the end.
 
-    Until then nobody else spends of it and nothing of it expires: both write that balance.
+    Until then nobody else spends of them and nothing of them expires: both write those balances. Whoever spends next
+    names all accounts that it will write, so that they are locked in the order in which postings lock.
     """
-    available = await lock_available(connection, {place}, also)
-    lots = await fetch_lives(connection, _WHERE_OPEN, (place.beneficiary, place.unit))
-    lefts = left_of(lots, available, await held_by_others(connection, lots)) if lots else []
-    return purse_of(available.get(place, 0), lots, lefts, now_ms=now_ms)
+    if not places:
+        return {}
+    available = await lock_available(connection, places, also)
+    found = {}
+    for place in places:
+        lots = await fetch_lives(connection, _WHERE_OPEN, (place.beneficiary, place.unit))
+        lefts = left_of(lots, available, await held_by_others(connection, lots)) if lots else []
+        found[place] = purse_of(available.get(place, 0), lots, lefts, now_ms=now_ms)
+    return found

@@ -23,7 +23,7 @@ from services.rewards.decode import is_decision_id
 from services.rewards.lives.store import change_lives, lock_lives
 from services.rewards.lots.oldest_first import Place
 from services.rewards.lots.spending import put_back, take_oldest
-from services.rewards.lots.store import purse
+from services.rewards.lots.store import purses
 from services.rewards.redemptions import deciding, store
 from services.rewards.redemptions.deciding import BY_THE_CLOCK, Asked, Redemption
 from services.rewards.standings import tier_of
@@ -165,7 +165,7 @@ class Redemptions:
             by=by,
         )
         place = Place(beneficiary, redemption.unit)
-        found = await purse(connection, place, f"{beneficiary}:reserved", now_ms=at_ms)
+        found = (await purses(connection, [place], f"{beneficiary}:reserved", now_ms=at_ms))[place]
         if found.spendable_minor < redemption.price_minor:
             asks = f"{redemption.price_minor} minor units of {redemption.unit}"
             raise _refused("not-enough", f"it costs {asks}, and {beneficiary} can spend {found.spendable_minor}")

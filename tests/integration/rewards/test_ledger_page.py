@@ -19,6 +19,7 @@ from services.rewards.clockwork import Clockwork
 from services.rewards.facts import unpack_facts
 from services.rewards.legs import ByHand
 from services.rewards.lives.settling import Settler
+from services.rewards.memberships.selling import Memberships, Offer
 from services.rewards.store import Ledger
 from tests.support.catalogues import publish, redeeming
 from tests.support.decisions import TIME_MS, decided
@@ -43,7 +44,8 @@ class Steps:
         self.told = 0
         ledger = Ledger(database)
         self.redemptions = redeeming(database, self.clock)
-        self.redeemed = ""
+        self.memberships = Memberships(database, ledger, clock=self.clock)
+        self.redeemed = self.bought = ""
         self.clockwork = Clockwork(
             database,
             Settler(database, ledger),
@@ -51,7 +53,7 @@ class Steps:
             every_s=1,
             batch_max=10,
             expiry_notice_days=30,
-            chores=[self.redemptions.cancel_overdue],
+            chores=[self.redemptions.cancel_overdue, self.memberships.end_terms],
         )
 
     async def do(self, day: int, what: str) -> list[TransferPosted]:
@@ -83,12 +85,18 @@ class Steps:
         if found := re.fullmatch(r"reserve a (?:card|credit of ([\d.]+)) at ([\d.]+)", what):
             more = {"kind": "credit", "gives": f"{found[1]} CREDIT"} if found[1] else {}
             await publish(self.database, self.clock, item={"price": f"{found[2]} USD"} | more)
-            made = await self.redemptions.reserve(
-                "crm-sales", "item", "partner:ann", quantity=1, key=f"k{self.clock.at_ms}", by="ann"
-            )
-            self.redeemed = made.id
+            key = f"k{self.clock.at_ms}"
+            wish = self.redemptions.reserve("crm-sales", "item", "partner:ann", quantity=1, key=key, by="ann")
+            self.redeemed = (await wish).id
         elif what == "fulfil it":
             await self.redemptions.fulfil(self.redeemed, by="ann")
+        elif found := re.fullmatch(r"buy a month at ([\d.]+), (renewing|paid outside)", what):
+            paid_outside = "invoice 7" if found[2] == "paid outside" else None
+            offer = Offer("plus", "bronze", "month", minor(found[1]), "USD", None, paid_outside, paid_outside is None)
+            made = await self.memberships.buy("crm-sales", "partner:ann", offer, key="k", by="ann")
+            self.bought = made.id
+        elif what == "leave":
+            await self.memberships.cancel(self.bought, reason="as the page says", by="ann")
         elif what == "cancel it":
             await self.redemptions.cancel(self.redeemed, reason="as the page says", by="ann")
         else:

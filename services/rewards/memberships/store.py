@@ -1,0 +1,108 @@
+"""Rows of `rewards.memberships`, and of what the rules are to be told."""
+
+from __future__ import annotations
+
+from typing import Final, LiteralString
+
+import msgspec
+from psycopg.rows import dict_row
+
+from runtime.database import Connection
+from services.rewards.lots.spending import Part
+from services.rewards.memberships.terms import Membership
+
+_SELECT: Final[LiteralString] = (
+    "SELECT id::text, programme, key, beneficiary, tier, back_to, per, price_minor, unit, decimals, paid_outside,"
+    " renews, bought_at_ms, bought_by, term, from_ms, until_ms, parts::text, state, closed_at_ms, closed_by, reason,"
+    " refunded_minor, told FROM rewards.memberships"
+)
+_COLUMNS: Final = tuple(Membership.__struct_fields__)
+_CHANGING: Final = ("term", "from_ms", "until_ms", "state", "closed_at_ms", "closed_by", "reason", "refunded_minor")
+
+
+async def membership_of_key(connection: Connection, programme: str, key: str) -> Membership | None:
+    found = await _fetch(connection, _SELECT + " WHERE programme = %s AND key = %s", (programme, key))
+    return found[0] if found else None
+
+
+async def read_membership(connection: Connection, id: str) -> Membership | None:
+    found = await _fetch(connection, _SELECT + " WHERE id = %s::uuid", (id,))
+    return found[0] if found else None
+
+
+async def lock_membership(connection: Connection, id: str) -> Membership | None:
+    found = await _fetch(connection, _SELECT + " WHERE id = %s::uuid FOR UPDATE", (id,))
+    return found[0] if found else None
+
+
+async def lock_over(connection: Connection, *, now_ms: int, count_max: int) -> list[Membership]:
+    """Those whose term is over, in the order of their ids."""
+    return await _fetch(
+        connection,
+        _SELECT + " WHERE state = 'active' AND until_ms <= %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
+        (now_ms, count_max),
+    )
+
+
+async def list_memberships(
+    connection: Connection, *, beneficiary: str | None, state: str | None, limit: int
+) -> list[Membership]:
+    """The newest first."""
+    return await _fetch(
+        connection,
+        _SELECT + " WHERE beneficiary = coalesce(%s, beneficiary) AND state = coalesce(%s, state)"
+        " ORDER BY id DESC LIMIT %s",
+        (beneficiary, state, limit),
+    )
+
+
+async def add_membership(connection: Connection, membership: Membership) -> None:
+    """Raises psycopg.errors.UniqueViolation when its key is taken, or the partner has one already."""
+    await connection.execute(
+        "INSERT INTO rewards.memberships (id, programme, key, beneficiary, tier, back_to, per, price_minor, unit,"
+        " decimals, paid_outside, renews, bought_at_ms, bought_by, term, from_ms, until_ms, parts, state,"
+        " closed_at_ms, closed_by, reason, refunded_minor, told) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
+        " %s, %s, %s, %s, %s, %s, %s::jsonb, %s, %s, %s, %s, %s, %s)",
+        [_value(membership, name) for name in _COLUMNS],
+    )
+
+
+async def change_membership(connection: Connection, membership: Membership) -> None:
+    """Write what may change of one that is locked."""
+    await connection.execute(
+        "UPDATE rewards.memberships SET parts = %s::jsonb, term = %s, from_ms = %s, until_ms = %s, state = %s,"
+        " closed_at_ms = %s, closed_by = %s, reason = %s, refunded_minor = %s WHERE id = %s::uuid",
+        [_value(membership, name) for name in ("parts", *_CHANGING, "id")],
+    )
+
+
+async def to_be_told(connection: Connection, membership: Membership, tier: str, *, at_ms: int) -> None:
+    """The rules are to hear that a partner is in a tier from now on; `memberships/telling.py` tells them."""
+    membership.told += 1
+    await connection.execute(
+        "INSERT INTO rewards.tier_tellings (event_id, programme, partner, tier, at_ms) VALUES (%s, %s, %s, %s, %s)",
+        (
+            f"membership/{membership.id}/{membership.told}",
+            membership.programme,
+            membership.beneficiary.partition(":")[2],
+            tier,
+            at_ms,
+        ),
+    )
+    await connection.execute(
+        "UPDATE rewards.memberships SET told = %s WHERE id = %s::uuid", (membership.told, membership.id)
+    )
+
+
+def _value(membership: Membership, name: str) -> object:
+    value: object = getattr(membership, name)
+    return msgspec.json.encode(value).decode() if name == "parts" else value
+
+
+async def _fetch(connection: Connection, query: LiteralString, parameters: tuple[object, ...]) -> list[Membership]:
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(query, parameters)
+        rows = await cursor.fetchall()
+    for row in rows:
+        row["parts"] = msgspec.json.decode(row["parts"], type=tuple[Part, ...])
+    return [Membership(**row) for row in rows]
