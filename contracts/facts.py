@@ -27,8 +27,8 @@ class TransferPosted(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
         stage: `granted`, `released`, `voided`, `clawed_back`, `adjusted`, `expired`, `written_off`; of budgets
             `allotted` and `claimed`; of redemptions `reserved`, `redeemed`, `credited` (what a credit gives) and
             `cancelled`; of memberships `fee_charged` and `fee_refunded`; of payouts `payout_prepared`,
-            `payout_approved`, `payout_sent`, `paid`, `payout_fee`, `payout_returned`, `payout_cancelled`, `converted` and `rounded`. docs/ledger.md has each as
-            a T-account.
+            `payout_approved`, `payout_sent`, `paid`, `payout_fee`, `payout_returned`, `payout_cancelled`,
+            `converted` and `rounded`. docs/ledger.md has each as a T-account.
         time_ms: When the event behind it happened.
         posted_at_ms: When the ledger committed to it.
         revision: The rule set's revision that decided it; 0 when no rule set did.
