@@ -12,7 +12,7 @@ COMPOSE := $(shell docker compose version >/dev/null 2>&1 && echo docker compose
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup durable run doctor test test-fast test-kafka test-compose check lint format types tidy sim bench docs generate snapshots lock compose compose-down clean
+.PHONY: help setup durable parquet run doctor test test-fast test-kafka test-compose check lint format types tidy sim bench docs generate snapshots lock compose compose-down clean
 
 help: ## print this
 	@echo "Goodword: events in, cents out. Start with: make run"; echo
@@ -20,7 +20,7 @@ help: ## print this
 
 setup: $(VENV)/.setup ## make .venv with everything, from the lock files (Python 3.11 or later)
 
-$(VENV)/.setup: requirements-dev.lock requirements-durable.lock pyproject.toml
+$(VENV)/.setup: requirements-dev.lock requirements-durable.lock requirements-parquet.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Goodword needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). Try: make setup PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
@@ -29,12 +29,17 @@ $(VENV)/.setup: requirements-dev.lock requirements-durable.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --no-deps -e .
 	@$(MAKE) --no-print-directory durable || true
+	@$(MAKE) --no-print-directory parquet || true
 	@touch $@
 
 durable: ## add durable-rules, the second opinion on rule sets (Python 3.11 or 3.12, and a C compiler)
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-durable.lock >$(VENV)/durable.log 2>&1 \
 	  || { echo; echo "!! durable-rules could not be built: THE SECOND OPINION ON RULE SETS IS MISSING."; \
 	       echo "!! All else works. To add it: apt install gcc g++ python3-dev, then make durable ($(VENV)/durable.log)"; echo; exit 1; }
+
+parquet: ## add pyarrow, for `goodword ledger export --format parquet`
+	@$(BIN)/python -m pip install --quiet --require-hashes --only-binary :all: -r requirements-parquet.lock >$(VENV)/parquet.log 2>&1 \
+	  || { echo "pyarrow has no wheel for this machine: exports are CSV only. All else works ($(VENV)/parquet.log)"; exit 1; }
 
 run: setup ## the whole stack with a demo, until Ctrl-C (DATA=.goodword, ARGS="--port 8810")
 	@$(BIN)/goodword up --data $(DATA) --demo $(ARGS)

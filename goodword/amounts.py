@@ -12,6 +12,7 @@ from contracts.errors import PermanentError, Problem
 from contracts.money import CURRENCY_DECIMALS, Money, format_minor, is_unit
 from services.rules.language import RuleSetErrors, read_rule_set
 from services.rules.lifecycle import list_revisions
+from services.rules.lifecycle.states import EVER_ACTIVE
 
 
 class Amounts:
@@ -47,15 +48,18 @@ class Amounts:
         return Money(int(re.sub("[,_]", "", found[1]) + (found[2] or "").ljust(places, "0")), unit)
 
 
-async def amounts_of(postgres: str) -> Amounts:
-    """By the units that the active revisions declare; where two programmes disagree, the first one counts."""
+async def amounts_of(postgres: str, *, ever: bool = False) -> Amounts:
+    """By the units that the active revisions declare; where two programmes disagree, the first one counts.
+
+    `ever`: those of revisions that are active no more as well, for what was booked long ago.
+    """
     declared: dict[str, int] = {}
     try:
         revisions = await list_revisions(postgres)
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
         return Amounts()
     for revision in revisions:
-        if revision.state == "active":
+        if revision.state == "active" or (ever and revision.state in EVER_ACTIVE):
             try:
                 units = read_rule_set(revision.source_text, path=revision.path).units
             except RuleSetErrors:  # Published by a version whose language this one no longer reads.
@@ -65,6 +69,6 @@ async def amounts_of(postgres: str) -> Amounts:
     return Amounts(declared)
 
 
-def amounts_now(postgres: str) -> Amounts:
+def amounts_now(postgres: str, *, ever: bool = False) -> Amounts:
     """`amounts_of` outside an event loop."""
-    return asyncio.run(amounts_of(postgres))
+    return asyncio.run(amounts_of(postgres, ever=ever))

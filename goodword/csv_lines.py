@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_RUNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
+from contracts.csv_cells import text_cell
+
 _NUMBER: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
@@ -24,4 +25,4 @@ def csv_line(cells: Iterable[str | int | None]) -> str:
 
 def defused(text: str) -> str:
     """The text, so that no spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(_RUNS) and not _NUMBER.fullmatch(text) else text
+    return text if _NUMBER.fullmatch(text) else text_cell(text)

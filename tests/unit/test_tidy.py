@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("contracts", "runtime", "services", "goodword")
 PURE = (
     "contracts",
+    *(f"services/rewards/reconciling/{name}.py" for name in ("row", "judge", "tally")),
+    *(f"services/rewards/journal/{name}.py" for name in ("gl_chart", "lines", "periods")),
     "services/rules/language",
     "services/rules/words",
     "services/rules/comparing",
@@ -46,6 +48,13 @@ PURE = (
     *(f"services/rewards/papers/{name}.py" for name in ("parties", "invoice", "shown")),
     *(f"services/rewards/{name}.py" for name in ("lots/spending", "redemptions/deciding", "memberships/terms")),
     *(f"services/rewards/catalogue/{name}.py" for name in ("items", "reading")),
+    *(
+        f"services/rewards/payouts/{name}.py"
+        for name in (
+            *("bank_ids", "payee", "plan", "schedule", "payout", "payable", "conversion", "moves"),
+            *("latin", "bank_file", "pain", "csv_file"),
+        )
+    ),
     "services/tracking/attribution.py",
     "services/tracking/clicks.py",
     "services/notify/outcomes.py",

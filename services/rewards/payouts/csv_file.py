@@ -11,6 +11,7 @@ import io
 from collections.abc import Sequence
 from typing import Final
 
+from contracts.csv_cells import text_cell
 from services.rewards.payouts.bank_file import amount_text, end_to_end_id, execution_day, in_file
 from services.rewards.payouts.payout import Payout, Run
 
@@ -18,7 +19,6 @@ COLUMNS: Final = (
     *("payout", "end_to_end_id", "beneficiary", "method", "currency", "amount", "name", "country", "iban", "bic"),
     *("account", "pay_on", "reference"),
 )
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def payouts_csv(run: Run, payouts: Sequence[Payout]) -> bytes:
@@ -33,10 +33,5 @@ def payouts_csv(run: Run, payouts: Sequence[Payout]) -> bytes:
             *(payee.name, payee.country, payee.iban or "", payee.bic or "", payee.account or ""),
             *(execution_day(run).isoformat(), run.reference),
         )
-        writer.writerow([defused(cell) for cell in cells])
+        writer.writerow([text_cell(cell) for cell in cells])
     return file.getvalue().encode()
-
-
-def defused(cell: str) -> str:
-    """The cell as text, whatever it begins with."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

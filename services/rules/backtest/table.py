@@ -11,11 +11,11 @@ import io
 from collections.abc import Iterator
 from typing import Final
 
+from contracts.csv_cells import text_cell
 from contracts.money import assumed_decimals, format_minor
 from services.rules.backtest.report import Change, Report
 
 COLUMNS: Final = ("about", "name", "detail", "unit", "before", "after", "difference")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def report_as_csv(report: Report) -> str:
@@ -26,7 +26,7 @@ def report_as_csv(report: Report) -> str:
     for about, name, detail, unit, before, after in _rows(report):
         difference = after - before
         numbers = (_number(report, value, unit) for value in (before, after, difference))
-        writer.writerow((about, _quoted(name), _quoted(detail), unit, *numbers))
+        writer.writerow((about, text_cell(name), text_cell(detail), unit, *numbers))
     return text.getvalue()
 
 
@@ -58,7 +58,3 @@ def _of(about: str, changes: list[Change]) -> Iterator[tuple[str, str, str, str,
 
 def _number(report: Report, value: int, unit: str) -> str:
     return format_minor(value, report.units.get(unit, assumed_decimals(unit)) if unit else 0)
-
-
-def _quoted(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
