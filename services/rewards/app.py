@@ -22,6 +22,7 @@ from runtime.service import App, run_service
 from services.rewards import api
 from services.rewards.api.books import Books
 from services.rewards.archive import ArchiveOwner
+from services.rewards.asof.snapshots import Snapshots
 from services.rewards.clockwork import Clockwork
 from services.rewards.handlers import PostingOwner
 from services.rewards.lives.settling import Settler
@@ -162,6 +163,12 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
             ),
             consumer,
             archive,
+            Snapshots(
+                database,
+                clock=clock,
+                every_s=settings.rewards_snapshots_every_s,
+                transfers=settings.rewards_snapshot_transfers,
+            ),
             LagWatch([consumer, archive], metrics=metrics, every_s=settings.gauges_every_s),
             Housekeeping(
                 metrics,

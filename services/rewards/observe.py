@@ -22,6 +22,7 @@ from services.rewards.invariants import (
     Invariant,
     PayoutsMatch,
     RedemptionsMatch,
+    SnapshotsMatch,
     SumsToZero,
 )
 from services.rewards.partitions.store import count_other, open_ahead
@@ -169,6 +170,7 @@ class Housekeeping:
 
     async def audit(self) -> None:
         await self._check(BalancesMatch())
+        await self._check(SnapshotsMatch())
 
     async def forget_requests(self) -> None:
         await requests.forget(self._database, before_ms=self._clock.now_ms() - self._requests_days * DAY_MS)

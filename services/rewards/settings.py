@@ -48,6 +48,10 @@ class RewardsSettings(Settings):
     """How long the answer to a request is kept for whoever sends it again under the same Idempotency-Key."""
     rewards_write_off_minor_max: Annotated[int, Field(ge=0)] = 100_000
     """The most, in minor units, that a key of finance writes off over HTTP; beyond it takes an approver's."""
+    rewards_snapshots_every_s: Annotated[float, Field(gt=0)] = 10.0
+    """How often snapshots of balances are brought up to date, and made where they are due."""
+    rewards_snapshot_transfers: Annotated[int, Field(ge=1_000)] = 250_000
+    """Transfers between two snapshots, from which any instant is read; more, where there are more balances."""
     rewards_trial_balance_every_s: Annotated[float, Field(gt=0)] = 30.0
     """How often the trial balance is drawn."""
     rewards_audit_every_s: Annotated[float, Field(gt=0)] = 3_600.0

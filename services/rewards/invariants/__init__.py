@@ -1,7 +1,7 @@
 """What must hold of the ledger at every moment, checked in production as well as in tests.
 
 Each is a small class with a name, what it means when it is broken, and a check that gives up to ten offenders.
-A check is one statement, so it sees one moment however much is posted meanwhile.
+A check is one statement or one transaction, so it sees one moment however much is posted meanwhile.
 """
 
 from typing import Final
@@ -13,6 +13,7 @@ from services.rewards.invariants.invariant import Invariant, Offender
 from services.rewards.invariants.papers_numbered import PapersNumbered
 from services.rewards.invariants.payouts_match import PayoutsMatch
 from services.rewards.invariants.redemptions_match import RedemptionsMatch
+from services.rewards.invariants.snapshots_match import SnapshotsMatch
 from services.rewards.invariants.sums_to_zero import SumsToZero
 
 INVARIANTS: Final[tuple[Invariant, ...]] = (
@@ -23,6 +24,7 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     PapersNumbered(),
     RedemptionsMatch(),
     PayoutsMatch(),
+    SnapshotsMatch(),
 )
 
 __all__ = [
@@ -35,5 +37,6 @@ __all__ = [
     "PapersNumbered",
     "PayoutsMatch",
     "RedemptionsMatch",
+    "SnapshotsMatch",
     "SumsToZero",
 ]

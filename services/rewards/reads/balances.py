@@ -12,7 +12,7 @@ import psycopg
 from typing_extensions import TypedDict
 
 from services.rewards.asof.cuts import Cut
-from services.rewards.asof.sums import base_of, sums_at
+from services.rewards.asof.sums import sums_at
 from services.rewards.reads.connect import Source, open_ledger, reading
 
 STREAM_ROWS: Final = 5_000
@@ -116,7 +116,8 @@ def _balances(cursor: Cursor, at: Cut | None) -> tuple[str, dict[str, Any]]:
     """What to read balances from."""
     if at is None:
         return "rewards.balances", {}
-    return f"({sums_at(at.by)})", base_of(cursor, at)
+    query, parameters = sums_at(cursor, at)
+    return f"({query})", parameters
 
 
 def _balance(row: dict[str, Any]) -> Balance:

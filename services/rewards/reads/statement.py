@@ -12,20 +12,18 @@ from typing import Any, Final
 from uuid import UUID
 
 import msgspec
-import psycopg
 from typing_extensions import TypedDict
 
 from contracts.errors import PermanentError, Problem
 from contracts.events import EPOCH
 from services.rewards import chart
 from services.rewards.asof.cuts import By, Cut, Period
-from services.rewards.asof.sums import BEGINNING, END, RANGES, base_of, sums_at
+from services.rewards.asof.sums import BEGINNING, END, RANGES, Cursor, sums_at
 from services.rewards.reads.connect import Source, reading
 from services.rewards.reads.cursors import bad_cursor, decode_cursor, encode_cursor
 from services.rewards.reads.transfers import Transfer, transfer_of
 
 EVER: Final = Period(By.BOOKED)
-Cursor = psycopg.Cursor[dict[str, Any]]
 LIMIT_MAX: Final = 10_000
 
 
@@ -159,8 +157,8 @@ def statement(
 
 
 def _balances(cursor: Cursor, account_id: int, cut: Cut) -> dict[str, int]:
-    parameters = base_of(cursor, cut) | {"account": account_id}
-    cursor.execute(sums_at(cut.by, of_account=True) + ' ORDER BY unit COLLATE "C"', parameters)
+    query, parameters = sums_at(cursor, cut, account=account_id)
+    cursor.execute(query + ' ORDER BY unit COLLATE "C"', parameters)
     return {row["unit"]: int(row["minor"]) for row in cursor}
 
 
