@@ -125,22 +125,23 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
         every_s=settings.rules_shadow_every_s,
     )
     desk = Desk(postgres=settings.postgres, bus=bus, store=store, clock=clock, policy=settings.policy)
+    standings = Consumer(
+        bus,
+        DECISIONS.name,
+        GROUP_CONTESTS,
+        StandingsOwner(database),
+        retry=Retry(wait_ms_max=settings.retry_wait_ms_max, retries_max=settings.retries_max),
+        batch_records_max=settings.batch_records_max,
+        batch_bytes_max=settings.batch_bytes_max,
+        clock=clock,
+        on_retry=observer.retried,
+    )
     clockwork = Clockwork(
         database=database,
         bus=bus,
         store=store,
         clock=clock,
-        projection=Consumer(
-            bus,
-            DECISIONS.name,
-            GROUP_CONTESTS,
-            StandingsOwner(database),
-            retry=Retry(wait_ms_max=settings.retry_wait_ms_max, retries_max=settings.retries_max),
-            batch_records_max=settings.batch_records_max,
-            batch_bytes_max=settings.batch_bytes_max,
-            clock=clock,
-            on_retry=observer.retried,
-        ),
+        projection=standings,
         delay_s=settings.rules_day_close_delay_s,
         every_s=settings.rules_clock_every_s,
     )
@@ -176,7 +177,7 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
             history,
             clockwork,
             shadowing,
-            LagWatch([consumer, history, shadowing], metrics=metrics, every_s=settings.gauges_every_s),
+            LagWatch([consumer, history, standings, shadowing], metrics=metrics, every_s=settings.gauges_every_s),
             Housekeeping(
                 observer,
                 metrics,

@@ -32,7 +32,7 @@ PURE = (
     *(f"services/rules/shadowing/{name}.py" for name in ("sampling", "part", "differences")),
     "services/rules/generate",
     *(f"services/rules/playground/{name}.py" for name in ("play", "pasted")),
-    *(f"services/rules/explaining/{name}.py" for name in ("replay", "again", "told", "telling")),
+    *(f"services/rules/explaining/{name}.py" for name in ("replay", "closes", "again", "told", "telling")),
     *(f"services/rules/{name}.py" for name in ("fold", "evaluate", "compile")),
     *(f"services/rules/{name}" for name in ("deciding", "amounts", "bounds", "terms", "states", "revisions")),
     *(f"services/rules/clock/{name}.py" for name in ("calendar", "alarms", "silences")),

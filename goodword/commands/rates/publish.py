@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goodword.commands.rules.who import NoteOption, WhoOption, name_of
 from goodword.terminal import EXIT_USAGE, DataOption, JsonOption, emit_json, fail, out, problems_shown
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def publish(
     programme: Annotated[
         list[str] | None, typer.Option("--programme", help="For this one only; may be repeated. [default: all]")
     ] = None,
+    who: WhoOption = None,
+    note: NoteOption = "",
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -44,7 +47,7 @@ def publish(
         )
     with problems_shown():
         days = rates_in_file(file) if file is not None else rates_of_options(rate or [], date or "")
-        told = asyncio.run(_publish(find_target(data), days, programme or []))
+        told = asyncio.run(_publish(find_target(data), days, programme or [], name_of(who), note))
     if as_json:
         emit_json({"programmes": told[0], "partitions": told[1], "days": [each.day for each in days]})
         return
@@ -53,7 +56,9 @@ def publish(
     out.print(f"{count} rates of {span} told to {told[1]} partitions, for {', '.join(told[0])}", markup=False)
 
 
-async def _publish(target: Target, days: list[RatesPublished], programmes: list[str]) -> tuple[list[str], int]:
+async def _publish(
+    target: Target, days: list[RatesPublished], programmes: list[str], who: str, note: str
+) -> tuple[list[str], int]:
     from contracts.topics import TOPICS
     from goodword.commands.rates.reading import known_programmes
     from goodword.flow import open_target_bus
@@ -64,4 +69,6 @@ async def _publish(target: Target, days: list[RatesPublished], programmes: list[
     chosen = await known_programmes(target, programmes)
     async with open_target_bus(target) as bus:
         await bus.ensure_topics(TOPICS, Settings().partitions)
-        return chosen, await publish_rates(chosen, days, bus=bus, clock=SystemClock())
+        return chosen, await publish_rates(
+            chosen, days, postgres=target.postgres, bus=bus, clock=SystemClock(), who=who, note=note
+        )

@@ -14,14 +14,17 @@ import msgspec
 
 from contracts.errors import PermanentError, Problem
 from contracts.events import BROADCAST_TYPES, format_time
-from contracts.topics import UNATTRIBUTED
+from contracts.topics import REFERRALS, UNATTRIBUTED
+from runtime.bus.partitioner import partition_of
 from runtime.bus.port import Bus, Received
-from services.rules.explaining.chunks import identity_of
+from services.rules.explaining.chunks import identity_of, is_broadcast
+from services.rules.explaining.closes import tell_close
 from services.rules.explaining.read import History, Place, open_history
 from services.rules.explaining.replay import Placed, replay
 from services.rules.explaining.telling import event_told, tell
 from services.rules.explaining.told import Arrival, EventTold, Explanation, rejected_because
 from services.rules.records.decode import decode_records
+from services.rules.states.memory import DAY_CLOSED
 from services.rules.states.state import ProgrammeState, decode_programme, programme_key
 from services.rules.store import StateStore
 
@@ -67,14 +70,14 @@ async def explain(
         identities = _identities(reference, source, sources)
         places = await history.arrivals(identities)
         if partner is not None:
-            places = [place for place in places if place.record.key == partner.encode()]
+            places = await _of_one(places, partner.encode(), bus)
         if not places:
             raise PermanentError(await _unknown(history, reference, source, partner, sources))
         groups: dict[tuple[int, bytes, tuple[str, str] | None], list[Received]] = {}
         for partition, record in places:
             groups.setdefault((partition, record.key, identity_of(record)), []).append(record)
         told = [
-            await _of_partner(history, store, partition, records, events_max)
+            await _of_partner(history, store, partition, records, events_max, partner)
             for (partition, *_), records in groups.items()
         ]
     if programme is not None:
@@ -118,11 +121,24 @@ def _identities(reference: str, source: str | None, sources: Iterable[str]) -> l
     return [*split, *((each, reference) for each in sources)]
 
 
+async def _of_one(places: Sequence[Place], partner: bytes, bus: Bus) -> list[Place]:
+    """The records of one partner, and what the partner's partition was told as every other."""
+    own = partition_of(partner, await bus.partition_count(REFERRALS.name))
+    return [
+        place
+        for place in places
+        if place.record.key == partner or (place.partition == own and is_broadcast(place.record))
+    ]
+
+
 async def _of_partner(
-    history: History, store: StateStore, partition: int, records: Sequence[Received], events_max: int
+    history: History, store: StateStore, partition: int, records: Sequence[Received], events_max: int, asked: str | None
 ) -> Explanation:
-    """The first arrival that was decided; what became of the others beside it."""
-    told = [await _of_record(history, store, Place(partition, record), events_max) for record in records[:ARRIVALS_MAX]]
+    """The first arrival that was decided; what became of the others beside it. `asked` is the partner, if one was."""
+    told = [
+        await _of_record(history, store, Place(partition, record), events_max, asked)
+        for record in records[:ARRIVALS_MAX]
+    ]
     chief = next((each for each in told if each.outcome not in {"rejected", "repeat"}), told[0])
     arrivals = [
         Arrival(
@@ -137,24 +153,29 @@ async def _of_partner(
     return msgspec.structs.replace(chief, arrivals=arrivals)
 
 
-async def _of_record(history: History, store: StateStore, place: Place, events_max: int) -> Explanation:
+async def _of_record(
+    history: History, store: StateStore, place: Place, events_max: int, asked: str | None
+) -> Explanation:
     partition, record = place
     decoded = decode_records([record])
     if not decoded.events:
         return _without_events(place)
     event = decoded.events[0]
     shown = event_told(event, partition=partition, offset=record.offset, recorded_at_ms=record.recorded_at_ms)
-    if event.type in BROADCAST_TYPES:
-        return Explanation(
-            event=shown, outcome="broadcast", because="the system's own word to every partition; it earns nothing"
-        )
-    records = await history.of_partner(partition, record.key, until=record.offset, records_max=events_max)
+    is_close = event.type == DAY_CLOSED
+    if event.type in BROADCAST_TYPES and not (is_close and asked):
+        because = "the system's own word to every partition; it earns nothing"
+        if is_close:
+            because = "a local day closed, for every partition; name a partner, to see what it told of a silence"
+        return Explanation(event=shown, outcome="broadcast", because=because)
+    partner = event.data.partner or asked or ""
+    records = await history.of_partner(partition, partner.encode(), until=record.offset, records_max=events_max)
     if records is None:
         raise PermanentError(
             Problem(
                 code="history-too-long",
                 message=f"the partner has more than {events_max:,} events up to this one",
-                where=event.data.partner or "",
+                where=partner,
                 help="`goodword rules explain --all` plays them all, for as long as it takes; "
                 "`goodword ledger explain` shows the decisions alone",
             )
@@ -169,6 +190,8 @@ async def _of_record(history: History, store: StateStore, place: Place, events_m
         stored = stored if value is None else decode_programme(value)
     is_decided = position is not None and position.offset > record.offset
     # In a thread: the service that this runs in goes on deciding meanwhile.
+    if is_close:
+        return await asyncio.to_thread(tell_close, shown, played, stored, partner, is_decided=is_decided)
     return await asyncio.to_thread(_replay_and_tell, shown, played, stored, is_decided=is_decided)
 
 

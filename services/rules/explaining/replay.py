@@ -30,9 +30,9 @@ from services.rules.states.state import (
     programme_key,
 )
 
-_ACTIVATED: Final = "ruleset.activated"
+ACTIVATED: Final = "ruleset.activated"
 _BROADCASTS: Final = frozenset(BROADCAST_TYPES)
-_UNLIMITED: Final = 2**62
+UNLIMITED: Final = 2**62
 _WATCHED: Final = msgspec.Raw(b"\xc0")
 """In place of a series' bytes, which whatever adds to the series drops."""
 
@@ -110,17 +110,17 @@ def replay(history: Sequence[Placed], revisions: ProgrammeState) -> Replayed:
     target = history[-1]
     programme, partner = target.event.data.programme, target.event.data.partner
     assert partner is not None, "the caller asks for events of a partner"
-    fold = Fold(0, cache_bytes=_UNLIMITED)
+    fold = Fold(0, cache_bytes=UNLIMITED)
     passed = [each.event for each in history]
     # Nothing is stored of anything; but that must be said of what belongs to the programme, and of the partner.
-    _load(fold, dict.fromkeys(fold.missing_keys([*(each for each in passed if each.type in _BROADCASTS), passed[-1]])))
+    load(fold, dict.fromkeys(fold.missing_keys([*(each for each in passed if each.type in _BROADCASTS), passed[-1]])))
     watch, zones = _Watch(), _Zones()
     first_arrival: dict[tuple[str, str], int] = {}
     zone: Zone | None = None
     for placed in history[:-1]:
         event = placed.event
-        if event.type == _ACTIVATED:
-            _enter(fold, event, revisions)
+        if event.type == ACTIVATED:
+            enter(fold, event, revisions)
             names = fold.revisions(programme).timezones
             zone = zones[names[0]] if len(names) == 1 else None
             continue
@@ -159,7 +159,7 @@ def replay(history: Sequence[Placed], revisions: ProgrammeState) -> Replayed:
     )
 
 
-def _load(fold: Fold, values: Mapping[bytes, bytes | None]) -> None:
+def load(fold: Fold, values: Mapping[bytes, bytes | None]) -> None:
     """Load, and what shows to be needed besides, until nothing is."""
     more = fold.load(values)
     while more:
@@ -171,7 +171,7 @@ def _in_force(fold: Fold, event: Event) -> tuple[RevisionRecord, CompiledRevisio
     return fold.revisions(event.data.programme).entered_of(event, fold.partner_or_new(event))
 
 
-def _enter(fold: Fold, event: Event, revisions: ProgrammeState) -> None:
+def enter(fold: Fold, event: Event, revisions: ProgrammeState) -> None:
     """Let a revision enter as it did: from the time on that is stored with it."""
     place = next(
         (place for place, each in enumerate(revisions.revisions) if each.activation == activation_of(event)), None
@@ -184,7 +184,7 @@ def _enter(fold: Fold, event: Event, revisions: ProgrammeState) -> None:
     programme = event.data.programme
     since_ms = revisions.revisions[place].effective_from_ms
     marks = encode_decided(since_ms - 1, fold.revisions(programme).closed_ms)
-    _load(fold, {programme_key(programme): encode_programme(entered), decided_key(programme): marks})
+    load(fold, {programme_key(programme): encode_programme(entered), decided_key(programme): marks})
 
 
 def _entered(history: Sequence[Placed], revisions: ProgrammeState) -> tuple[RevisionRecord, ...]:

@@ -52,7 +52,7 @@ def tell(
         events_replayed=found.events,
     )
     if revision is None or outcome in {"rejected", "repeat"}:
-        return msgspec.structs.replace(told, decisions=_plain(found.decisions))
+        return msgspec.structs.replace(told, decisions=plain(found.decisions))
     rules = revision.rule_set
     vocabulary = Vocabulary(rules)
     silent: list[Decision] = []
@@ -64,8 +64,8 @@ def tell(
         told,
         metrics=[_metric(value, vocabulary) for value in found.metrics],
         taken_by=found.taken,
-        decisions=_plain(found.decisions),
-        ruled_out=_plain(silent),
+        decisions=plain(found.decisions),
+        ruled_out=plain(silent),
         left_out=left_out,
         not_asked=[each.id for each in rules.rewards if target.type not in each.on and each.id not in decided],
     )
@@ -107,7 +107,7 @@ def event_told(event: Event, *, partition: int, offset: int, recorded_at_ms: int
     )
 
 
-def _plain(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
+def plain(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
     """Every field with its meaning by name; conditions by name too, times as text."""
     return [_plain_one(each) for each in decisions]
 

@@ -57,17 +57,18 @@ async def note_in_audit(
     *,
     at_ms: int,
     who: str,
+    programme: str | None = None,
     revision: Revision | None = None,
     note: str = "",
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add a row, in the transaction of what it tells of."""
+    """Add a row, in the transaction of what it tells of; `programme` where it concerns none of its revisions."""
     await connection.execute(
         "INSERT INTO rules.audit (at, programme, revision, digest, action, who, note, details)"
         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
         (
             moment(at_ms),
-            revision and revision.programme,
+            programme if revision is None else revision.programme,
             revision and revision.revision,
             revision and revision.digest,
             action,

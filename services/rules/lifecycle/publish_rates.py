@@ -21,10 +21,15 @@ from runtime.bus.port import Bus, Record
 from runtime.clock import Clock
 from runtime.tracing import new_traceparent
 from services.rules.amounts.rates import Rates, read_rates
+from services.rules.lifecycle.audit import note_in_audit
+from services.rules.lifecycle.connect import connect
 from services.rules.states.state import rates_key
 from services.rules.store import StateStore
 
 RECORDS_AT_ONCE_MAX: Final = 500
+AUDIT_RATES_MAX: Final = 100
+"""Rates that stand in the audit log by name."""
+ACTION: Final = "rates published"
 
 
 class RateTold(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,21 +47,47 @@ class RateTold(msgspec.Struct, frozen=True, kw_only=True):
     of: int
 
 
-async def publish_rates(programmes: Sequence[str], days: Sequence[RatesPublished], *, bus: Bus, clock: Clock) -> int:
+async def publish_rates(
+    programmes: Sequence[str],
+    days: Sequence[RatesPublished],
+    *,
+    postgres: str,
+    bus: Bus,
+    clock: Clock,
+    who: str,
+    note: str = "",
+) -> int:
     """Tell the rates of these days to every partition, for each programme; returns how many partitions there are.
+
+    The audit log has a row for each programme. It is written when all is told, so that it never says what is not so;
+    who dies in between has to tell the rates again, as after any outage.
 
     Raises:
         PermanentError(`bad-rates`): Something is no rate; nothing was told.
-        TransientError: The log is away; tell them again.
+        TransientError: The log or the database is away; tell them again.
     """
     for each in days:
         read_rates(each)
     partitions = await bus.partition_count(REFERRALS.name)
     now_ms = clock.now_ms()
     records = rates_records(programmes, days, partitions, now_ms)
-    while batch := list(islice(records, RECORDS_AT_ONCE_MAX)):
-        await bus.publish(REFERRALS.name, batch)
+    async with connect(postgres) as connection:
+        while batch := list(islice(records, RECORDS_AT_ONCE_MAX)):
+            await bus.publish(REFERRALS.name, batch)
+        for programme in programmes:
+            await note_in_audit(
+                connection, ACTION, at_ms=now_ms, who=who, programme=programme, note=note, details=_in_audit(days)
+            )
     return partitions
+
+
+def _in_audit(days: Sequence[RatesPublished]) -> dict[str, object]:
+    """The rates themselves where they are few; of a file, its days and how many there are. The log has them all."""
+    count = sum(len(each.rates) for each in days)
+    told: dict[str, object] = {"rates": count, "first_day": days[0].day, "last_day": days[-1].day}
+    if count <= AUDIT_RATES_MAX:
+        told["by_day"] = {each.day: each.rates for each in days}
+    return told
 
 
 def rates_records(

@@ -11,6 +11,7 @@ from contracts.decisions import Decision, decode_decision
 from contracts.topics import REFERRALS
 from runtime.bus.port import Bus
 from services.rules.contests.read import Standings, read_standings
+from services.rules.explaining.explain import explain
 from services.rules.lifecycle import Desk, publish_rule_set
 from services.rules.store import StateStore
 from tests.integration.rules.harness import (
@@ -50,12 +51,12 @@ AT_MS = round(datetime(YESTERDAY.year, YESTERDAY.month, YESTERDAY.day, tzinfo=UT
 DAY_MS = 86_400_000
 
 
-async def _publish(schema_url: str, bus: Bus, store: StateStore) -> None:
+async def publish_race(schema_url: str, bus: Bus, store: StateStore) -> None:
     desk = Desk(postgres=schema_url, bus=bus, store=store, clock=FixedClock())
     await publish_rule_set(desk, TEXT, "race.yaml", who="test", without_second_opinion=IS_MISSING)
 
 
-async def _import(bus: Bus) -> None:
+async def import_race(bus: Bus) -> None:
     records = []
     for number, (partner, minor, days_ago) in enumerate(
         (("anna", 100, 30), ("bert", 900, 20), ("carl", 500, 2), ("anna", 800, 1), ("dora", 7, 70))
@@ -66,7 +67,7 @@ async def _import(bus: Bus) -> None:
     await bus.publish(REFERRALS.name, records)
 
 
-async def _prizes(bus: Bus) -> list[Decision]:
+async def prizes_of(bus: Bus) -> list[Decision]:
     made = [decode_decision(value) for values in (await decided(bus)).values() for value in values]
     return [each for each in made if each.rule == "race" and each.amount_minor is not None]
 
@@ -83,19 +84,19 @@ async def _closed(bus: Bus, type: bytes) -> list[bytes]:
 async def test_two_processes_close_days_and_the_contest_once(
     schema_url: str, bus: Bus, store: StateStore, start: Start
 ) -> None:
-    await _publish(schema_url, bus, store)
-    await _import(bus)
+    await publish_race(schema_url, bus, store)
+    await import_race(bus)
     processes: list[RulesProcess] = [start(**FAST), start(**FAST)]
     await processes[0].ready()
 
     async def are_told() -> bool:
-        return len(await _prizes(bus)) == 2
+        return len(await prizes_of(bus)) == 2
 
     await eventually(are_told)
     await drained(bus, store)
 
     # The two have the same value; who reached it earlier is first.
-    prizes = sorted((each.amount_minor or 0, each.partner) for each in await _prizes(bus))
+    prizes = sorted((each.amount_minor or 0, each.partner) for each in await prizes_of(bus))
     assert prizes == [(10_000, "anna"), (50_000, "bert")]
     made = [decode_decision(value) for values in (await decided(bus)).values() for value in values]
     quiet = sorted((each.partner, each.event_type) for each in made if each.rule == "quiet")
@@ -106,6 +107,16 @@ async def test_two_processes_close_days_and_the_contest_once(
     assert await _closed(bus, b"clock.day_closed") == [day] * partitions
     assert len(await _closed(bus, b"contest.closed")) == 2
     await assert_undisturbed(bus, store)
+
+    for partner, outcome, rules in (("bert", "decided", ["quiet"]), ("anna", "counted", []), ("none", "broadcast", [])):
+        (told,) = await explain(day.decode(), postgres=schema_url, bus=bus, store=store, partner=partner)
+        assert (told.outcome, [each["rule"] for each in told.decisions]) == (outcome, rules), told.because
+    bert = {each.id for each in made if each.partner == "bert" and each.rule == "quiet"}
+    (told,) = await explain(day.decode(), postgres=schema_url, bus=bus, store=store, partner="bert")
+    assert {each["id"] for each in told.decisions} == bert
+    assert told.because == f"the local day {YESTERDAY} closed: quiet"
+    for told in await explain(day.decode(), postgres=schema_url, bus=bus, store=store):
+        assert (told.outcome, "name a partner" in told.because) == ("broadcast", True)
 
     async with httpx.AsyncClient(headers={"Authorization": "Bearer secret"}) as client:
         answer = await client.get(f"{processes[0].url}/v1/contests/{PROGRAMME}/race?top=1")
@@ -119,7 +130,7 @@ async def test_two_processes_close_days_and_the_contest_once(
 async def test_a_contest_that_was_over_when_it_was_published_waits_for_its_history(
     schema_url: str, bus: Bus, store: StateStore, start: Start
 ) -> None:
-    await _publish(schema_url, bus, store)
+    await publish_race(schema_url, bus, store)
     process = start(**FAST)
     await process.ready()
 
@@ -129,10 +140,10 @@ async def test_a_contest_that_was_over_when_it_was_published_waits_for_its_histo
     await eventually(has_closed_the_day)
     await drained(bus, store)
     assert (await _standings(schema_url)).closed_at is None
-    await _import(bus)
+    await import_race(bus)
 
     async def are_told() -> bool:
-        return len(await _prizes(bus)) == 2
+        return len(await prizes_of(bus)) == 2
 
     await eventually(are_told)
 
@@ -140,12 +151,12 @@ async def test_a_contest_that_was_over_when_it_was_published_waits_for_its_histo
 async def test_a_crash_between_results_and_events_tells_the_winners_once(
     schema_url: str, bus: Bus, store: StateStore, start: Start
 ) -> None:
-    await _publish(schema_url, bus, store)
-    await _import(bus)
+    await publish_race(schema_url, bus, store)
+    await import_race(bus)
     first = start(**FAST)
 
     async def is_closed() -> bool:
-        return (await _standings(schema_url)).closed_at is not None and len(await _prizes(bus)) == 2
+        return (await _standings(schema_url)).closed_at is not None and len(await prizes_of(bus)) == 2
 
     await eventually(is_closed)
     first.kill()
@@ -164,7 +175,7 @@ async def test_a_crash_between_results_and_events_tells_the_winners_once(
 
     await eventually(is_again)
     await drained(bus, store)
-    assert len(await _prizes(bus)) == 2
+    assert len(await prizes_of(bus)) == 2
     assert await _standings(schema_url) == before
     await assert_undisturbed(bus, store)
     assert len(set(await _closed(bus, b"contest.closed"))) == 2

@@ -9,6 +9,7 @@ from contracts.errors import PermanentError
 from contracts.events import RatesPublished
 from contracts.topics import REFERRALS
 from runtime.bus.port import Bus
+from services.rules.lifecycle.audit import read_audit
 from services.rules.lifecycle.publish_rates import publish_rates, read_rates_told
 from services.rules.store import StateStore
 from tests.integration.rules.conftest import PARTITIONS
@@ -27,7 +28,9 @@ RATES = [RatesPublished("2016-11-01", {"EUR/USD": "1.25"}), RatesPublished("2016
 
 
 @pytest.mark.usefixtures("published")
-async def test_rates_serve_the_events_that_follow_and_are_listed(start: Start, bus: Bus, store: StateStore) -> None:
+async def test_rates_serve_the_events_that_follow_and_are_listed(
+    start: Start, bus: Bus, store: StateStore, schema_url: str
+) -> None:
     partners = [f"partner-{number}" for number in range(12)]
     deal = {"id": "d", "amount": {"minor": 9_000, "currency": "EUR"}}
 
@@ -39,8 +42,14 @@ async def test_rates_serve_the_events_that_follow_and_are_listed(start: Start, b
         )
 
     await win("before")
-    assert await publish_rates([PROGRAMME], RATES[:1], bus=bus, clock=FixedClock()) == PARTITIONS
-    assert await publish_rates([PROGRAMME], RATES[:1], bus=bus, clock=FixedClock()) == PARTITIONS
+    assert (
+        await publish_rates([PROGRAMME], RATES[:1], postgres=schema_url, bus=bus, clock=FixedClock(), who="ana")
+        == PARTITIONS
+    )
+    assert (
+        await publish_rates([PROGRAMME], RATES[:1], postgres=schema_url, bus=bus, clock=FixedClock(), who="ana")
+        == PARTITIONS
+    )
     await win("after")
     process = start()
     await process.ready()
@@ -55,11 +64,17 @@ async def test_rates_serve_the_events_that_follow_and_are_listed(start: Start, b
 
     (told,) = await read_rates_told(store, PROGRAMME, PARTITIONS)
     assert (told.day, told.pair, told.rate, told.partitions, told.of) == ("2016-11-01", "EUR/USD", "1.25", 4, 4)
+    told_twice = [each for each in await read_audit(schema_url, PROGRAMME) if each.action == "rates published"]
+    assert [(each.who, each.revision, each.details["by_day"]) for each in told_twice] == [
+        ("ana", None, {"2016-11-01": {"EUR/USD": "1.25"}})
+    ] * 2
+    assert await process.metric('goodword_rules_bus_lag_records{group="contests"') == 0
     assert await process.stop() == 0
 
 
-async def test_what_is_no_rate_is_refused_before_anything_is_told(bus: Bus) -> None:
+async def test_what_is_no_rate_is_refused_before_anything_is_told(bus: Bus, schema_url: str) -> None:
     bad = RatesPublished("2016-11-03", {"EUR/USD": "-1"})
     with pytest.raises(PermanentError, match="is not a rate"):
-        await publish_rates([PROGRAMME], [*RATES, bad], bus=bus, clock=FixedClock())
+        await publish_rates([PROGRAMME], [*RATES, bad], postgres=schema_url, bus=bus, clock=FixedClock(), who="ana")
     assert set((await bus.end_offsets(REFERRALS.name)).values()) == {0}
+    assert [each.action for each in await read_audit(schema_url, PROGRAMME)] == []
