@@ -84,6 +84,8 @@ class Machine(RuleBasedStateMachine):
         self.payouts = PayoutModel(self.model)
         self.partners = [f"partner:{self.name}-{number}" for number in range(3)]
         self.runner.run(self.tell_payees())
+        if self.mix == "money":
+            self.take([self.grant(number) for number in range(3)])
 
     async def tell_payees(self) -> None:
         for each in self.partners:
@@ -120,6 +122,14 @@ class Machine(RuleBasedStateMachine):
             if draw.draw(st.integers(0, 3), label="later") or decision.takes_back:
                 batch.append(decision)
         batch += draw.draw(st.lists(st.sampled_from(self.made), max_size=3), label="again")
+        self.take(batch)
+
+    def grant(self, number: int) -> Decision:
+        made = decided(next(numbers), amount_minor=200, programme=self.name, partner=f"{self.name}-{number}")
+        self.made.append(made)
+        return made
+
+    def take(self, batch: list[Decision]) -> None:
         self.runner.run(deliver(self.database, *batch, at_ms=self.clock.at_ms))
         for is_plain in (True, False):
             for decision in batch:
