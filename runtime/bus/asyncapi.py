@@ -6,6 +6,7 @@ that hands pydantic the JSON Schema which msgspec wrote.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,27 +18,28 @@ from pydantic_core import core_schema
 
 from contracts.decisions import Decision
 from contracts.events import StrictData
-from contracts.facts import TransferPosted
+from contracts.facts import RewardNotice, TransferPosted
 from contracts.topics import CLICKS, DECISIONS, LEDGER, PARTNERS, REFERRALS, TOPICS, Topic
 
-_PAYLOADS: Final[dict[Topic, tuple[str, Any]]] = {
+_PAYLOADS: Final[dict[Topic, tuple[str, *tuple[Any, ...]]]] = {
     CLICKS: ("Click", StrictData),
     REFERRALS: ("Referral", StrictData),
     PARTNERS: ("Partner", StrictData),
     DECISIONS: ("Decision", Decision),
-    LEDGER: ("TransferPosted", TransferPosted),
+    LEDGER: ("LedgerFact", TransferPosted, RewardNotice),
 }
 
 
-def _payload(name: str, struct: Any) -> type:
-    """A type whose JSON Schema is the Struct's."""
+def _payload(name: str, structs: Sequence[Any]) -> type:
+    """A type whose JSON Schema is the Struct's, or one of theirs."""
 
     def core(cls: type, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.dict_schema()
 
     def json(cls: type, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        (written,), definitions = msgspec.json.schema_components([struct], ref_template="{name}")
-        return {**_inlined(written, definitions), "title": name}
+        written, definitions = msgspec.json.schema_components(structs, ref_template="{name}")
+        schemas = [_inlined(schema, definitions) for schema in written]
+        return {**(schemas[0] if len(schemas) == 1 else {"oneOf": schemas}), "title": name}
 
     return type(
         name,
@@ -72,8 +74,8 @@ def _described(topic: Topic) -> str:
 def _build() -> FastStream:
     broker = KafkaBroker("localhost:9092", logger=None, acks="all", enable_idempotence=True, apply_types=False)
     for topic in TOPICS:
-        name, struct = _PAYLOADS[topic]
-        broker.publisher(topic.name, title=topic.name, description=_described(topic), schema=_payload(name, struct))
+        name, *structs = _PAYLOADS[topic]
+        broker.publisher(topic.name, title=topic.name, description=_described(topic), schema=_payload(name, structs))
     return FastStream(
         broker,
         logger=None,

@@ -28,6 +28,7 @@ PURE = (
     "services/rules/comparing",
     "services/rules/testing",
     "services/rules/backtest",
+    "services/rewards/papers/of_payouts.py",
     "services/rules/restating/adjusting.py",
     *(f"services/rules/shadowing/{name}.py" for name in ("sampling", "part", "differences")),
     "services/rules/generate",

@@ -62,6 +62,6 @@ def read_issuer(file: Path) -> Issuer:
             code="issuer-unreadable",
             message=" ".join(str(error).split()),
             where=str(file),
-            help="it has issuer, name, address (lines), country, prefix, programmes, and may have vat_id, tax_id, zone",
+            help="issuer, name, address (lines), country, prefix, programmes; maybe vat_id, tax_id, zone, language",
         )
         raise PermanentError(problem) from error

@@ -29,6 +29,6 @@ def write_pdf(
     with problems_shown():
         found = invoice(find_target(data).postgres, number)
         drawn = pdf_of(invoice_sheet(found), dated=found.issued_on, fonts=fonts)
-    file = to or Path(f"{number.replace('/', '-')}.pdf")
+    file = to or Path(f"{number}.pdf")
     file.write_bytes(drawn)
     say(f"wrote {file}")

@@ -16,12 +16,13 @@ import msgspec
 from contracts.errors import Problem
 from contracts.ids import is_id
 from contracts.money import PPM
+from services.rewards.papers.speaker import LANGUAGES
 
 LINES_MAX: Final = 6
 TEXT_LENGTH_MAX: Final = 200
 TaxKind = Literal["standard", "reverse-charge", "exempt", "outside"]
 
-_PREFIX: Final = re.compile(r"[A-Z0-9][A-Z0-9/-]{0,11}", re.ASCII)
+_PREFIX: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{0,11}", re.ASCII)
 _COUNTRY: Final = re.compile(r"[A-Z]{2}", re.ASCII)
 _OTHER_TAX_ID: Final = re.compile(r"[A-Z0-9][A-Z0-9 ./-]{1,31}", re.ASCII | re.IGNORECASE)
 _VAT_ID_OF: Final = {
@@ -98,6 +99,7 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
         prefix: Begins the numbers of its invoices (`SB-2026-000001`); stays once one is issued.
         zone: Whose days are the days of issue.
         programmes: Whose invoices it issues.
+        language: Of its papers.
     """
 
     issuer: str
@@ -107,6 +109,7 @@ class Issuer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forb
     prefix: str
     programmes: tuple[str, ...]
     zone: str = "UTC"
+    language: str = "en"
     vat_id: str = ""
     tax_id: str = ""
 
@@ -131,11 +134,13 @@ def _issuer_faults(issuer: Issuer) -> Iterator[Problem]:
     if not is_id(issuer.issuer):
         yield _fault("issuer", f"{issuer.issuer!r} is no id", "1–128 of A–Z a–z 0–9 . _ ~ / @ + -")
     if not _PREFIX.fullmatch(issuer.prefix):
-        yield _fault("prefix", f"{issuer.prefix!r} cannot begin a number", "1–12 of A–Z 0–9 / -, like SB")
+        yield _fault("prefix", f"{issuer.prefix!r} cannot begin a number", "1–12 of A–Z 0–9 -, like SB")
     try:
         ZoneInfo(issuer.zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         yield _fault("zone", f"there is no time zone {issuer.zone!r}", "one like Europe/Warsaw")
+    if issuer.language not in LANGUAGES:
+        yield _fault("language", f"there are no papers in {issuer.language!r}", f"one of {', '.join(LANGUAGES)}")
     if not issuer.programmes:
         yield _fault("programmes", "it issues for no programme", "list at least one")
     for index, programme in enumerate(issuer.programmes):

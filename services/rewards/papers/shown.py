@@ -97,7 +97,7 @@ def invoice_sheet(invoice: Invoice) -> Sheet:
         "settlement": [] if invoice.settlement is None else _settlement(speaker, invoice, invoice.settlement),
         "notes": notes,
         "page": say("page"),
-        "attached": {"name": f"{invoice.number.replace('/', '-')}.json", "text": data.decode()},
+        "attached": {"name": f"{invoice.number}.json", "text": data.decode()},
         "digest": [say("data"), digest(data)],
     }
 

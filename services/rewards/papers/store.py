@@ -17,7 +17,7 @@ import msgspec
 
 from contracts.errors import PermanentError, Problem
 from runtime.clock import Clock
-from runtime.database import Connection, Database
+from runtime.database import Connection, Connections
 from services.rewards.papers.invoice import Draft, Invoice, credit, decode, digest, encode, numbered
 from services.rewards.papers.parties import Issuer, issuer_faults
 from services.rewards.store import outages_are_transient
@@ -48,7 +48,7 @@ class Issued(NamedTuple):
 class Papers:
     """Issues papers. Safe to use from several tasks and processes at once."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
+    def __init__(self, database: Connections, *, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
@@ -86,6 +86,12 @@ class Papers:
                     if programme in issuer.programmes:
                         return issuer
         raise _refused("issuer-missing", f"nobody issues papers for {programme}", "goodword invoices issuer set FILE")
+
+    async def issued_for(self, references: Collection[str]) -> dict[str, Invoice]:
+        """The papers of these references, as far as they are issued."""
+        with outages_are_transient():
+            async with self._database.connection() as connection:
+                return await _by_reference(connection, references)
 
     async def issue(self, issuer: str, drafts: Sequence[Draft]) -> list[Issued]:
         """Issue what is not issued yet, in the order given.

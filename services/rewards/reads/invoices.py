@@ -134,7 +134,7 @@ def _line(row: dict[str, Any]) -> InvoiceLine:
 
 def _read_cursor(text: str) -> tuple[date, str, int]:
     try:
-        on, issuer, no = text.split(":")
+        on, issuer, no = text.replace("\0", ":").split(":")
         return date.fromisoformat(on), issuer, int(no)
     except ValueError as error:
         raise PermanentError(Problem(code="bad-cursor", message="not a cursor of ours", where="cursor")) from error

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from contracts.events import EventData
+from contracts.facts import RewardNotice, TransferPosted
 from contracts.topics import TOPICS, Topic
 from runtime.bus.asyncapi import app
 
@@ -22,9 +23,18 @@ def test_the_document_names_every_topic_and_no_other(document: dict) -> None:
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 def test_every_topic_has_its_payload_from_contracts(document: dict, topic: Topic) -> None:
     payload = document["components"]["schemas"][f"{topic.name}:Message:Payload"]
-    assert payload["type"] == "object"
-    assert "programme" in payload["properties"]
+    for one in payload.get("oneOf", [payload]):
+        assert one["type"] == "object"
+        assert "programme" in one["properties"]
     assert "$ref" not in json.dumps(payload)
+
+
+def test_the_ledgers_payload_is_a_transfer_or_a_notice(document: dict) -> None:
+    payload = document["components"]["schemas"]["goodword.ledger:Message:Payload"]
+    assert [set(one["properties"]) for one in payload["oneOf"]] == [
+        set(TransferPosted.__struct_fields__),
+        set(RewardNotice.__struct_fields__),
+    ]
 
 
 def test_the_event_payload_has_every_field_of_the_event(document: dict) -> None:

@@ -118,6 +118,7 @@ def test_all_faults_are_told_at_once() -> None:
         ({"prefix": ""}, "prefix"),
         ({"zone": "Mars/Base"}, "zone"),
         ({"zone": "../etc"}, "zone"),
+        ({"language": "xx"}, "language"),
         ({"programmes": ()}, "programmes"),
         ({"programmes": ("a", "a")}, "programmes[1]"),
         ({"issuer": "a:b"}, "issuer"),

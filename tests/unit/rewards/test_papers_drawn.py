@@ -115,7 +115,7 @@ def test_a_letter_without_a_font_is_an_error_that_says_what_to_do() -> None:
     ("language", "wanted"),
     [
         ("en", ["Statement of account", "-1.500 KWD", "1,234.567 KWD", "Taken back: commission", "-1,236.067"]),
-        ("pl", ["Wyciąg z konta", "1234,567 KWD", "Cofnięto: commission", "-1236,067"]),
+        ("pl", ["Wyciąg z konta", "1 234,567 KWD", "Cofnięto: commission", "-1 236,067"]),
         ("pt-BR", ["Extrato de conta", "1.234,567 KWD", "Estornado: commission"]),
         ("id", ["Rekening koran", "1.234,567 KWD", "Ditarik kembali: commission"]),
     ],
