@@ -6,7 +6,14 @@ from typing import Annotated, Final
 
 import typer
 
-from goodword.commands import ledger_bookings, ledger_books, ledger_export, ledger_reconcile
+from goodword.commands import (
+    ledger_bookings,
+    ledger_books,
+    ledger_conflicts,
+    ledger_export,
+    ledger_reconcile,
+    ledger_verify,
+)
 from goodword.terminal import DataOption, JsonOption, emit_json, fail, print_table, problems_shown
 
 app: Final = typer.Typer(no_args_is_help=True)
@@ -108,6 +115,8 @@ def explain_reference(
 app.command("balances")(ledger_books.show_balances)
 app.command("trial-balance")(ledger_books.show_trial_balance)
 app.command("statement")(ledger_books.show_statement)
+app.command("verify")(ledger_verify.verify)
+app.command("conflicts")(ledger_conflicts.show_conflicts)
 app.command("export")(ledger_export.export)
 app.command("reconcile")(ledger_reconcile.reconcile)
 app.command("budgets")(ledger_bookings.show_budgets)

@@ -44,7 +44,7 @@ PURE = (
     "services/rewards/partitions/months.py",
     "services/rewards/requests/identity.py",
     "services/rewards/asof/cuts.py",
-    "services/rewards/chain/encoding.py",
+    *(f"services/rewards/chain/{name}.py" for name in ("encoding", "findings", "walk")),
     "services/rewards/elements.py",
     *(f"services/rewards/papers/{name}.py" for name in ("parties", "invoice", "shown")),
     *(f"services/rewards/{name}.py" for name in ("lots/spending", "redemptions/deciding", "memberships/terms")),

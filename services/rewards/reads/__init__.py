@@ -12,6 +12,7 @@ from services.rewards.reads.balances import (
     trial_balance,
 )
 from services.rewards.reads.budgets import BudgetLine, budgets
+from services.rewards.reads.conflicts import Conflict, Refusal, conflicts, refusals
 from services.rewards.reads.connect import open_ledger
 from services.rewards.reads.explain import Explanation, explain
 from services.rewards.reads.invoices import InvoiceLine, InvoicePage, invoice, invoices, issuers
@@ -22,17 +23,20 @@ from services.rewards.reads.transfers import Transfer
 __all__ = [
     "Balance",
     "BudgetLine",
+    "Conflict",
     "Explanation",
     "Held",
     "InvoiceLine",
     "InvoicePage",
     "Posting",
+    "Refusal",
     "Statement",
     "Transfer",
     "TrialBalance",
     "Waiting",
     "balances",
     "budgets",
+    "conflicts",
     "each_balance",
     "explain",
     "holds",
@@ -40,6 +44,7 @@ __all__ = [
     "invoices",
     "issuers",
     "open_ledger",
+    "refusals",
     "statement",
     "trial_balance",
     "waiting",
