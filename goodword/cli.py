@@ -16,6 +16,7 @@ from goodword.commands import (
     dlq,
     doctor,
     events_import,
+    gifts,
     invoices,
     keys,
     ledger,
@@ -70,6 +71,7 @@ app.add_typer(invoices.app, name="invoices", help="Self-billing invoices and cre
 app.add_typer(catalogue.app, name="catalogue", help="What points and other units can be redeemed for.")
 app.add_typer(redemptions.app, name="redemptions", help="Redemptions: reserved, then fulfilled or cancelled.")
 app.add_typer(payouts.app, name="payouts", help="Pay partners: prepare, approve, send, settle.")
+app.add_typer(gifts.app, name="gifts", help="Gifts: proposed by one person, approved by another, out of a budget.")
 app.add_typer(memberships.app, name="memberships", help="Tiers that partners pay for, a term at a time.")
 app.add_typer(keys.app, name="keys", help="Keys of those who send events, and of those who work on rule sets.")
 app.add_typer(dlq.app, name="dlq", help="Records that could not be handled, and why.")

@@ -11,6 +11,7 @@ from goodword.target import Target
 from runtime.clock import SystemClock
 from runtime.database import Database
 from services.rewards.catalogue.publishing import Catalogues
+from services.rewards.gifts.desk import Gifts
 from services.rewards.memberships.selling import Memberships
 from services.rewards.redemptions.redeeming import Redemptions
 from services.rewards.settings import RewardsSettings
@@ -26,6 +27,7 @@ class Rewards:
     catalogues: Catalogues
     redemptions: Redemptions
     memberships: Memberships
+    gifts: Gifts
 
 
 def with_rewards(target: Target, work: Callable[[Rewards], Awaitable[Answer]]) -> Answer:
@@ -44,6 +46,7 @@ def with_rewards(target: Target, work: Callable[[Rewards], Awaitable[Answer]]) -
                     database, ledger, clock=clock, reserved_days_max=settings.rewards_reserved_days_max
                 ),
                 memberships=Memberships(database, ledger, clock=clock),
+                gifts=Gifts(database, ledger, clock=clock, limits=settings.gift_limits),
             )
             return await work(rewards)
         finally:

@@ -77,7 +77,10 @@ class Housekeeping:
         self._offenders = metrics.gauge("invariant_offenders")
         self._holds = metrics.gauge("holds_count")
         self._overdue = metrics.gauge("holds_overdue_seconds")
-        self._reserved = metrics.gauge("redemptions_reserved")
+        self._open = {
+            name: metrics.gauge(name)
+            for name in ("redemptions_reserved", "memberships_active", "tiers_untold", "gifts_proposed")
+        }
         self._waiting = metrics.gauge("decisions_waiting")
         self._other = metrics.gauge("transfers_unpartitioned_count")
         self._payouts = metrics.gauge("payouts_count")
@@ -89,7 +92,7 @@ class Housekeeping:
             (gauges_every_s, self.count_outbox),
             (gauges_every_s, self.find_overdue),
             (PARTITIONS_EVERY_S, self.open_months),
-            (gauges_every_s, self.count_reserved),
+            (gauges_every_s, self.count_open),
             (gauges_every_s, self.count_payouts),
             (trial_balance_every_s, self.draw_trial_balance),
             (audit_every_s, self.count_holds),
@@ -140,9 +143,15 @@ class Housekeeping:
         rows = await self._database.fetch_all("SELECT count(*) FROM rewards.lives WHERE state = 'waiting'")
         self._waiting.set(rows[0][0])
 
-    async def count_reserved(self) -> None:
-        rows = await self._database.fetch_all("SELECT count(*) FROM rewards.redemptions WHERE state = 'reserved'")
-        self._reserved.set(rows[0][0])
+    async def count_open(self) -> None:
+        rows = await self._database.fetch_all(
+            "SELECT 'redemptions_reserved', count(*) FROM rewards.redemptions WHERE state = 'reserved'"
+            " UNION ALL SELECT 'memberships_active', count(*) FROM rewards.memberships WHERE state = 'active'"
+            " UNION ALL SELECT 'tiers_untold', count(*) FROM rewards.tier_tellings WHERE told_at_ms IS NULL"
+            " UNION ALL SELECT 'gifts_proposed', count(*) FROM rewards.gifts WHERE state = 'proposed'"
+        )
+        for name, count in rows:
+            self._open[name].set(count)
 
     async def count_payouts(self) -> None:
         now_ms = self._clock.now_ms()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from runtime.settings import Settings
+from services.rewards.gifts.giving import Limits, read_limits
 
 NAME: Final = "rewards"
 """The service, its schema and its place in metrics."""
@@ -15,6 +16,11 @@ GROUP: Final = "rewards"
 """The consumer group that posts."""
 GROUP_ARCHIVE: Final = "rewards-archive"
 """The consumer group that keeps decisions for explanations."""
+
+
+def _checked_limits(text: str) -> str:
+    read_limits(text)
+    return text
 
 
 class RewardsSettings(Settings):
@@ -36,6 +42,10 @@ class RewardsSettings(Settings):
     """Somebody other than who prepared a payout run must approve it, on the command line too."""
     rewards_payouts_every_s: Annotated[float, Field(gt=0)] = 60.0
     """How often to look for payout runs that are due by their schedules."""
+    rewards_gift_max: Annotated[str, AfterValidator(_checked_limits)] = ""
+    """The most of one gift: `500 EUR, 10_000 POINTS`, what is no currency in minor units. Empty: no limit."""
+    rewards_gift_person_year_max: Annotated[str, AfterValidator(_checked_limits)] = ""
+    """The most that one person may be given within 365 days, written likewise. Empty: no limit."""
     rewards_archive_linger_ms: Annotated[int, Field(ge=0, le=10_000)] = 200
     """How long the archive of decisions waits for more: nobody needs an explanation within that time."""
     rewards_relay_poll_ms: Annotated[int, Field(ge=10)] = 200
@@ -56,3 +66,7 @@ class RewardsSettings(Settings):
     """How often the trial balance is drawn."""
     rewards_audit_every_s: Annotated[float, Field(gt=0)] = 3_600.0
     """How often balances are compared with the sum of all transfers, which reads the whole ledger."""
+
+    @property
+    def gift_limits(self) -> Limits:
+        return Limits(read_limits(self.rewards_gift_max), read_limits(self.rewards_gift_person_year_max))

@@ -47,7 +47,10 @@ PURE = (
     *(f"services/rewards/chain/{name}.py" for name in ("encoding", "findings", "walk")),
     "services/rewards/elements.py",
     *(f"services/rewards/papers/{name}.py" for name in ("parties", "invoice", "shown")),
-    *(f"services/rewards/{name}.py" for name in ("lots/spending", "redemptions/deciding", "memberships/terms")),
+    *(
+        f"services/rewards/{name}.py"
+        for name in ("lots/spending", "redemptions/deciding", "memberships/terms", "gifts/giving")
+    ),
     *(f"services/rewards/catalogue/{name}.py" for name in ("items", "reading")),
     *(
         f"services/rewards/payouts/{name}.py"

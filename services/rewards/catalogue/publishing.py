@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from contracts.errors import PermanentError, Problem
 from runtime.clock import Clock
-from runtime.database import Connection, Database
+from runtime.database import Connection, Connections
 from services.rewards.catalogue.items import Catalogue
 from services.rewards.catalogue.reading import digest_of, read_catalogue
 from services.rewards.catalogue.store import (
@@ -47,8 +47,8 @@ class Published(NamedTuple):
 class Catalogues:
     """Safe to use from several tasks and processes at once. All raise PermanentError and TransientError."""
 
-    def __init__(self, database: Database, *, clock: Clock) -> None:
-        self._database = database
+    def __init__(self, connections: Connections, *, clock: Clock) -> None:
+        self._connections = connections
         self._clock = clock
 
     async def publish(self, text: str, *, path: str, by: str) -> Published:
@@ -61,7 +61,7 @@ class Catalogues:
         catalogue = read_catalogue(text, path=path)
         programme = catalogue.programme
         with outages_are_transient():
-            async with self._database.connection() as connection, connection.transaction():
+            async with self._connections.connection() as connection, connection.transaction():
                 await connection.execute(_TURN, (programme,))
                 version, digest = await _newest(connection, programme)
                 if digest == digest_of(text):
@@ -79,7 +79,7 @@ class Catalogues:
         """Give an item more codes; those that it was given before are left out. Returns how many were new."""
         _check_codes(codes)
         with outages_are_transient():
-            async with self._database.connection() as connection, connection.transaction():
+            async with self._connections.connection() as connection, connection.transaction():
                 shelf = await lock_item(connection, programme, item)
                 if shelf is None or not shelf.offer.item.has_codes:
                     help = "an item says `stock: codes` in its catalogue"
@@ -89,13 +89,13 @@ class Catalogues:
     async def offered(self, programme: str | None = None) -> list[Shelf]:
         """What is offered now."""
         with outages_are_transient():
-            async with self._database.connection() as connection:
+            async with self._connections.connection() as connection:
                 return await shelves(connection, programme)
 
     async def source(self, programme: str, version: int | None = None) -> tuple[int, str] | None:
         """A version as it was written, or the newest; None when there is none."""
         with outages_are_transient():
-            async with self._database.connection() as connection:
+            async with self._connections.connection() as connection:
                 cursor = await connection.execute(
                     "SELECT version, source_text FROM rewards.catalogues"
                     " WHERE programme = %s AND version = coalesce(%s, version) ORDER BY version DESC LIMIT 1",

@@ -16,7 +16,7 @@ from contracts.facts import TransferPosted
 from contracts.ids import is_id
 from contracts.money import AMOUNT_MINOR_MAX, is_unit
 from runtime.clock import Clock
-from runtime.database import Connection, Database
+from runtime.database import Connection, Connections
 from services.rewards import chart
 from services.rewards.decode import is_decision_id
 from services.rewards.lives.store import change_lives, lock_lives
@@ -56,8 +56,8 @@ class Offer(NamedTuple):
 class Memberships:
     """Safe to use from several tasks and processes at once. All raise PermanentError and TransientError."""
 
-    def __init__(self, database: Database, ledger: Ledger, *, clock: Clock) -> None:
-        self._database = database
+    def __init__(self, connections: Connections, ledger: Ledger, *, clock: Clock) -> None:
+        self._connections = connections
         self._ledger = ledger
         self._clock = clock
 
@@ -69,7 +69,7 @@ class Memberships:
         if offer.paid_outside is not None:
             accounts.add(f"programme:{programme}:paid-outside")
         with outages_are_transient():
-            async with self._database.connection() as connection:
+            async with self._connections.connection() as connection:
                 await self._ledger.open_accounts(connection, {chart.checked(address) for address in accounts})
                 try:
                     async with connection.transaction():
@@ -90,7 +90,7 @@ class Memberships:
         _check_text("the reason", reason)
         _check_text("who cancels", by)
         with outages_are_transient():
-            async with self._database.connection() as connection, connection.transaction():
+            async with self._connections.connection() as connection, connection.transaction():
                 # Its lots are locked before it, and which ones only a renewal changes, which looks the same way.
                 found = await self._known(connection, id)
                 lives = await lock_lives(connection, {part.decision for part in found.parts})
@@ -131,7 +131,7 @@ class Memberships:
 
     async def show(self, id: str) -> Membership:
         with outages_are_transient():
-            async with self._database.connection() as connection:
+            async with self._connections.connection() as connection:
                 return await self._known(connection, id)
 
     async def listed(
@@ -139,7 +139,7 @@ class Memberships:
     ) -> list[Membership]:
         """The newest first."""
         with outages_are_transient():
-            async with self._database.connection() as connection:
+            async with self._connections.connection() as connection:
                 return await store.list_memberships(connection, beneficiary=beneficiary, state=state, limit=limit)
 
     async def _buy(

@@ -16,7 +16,7 @@ from contracts.errors import InvariantBroken, PermanentError, Problem, Transient
 from contracts.facts import TransferPosted
 from contracts.ids import is_id
 from runtime.clock import Clock
-from runtime.database import Connection, Database
+from runtime.database import Connection, Connections
 from services.rewards import chart
 from services.rewards.catalogue import store as catalogue
 from services.rewards.decode import is_decision_id
@@ -38,8 +38,8 @@ TOO_LATE: Final = "not fulfilled in time"
 class Redemptions:
     """Safe to use from several tasks and processes at once. All raise PermanentError and TransientError."""
 
-    def __init__(self, database: Database, ledger: Ledger, *, clock: Clock, reserved_days_max: int) -> None:
-        self._database = database
+    def __init__(self, connections: Connections, ledger: Ledger, *, clock: Clock, reserved_days_max: int) -> None:
+        self._connections = connections
         self._ledger = ledger
         self._clock = clock
         self._reserved_ms_max = reserved_days_max * DAY_MS
@@ -56,7 +56,7 @@ class Redemptions:
             raise _refused("id-malformed", f"{programme!r} or {key!r} is no id: 1–128 of A–Z a–z 0–9 . _ ~ / @ + -")
         accounts = {chart.checked(address) for address in deciding.accounts_of(programme, beneficiary)}
         with outages_are_transient():
-            async with self._database.connection() as connection:
+            async with self._connections.connection() as connection:
                 await self._ledger.open_accounts(connection, accounts)
                 for _ in range(RIVALS_MAX):
                     try:
@@ -75,7 +75,7 @@ class Redemptions:
             if not code.strip() or not code.isprintable() or len(code) > TEXT_LENGTH_MAX:
                 raise _refused("code-malformed", "a code is empty, too long or not printable")
         with outages_are_transient():
-            async with self._database.connection() as connection, connection.transaction():
+            async with self._connections.connection() as connection, connection.transaction():
                 redemption = await _locked(connection, id)
                 if redemption.state == "fulfilled" and (
                     not codes or await store.codes_of(connection, id) == list(codes)
@@ -94,7 +94,7 @@ class Redemptions:
         _check_text("the reason", reason)
         _check_text("who cancels", by)
         with outages_are_transient():
-            async with self._database.connection() as connection, connection.transaction():
+            async with self._connections.connection() as connection, connection.transaction():
                 found = await _known(connection, id)
                 if found.state == "reserved":
                     await self._cancel(connection, [found], reason=reason, by=by)
@@ -114,7 +114,7 @@ class Redemptions:
         """The codes of a fulfilled redemption; it is kept who saw them."""
         _check_text("who asks", by)
         with outages_are_transient():
-            async with self._database.connection() as connection, connection.transaction():
+            async with self._connections.connection() as connection, connection.transaction():
                 await _known(connection, id)
                 codes = await store.codes_of(connection, id)
                 if codes:
@@ -123,7 +123,7 @@ class Redemptions:
 
     async def show(self, id: str) -> Redemption:
         with outages_are_transient():
-            async with self._database.connection() as connection:
+            async with self._connections.connection() as connection:
                 return await _known(connection, id)
 
     async def listed(
@@ -131,7 +131,7 @@ class Redemptions:
     ) -> list[Redemption]:
         """The newest first."""
         with outages_are_transient():
-            async with self._database.connection() as connection:
+            async with self._connections.connection() as connection:
                 return await store.list_redemptions(connection, beneficiary=beneficiary, state=state, limit=limit)
 
     async def _reserve(

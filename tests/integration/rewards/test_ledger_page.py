@@ -17,6 +17,8 @@ from services.rewards.budgets.claims import BudgetKey
 from services.rewards.by_hand import Bookings
 from services.rewards.clockwork import Clockwork
 from services.rewards.facts import unpack_facts
+from services.rewards.gifts.desk import Gifts
+from services.rewards.gifts.giving import Limits
 from services.rewards.legs import ByHand
 from services.rewards.lives.settling import Settler
 from services.rewards.memberships.selling import Memberships, Offer
@@ -45,7 +47,8 @@ class Steps:
         ledger = Ledger(database)
         self.redemptions = redeeming(database, self.clock)
         self.memberships = Memberships(database, ledger, clock=self.clock)
-        self.redeemed = self.bought = ""
+        self.gifts = Gifts(database, ledger, clock=self.clock, limits=Limits({}, {}))
+        self.redeemed = self.bought = self.gift = ""
         self.clockwork = Clockwork(
             database,
             Settler(database, ledger),
@@ -97,6 +100,12 @@ class Steps:
             self.bought = made.id
         elif what == "leave":
             await self.memberships.cancel(self.bought, reason="as the page says", by="ann")
+        elif found := re.fullmatch(r"propose a gift of ([\d.]+)", what):
+            whom, money = "partner:ann", Money(minor(found[1]), "USD")
+            because = {"budget": "yearly", "period": "2026", "reason": "as the page says"}
+            self.gift = (await self.gifts.propose("crm-sales", whom, money, key="k", by="ann", **because)).id
+        elif what == "approve it":
+            await self.gifts.approve(self.gift, by="bob")
         elif what == "cancel it":
             await self.redemptions.cancel(self.redeemed, reason="as the page says", by="ann")
         else:
