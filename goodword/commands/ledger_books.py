@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from goodword.commands.invoices.desk import FontsOption
 from goodword.terminal import (
     EXIT_NO,
     DataOption,
@@ -127,6 +129,11 @@ def show_statement(
     cursor: Annotated[str | None, typer.Option("--cursor", help="Go on after an earlier page.")] = None,
     oldest_first: Annotated[bool, typer.Option("--oldest-first", help="The oldest first.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print all of it as CSV, the oldest first.")] = False,
+    pdf: Annotated[
+        Path | None, typer.Option("--pdf", metavar="FILE", dir_okay=False, help="Write all of it there, on paper.")
+    ] = None,
+    language: Annotated[str, typer.Option("--lang", help="Of the paper: en, id, pl or pt-BR.")] = "en",
+    fonts: FontsOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -143,6 +150,9 @@ def show_statement(
             for line in _csv_lines(postgres, account, unit, period, amounts):
                 typer.echo(line)
             return
+        if pdf is not None:
+            _write_pdf(pdf, postgres, account, unit, period, amounts, language, fonts)
+            return
         page = statement(
             postgres, account, unit=unit, limit=limit, cursor=cursor, newest_first=not oldest_first, period=period
         )
@@ -150,6 +160,36 @@ def show_statement(
         emit_json(page)
     else:
         _print_statement(page, period, amounts)
+
+
+def _write_pdf(
+    file: Path,
+    postgres: str,
+    account: str,
+    unit: str | None,
+    period: Period,
+    amounts: Amounts,
+    language: str,
+    fonts: Path | None,
+) -> None:
+    from datetime import UTC, datetime
+
+    from services.rewards.papers.of_accounts import statement_of
+    from services.rewards.papers.render import pdf_of
+    from services.rewards.papers.shown import statement_sheet
+    from services.rewards.papers.speaker import checked_language
+
+    sheet_language = checked_language(language)
+    found = statement_of(
+        postgres,
+        account,
+        unit=unit,
+        decimals_of=amounts.decimals_of,
+        period=period,
+        today=datetime.now(UTC).date(),
+    )
+    file.write_bytes(pdf_of(statement_sheet(found, sheet_language), dated=found.to_on, fonts=fonts))
+    say(f"wrote {file}")
 
 
 def _print_statement(page: Statement, period: Period, amounts: Amounts) -> None:

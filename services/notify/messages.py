@@ -78,6 +78,8 @@ KIND_OF_STAGE: Final[dict[str, tuple[Kind, str]]] = {
     "reserved": ("redemption-reserved", _FROM),
     "redeemed": ("redemption-fulfilled", _FROM),
     "cancelled": ("redemption-cancelled", _TO),
+    "fee_charged": ("membership-charged", _FROM),
+    "fee_refunded": ("membership-refunded", _TO),
 }
 """The mail that a stage makes, if that side of the transfer is the partner's."""
 RULE_GIFT: Final = "gift"
@@ -200,8 +202,9 @@ def mail_of_transfer(fact: TransferPosted) -> Mail | None:
     is_on_hold = fact.credit == f"{own}pending" and (fact.available_at_ms or 0) > fact.posted_at_ms
     # What the ledger does of its own accord happens when it is posted, whenever its first step was.
     happened_at_ms = fact.posted_at_ms if is_own else fact.time_ms
-    # The ledger says what is redeemed where others say why.
-    is_item = kind in ("redemption-reserved", "redemption-fulfilled")
+    # The ledger says what is redeemed, and which tier is paid for (`gold per year`), where others say why.
+    is_item = kind in ("redemption-reserved", "redemption-fulfilled", "membership-charged")
+    item = fact.reason.partition(" per ")[0] if is_item and fact.reason else None
     return Mail(
         fact=fact.id,
         kind=kind,
@@ -219,7 +222,7 @@ def mail_of_transfer(fact: TransferPosted) -> Mail | None:
             decimals=fact.decimals,
             available_on=_day(fact.available_at_ms) if is_on_hold else None,
             expires_on=_day(fact.expires_at_ms) if kind in ("reward-granted", "gift-granted") else None,
-            item=_text(fact.reason) if is_item else None,
+            item=_text(item),
             payout=_text(fact.event_id.partition("/")[2]) if kind.startswith("payout-") else None,
             reason=None if is_item else _text(fact.reason),
         ),

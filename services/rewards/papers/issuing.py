@@ -22,7 +22,7 @@ from services.rewards.papers.of_payouts import (
     reference_of,
     return_reference_of,
 )
-from services.rewards.papers.speaker import LANGUAGES
+from services.rewards.papers.speaker import checked_language
 from services.rewards.papers.store import Issued, Papers
 from services.rewards.payouts import store as payouts_store
 from services.rewards.payouts.directory import payees_of
@@ -86,9 +86,8 @@ async def issue_run(connections: Connections, named: str, *, clock: Clock, langu
         PermanentError: There is no such run, `issuer-missing`, `language-unknown`.
         TransientError: The database is away; ask again.
     """
-    if language is not None and language not in LANGUAGES:
-        message = f"there are no papers in {language!r}"
-        raise PermanentError(Problem(code="language-unknown", message=message, help=f"one of {', '.join(LANGUAGES)}"))
+    if language is not None:
+        checked_language(language)
     papers = Papers(connections, clock=clock)
     with outages_are_transient():
         async with connections.connection() as connection:

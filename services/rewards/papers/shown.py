@@ -27,7 +27,7 @@ class Entry(NamedTuple):
 
 
 class StatementOf(NamedTuple):
-    """A statement of one account in one unit over some days, both included; `made_at` is like `2026-11-03 10:00`."""
+    """A statement of one account in one unit over some days, both included."""
 
     account: str
     holder: Sequence[str]
@@ -38,7 +38,6 @@ class StatementOf(NamedTuple):
     opening_minor: int
     closing_minor: int
     entries: Sequence[Entry]
-    made_at: str
 
 
 def invoice_sheet(invoice: Invoice) -> Sheet:
@@ -145,7 +144,7 @@ def statement_sheet(statement: StatementOf, language: str | None) -> Sheet:
         ],
         "totals": [],
         "settlement": [],
-        "notes": [*([] if statement.entries else [say("nothing")]), say("made_at", time=statement.made_at)],
+        "notes": [] if statement.entries else [say("nothing")],
         "page": say("page"),
     }
 

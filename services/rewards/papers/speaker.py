@@ -17,6 +17,8 @@ from babel import Locale
 from babel.dates import format_date, format_skeleton
 from babel.numbers import format_decimal
 
+from contracts.errors import PermanentError, Problem
+
 LANGUAGES: Final = ("en", "id", "pl", "pt-BR")
 LANGUAGE_DEFAULT: Final = "en"
 
@@ -69,6 +71,14 @@ def language_of(wanted: str | None) -> str:
         if language.lower() == tag:
             return language
     return next((one for one in LANGUAGES if one.partition("-")[0] == base), LANGUAGE_DEFAULT)
+
+
+def checked_language(wanted: str) -> str:
+    """The language itself. Raises PermanentError (`language-unknown`) for one that there are no papers in."""
+    if wanted not in LANGUAGES:
+        message = f"there are no papers in {wanted!r}"
+        raise PermanentError(Problem(code="language-unknown", message=message, help=f"one of {', '.join(LANGUAGES)}"))
+    return wanted
 
 
 @cache

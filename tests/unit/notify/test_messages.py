@@ -104,6 +104,7 @@ def test_only_a_grant_to_the_partner_makes_a_mail(changes: dict[str, Any], is_to
 
 OWN, HELD, COST = "partner:moses-frase:available", "partner:moses-frase:pending", "programme:crm-sales:cost"
 SENT, RESERVED = "partner:moses-frase:payout:sent", "partner:moses-frase:reserved"
+GOLD = "gold per year"
 FIRST: dict[str, Any] = {"group": FACT.id}
 LATER_MS = 1_490_000_000_000
 STAGES: list[tuple[dict[str, Any], str | None, str | None]] = [
@@ -134,6 +135,9 @@ STAGES: list[tuple[dict[str, Any], str | None, str | None]] = [
     ({"stage": "redeemed", "debit": RESERVED, "credit": "programme:crm-sales:redeemed"}, "redemption-fulfilled", None),
     ({"stage": "credited"}, None, None),
     ({"stage": "cancelled", "debit": RESERVED}, "redemption-cancelled", None),
+    ({"stage": "fee_charged", "debit": OWN}, "membership-charged", None),
+    ({"stage": "fee_charged", "debit": "programme:p:paid-outside"}, None, None),
+    ({"stage": "fee_refunded"}, "membership-refunded", None),
     ({"stage": "reserved", "debit": "member:m:available", "credit": "member:m:reserved"}, None, None),
 ]
 
@@ -157,13 +161,23 @@ def test_a_payout_is_news_when_it_is_posted_however_long_ago_it_was_prepared() -
     assert (mail.time_ms, mail.details.payout) == (FACT.posted_at_ms, "crm-sales/EUR/x")
 
 
-def test_a_redemption_says_what_for_and_its_cancellation_why() -> None:
+def test_a_redemption_and_a_membership_say_what_for_and_a_cancellation_why() -> None:
     told = {}
-    for stage in ("reserved", "redeemed", "cancelled"):
-        mail = mail_of_transfer(msgspec.structs.replace(FACT, stage=stage, debit=OWN, reason="2 × mug"))
+    for stage, reason in {
+        "reserved": "2 × mug",
+        "redeemed": "2 × mug",
+        "cancelled": "why",
+        "fee_charged": GOLD,
+    }.items():
+        mail = mail_of_transfer(msgspec.structs.replace(FACT, stage=stage, debit=OWN, reason=reason))
         assert mail is not None
         told[stage] = (mail.details.item, mail.details.reason)
-    assert told == {"reserved": ("2 × mug", None), "redeemed": ("2 × mug", None), "cancelled": (None, "2 × mug")}
+    assert told == {
+        "reserved": ("2 × mug", None),
+        "redeemed": ("2 × mug", None),
+        "cancelled": (None, "why"),
+        "fee_charged": ("gold", None),
+    }
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,11 @@ CASES: dict[str, tuple[Kind, Details, str | None]] = {
         Details(rule="redemption", amount_minor=900, unit="POINTS", reason="out of stock after all"),
         "Ann",
     ),
-    "membership-charged": ("membership-charged", Details(rule="membership", amount_minor=9900, unit="EUR"), "Ann"),
+    "membership-charged": (
+        "membership-charged",
+        Details(rule="membership", amount_minor=9900, unit="EUR", item="gold"),
+        "Ann",
+    ),
     "membership-refunded": ("membership-refunded", Details(rule="membership", amount_minor=100, unit="EUR"), None),
 }
 
