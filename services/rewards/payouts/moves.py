@@ -7,7 +7,7 @@ gives or takes beyond the exact sum goes to `programme:P:rounding`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -39,6 +39,8 @@ _STAGES: Final[dict[Step, str]] = {
     "return": STAGE_PAYOUT_RETURNED,
     "cancel": STAGE_PAYOUT_CANCELLED,
 }
+_FEE: Final[dict[str, int]] = {"prepare": 0, "approve": 1, "send": 2, "settle": 3, "return": 4, "cancel": 4}
+"""Parts of the fee's stage: it goes beside the payout, so that whoever is told of payouts is told once."""
 _THERE: Final = 0
 _BACK: Final = 1
 """Parts of the stages that a payout has once on its way there, and once on its way back."""
@@ -79,7 +81,7 @@ def prepare(payout: Payout, rounded: Rounded | None, done: Done) -> list[Transfe
         post.add(STAGE_CONVERTED, _THERE, available, post.conversion, payout.net_minor, payout.unit)
         post.add(STAGE_PAYOUT_PREPARED, 0, post.conversion, prepared, payout.pay_minor, payout.currency)
         post.round(_THERE, _known(rounded).rounding_minor)
-    post.add(STAGE_PAYOUT_PREPARED, 1, available, prepared, payout.partner_fee_minor, payout.unit)
+    post.add(STAGE_PAYOUT_FEE, _FEE["prepare"], available, prepared, payout.partner_fee_minor, payout.unit)
     return post.made
 
 
@@ -91,8 +93,8 @@ def step(payout: Payout, kind: Step, rounded: Rounded | None, done: Done) -> lis
         return _give_back(payout, kind, rounded, done)
     post = _Posting(payout, done)
     source, target = place(payout, payout.state), place(payout, "approved" if kind == "approve" else "sent")
-    for part, minor, unit in _held(payout):
-        post.add(_STAGES[kind], part, source, target, minor, unit)
+    post.add(_STAGES[kind], 0, source, target, payout.pay_minor, payout.currency)
+    post.add(STAGE_PAYOUT_FEE, _FEE[kind], source, target, payout.partner_fee_minor, payout.unit)
     return post.made
 
 
@@ -101,7 +103,8 @@ def _settle(payout: Payout, done: Done) -> list[TransferPosted]:
     source = place(payout, payout.state)
     post.add(STAGE_PAID, 0, source, place(payout, "settled"), payout.pay_minor, payout.currency)
     bearer = source if payout.fee_borne_by == "partner" else f"programme:{payout.programme}:cost"
-    post.add(STAGE_PAYOUT_FEE, 0, bearer, f"programme:{payout.programme}:payout-fees", payout.fee_minor, payout.unit)
+    fees = f"programme:{payout.programme}:payout-fees"
+    post.add(STAGE_PAYOUT_FEE, _FEE["settle"], bearer, fees, payout.fee_minor, payout.unit)
     return post.made
 
 
@@ -113,18 +116,12 @@ def _give_back(payout: Payout, kind: Step, rounded: Rounded | None, done: Done) 
     if payout.rate is None:
         post.add(stage, 0, source, available, payout.net_minor, payout.unit)
     else:
-        post.add(stage, 0, source, post.conversion, payout.pay_minor, payout.currency)
-        post.add(STAGE_CONVERTED, _BACK, post.conversion, available, payout.net_minor, payout.unit)
+        post.add(STAGE_CONVERTED, _BACK, source, post.conversion, payout.pay_minor, payout.currency)
+        post.add(stage, 0, post.conversion, available, payout.net_minor, payout.unit)
         post.round(_BACK, -_known(rounded).rounding_minor)
     if payout.state != "settled":
-        post.add(stage, 1, source, available, payout.partner_fee_minor, payout.unit)
+        post.add(STAGE_PAYOUT_FEE, _FEE[kind], source, available, payout.partner_fee_minor, payout.unit)
     return post.made
-
-
-def _held(payout: Payout) -> Iterator[tuple[int, int, str]]:
-    """What its account holds: part, amount, unit."""
-    yield 0, payout.pay_minor, payout.currency
-    yield 1, payout.partner_fee_minor, payout.unit
 
 
 def _known(rounded: Rounded | None) -> Rounded:

@@ -22,10 +22,13 @@ from services.rewards.gifts.giving import Limits
 from services.rewards.legs import ByHand
 from services.rewards.lives.settling import Settler
 from services.rewards.memberships.selling import Memberships, Offer
+from services.rewards.payouts.plan import Terms
+from services.rewards.payouts.preparing import Asked
 from services.rewards.store import Ledger
 from tests.support.catalogues import publish, redeeming
 from tests.support.decisions import TIME_MS, decided
 from tests.support.ledger import SetClock, assert_sound, deliver
+from tests.support.payouts import Office, payee
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/ledger.md"
 DAY_MS = 86_400_000
@@ -49,6 +52,7 @@ class Steps:
         self.memberships = Memberships(database, ledger, clock=self.clock)
         self.gifts = Gifts(database, ledger, clock=self.clock, limits=Limits({}, {}))
         self.redeemed = self.bought = self.gift = ""
+        self.office = Office(database, self.clock)
         self.clockwork = Clockwork(
             database,
             Settler(database, ledger),
@@ -63,7 +67,7 @@ class Steps:
         self.clock.at_ms = TIME_MS + day * DAY_MS
         if what == "tick":
             await self.clockwork.tick()
-        elif not await self.booked(what) and not await self.ordered(what):
+        elif not await self.booked(what) and not await self.ordered(what) and not await self.paid_out(what):
             await deliver(self.database, self.decision(what), at_ms=self.clock.at_ms)
         rows = await self.database.fetch_all("SELECT facts FROM rewards.outbox ORDER BY block")
         facts = [fact for (blob,) in rows for fact in unpack_facts(blob, None)][self.told :]
@@ -112,6 +116,30 @@ class Steps:
             return False
         return True
 
+    async def paid_out(self, what: str) -> bool:
+        desk, run = self.office.desk, "crm-sales/USD/the-page"
+        if found := re.fullmatch(r"prepare payouts(?:, fee ([\d.]+))?(?: in EUR at ([\d.]+))?", what):
+            await self.office.know(payee() if found[2] else payee(method="manual", currency="USD", iban=None))
+            if found[2]:
+                await self.office.rate("EUR/USD", found[2], day="2026-01-01")
+            terms = Terms(fee_minor=minor(found[1] or "0"))
+            asked = Asked(programme="crm-sales", unit="USD", period="the-page", terms=terms)
+            await self.office.preparer.prepare(asked, who="ann")
+        elif what == "approve them":
+            await desk.approve(run, who="bob")
+        elif what == "send them":
+            await desk.send(run, who="bob")
+        elif what == "the bank pays":
+            await desk.settle_run(run, who="bank", reference="statement 7")
+        elif what == "cancel them":
+            await desk.cancel(run, who="bob", note="as the page says")
+        elif what == "the bank returns it":
+            ((id,),) = await self.database.fetch_all("SELECT id::text FROM rewards.payouts")
+            await desk.return_(id, None, "AC04", who="bank")
+        else:
+            return False
+        return True
+
     def decision(self, what: str) -> Decision:
         if found := re.fullmatch(r"grant ([\d.]+)(?: held (\d+) days)?", what):
             fields: dict[str, Any] = {"available_at_ms": TIME_MS + int(found[2]) * DAY_MS} if found[2] else {}
@@ -137,7 +165,8 @@ def minor(text: str) -> int:
 
 
 def shown(fact: TransferPosted) -> tuple[str, str, str, str]:
-    return (fact.stage, fact.debit, fact.credit, f"{Decimal(fact.amount_minor) / 100:.2f}")
+    unit = " EUR" if fact.unit == "EUR" else ""
+    return (fact.stage, fact.debit, fact.credit, f"{Decimal(fact.amount_minor) / 100:.2f}{unit}")
 
 
 @pytest.mark.parametrize("flow", FLOWS)
