@@ -13,7 +13,7 @@ import msgspec
 RATE_PUBLISHED: Final = "rate.published"
 
 
-class RateTold(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+class RatePublished(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
     """What one unit of a pair's base is in its quote, from a day on.
 
     Attributes:
@@ -37,12 +37,12 @@ class RateTold(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unkno
 
 
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(RateTold)
+_decoder: Final = msgspec.json.Decoder(RatePublished)
 
 
-def encode_rate(rate: RateTold) -> bytes:
+def encode_rate(rate: RatePublished) -> bytes:
     return _encoder.encode(rate)
 
 
-def decode_rate(value: bytes) -> RateTold:
+def decode_rate(value: bytes) -> RatePublished:
     return _decoder.decode(value)

@@ -43,8 +43,10 @@ REFERRALS: Final = Topic(
 PARTNERS: Final = Topic("goodword.partners", "programme:partner", ("tracking",), ("notify",), is_compacted=True)
 DECISIONS: Final = Topic("goodword.decisions", "partner", ("rules",), ("rewards", "notify", "rules"))
 LEDGER: Final = Topic("goodword.ledger", "partner", ("rewards",), ("notify",))
+# For whoever converts money that is earned; the rules have the same rates in the log of each partition, in their order.
+RATES: Final = Topic("goodword.rates", "programme:day:pair", ("rules",), ("rewards",), is_compacted=True)
 
-TOPICS: Final = (CLICKS, REFERRALS, PARTNERS, DECISIONS, LEDGER)
+TOPICS: Final = (CLICKS, REFERRALS, PARTNERS, DECISIONS, LEDGER, RATES)
 
 UNATTRIBUTED: Final = "unattributed"
 """The key of events that no partner could be named for; kept with the reason, claimable later."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from contracts.errors import PermanentError, Problem
-from contracts.topics import DECISIONS, LEDGER, PARTNERS, REFERRALS
+from contracts.topics import DECISIONS, LEDGER, PARTNERS, RATES, REFERRALS
 from goodword.target import Target
 from runtime.bus.open import open_bus
 from runtime.bus.port import Bus, BusUnavailable
@@ -39,10 +39,11 @@ RULES: Final = Stage("rules", REFERRALS.name, "rules")
 HISTORY: Final = Stage("rules", REFERRALS.name, "rules-history")
 REWARDS: Final = Stage("rewards", DECISIONS.name, "rewards")
 ARCHIVE: Final = Stage("rewards", DECISIONS.name, "rewards-archive")
+REWARDS_RATES: Final = Stage("rewards", RATES.name, "rewards-rates")
 NOTIFY_DECISIONS: Final = Stage("notify", DECISIONS.name, "notify-decisions")
 NOTIFY_LEDGER: Final = Stage("notify", LEDGER.name, "notify-ledger")
 NOTIFY_PARTNERS: Final = Stage("notify", PARTNERS.name, "notify-partners")
-STAGES: Final = (RULES, HISTORY, REWARDS, ARCHIVE, NOTIFY_DECISIONS, NOTIFY_LEDGER, NOTIFY_PARTNERS)
+STAGES: Final = (RULES, HISTORY, REWARDS, ARCHIVE, REWARDS_RATES, NOTIFY_DECISIONS, NOTIFY_LEDGER, NOTIFY_PARTNERS)
 
 TO_THE_LEDGER: Final = ((RULES,), (REWARDS, ARCHIVE))
 """What `--wait` waits for, in this order."""

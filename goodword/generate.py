@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from contracts.decisions import Decision
 from contracts.events import BROADCAST_TYPES, EVENT_TYPES, REQUIRED_FIELDS, SYSTEM_TYPES, StrictData
 from contracts.facts import RewardNotice, TransferPosted
+from contracts.rates import RatePublished
 from contracts.topics import TOPICS
 from goodword.settings_table import HEAD, rows
 from runtime.metrics import CATALOGUE
@@ -85,6 +86,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "event-data-schema": lambda: _schema(StrictData),
     "decision-schema": lambda: _schema(Decision),
     "transfer-schema": lambda: _schema(TransferPosted),
+    "rate-schema": lambda: _schema(RatePublished),
     "notice-schema": lambda: _schema(RewardNotice),
     "rule-paths": paths_table,
     "rule-operators": operators_table,

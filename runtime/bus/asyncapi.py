@@ -19,7 +19,8 @@ from pydantic_core import core_schema
 from contracts.decisions import Decision
 from contracts.events import StrictData
 from contracts.facts import RewardNotice, TransferPosted
-from contracts.topics import CLICKS, DECISIONS, LEDGER, PARTNERS, REFERRALS, TOPICS, Topic
+from contracts.rates import RatePublished
+from contracts.topics import CLICKS, DECISIONS, LEDGER, PARTNERS, RATES, REFERRALS, TOPICS, Topic
 
 _PAYLOADS: Final[dict[Topic, tuple[str, *tuple[Any, ...]]]] = {
     CLICKS: ("Click", StrictData),
@@ -27,6 +28,7 @@ _PAYLOADS: Final[dict[Topic, tuple[str, *tuple[Any, ...]]]] = {
     PARTNERS: ("Partner", StrictData),
     DECISIONS: ("Decision", Decision),
     LEDGER: ("LedgerFact", TransferPosted, RewardNotice),
+    RATES: ("RatePublished", RatePublished),
 }
 
 

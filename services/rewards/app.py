@@ -1,7 +1,7 @@
 """The composition root of the rewards service: which parts it has, and how they are wired.
 
 The parts start in this order and stop in reverse: bus and schema, databases (of those who post, and of HTTP), relay,
-clockwork, the clock of payouts, the two consumers, housekeeping.
+clockwork, the clock of payouts, the three consumers, housekeeping.
 Consumers stop before the writer that they wait for, and the relay publishes what it has in hand.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from contracts.topics import DECISIONS
+from contracts.topics import DECISIONS, RATES
 from runtime.bus.consumer import Consumer, Retry
 from runtime.bus.dead_letters import DeadLetters, DlqLimit
 from runtime.bus.lag import LagWatch
@@ -32,9 +32,10 @@ from services.rewards.observe import Housekeeping, RewardsObserver
 from services.rewards.outbox import Relay
 from services.rewards.payouts.policy import tell_policy_to
 from services.rewards.payouts.preparing import Preparer
+from services.rewards.payouts.rates import RatesOwner
 from services.rewards.payouts.scheduling import PayoutClock
 from services.rewards.redemptions.redeeming import Redemptions
-from services.rewards.settings import GROUP, GROUP_ARCHIVE, NAME, RewardsSettings
+from services.rewards.settings import GROUP, GROUP_ARCHIVE, GROUP_RATES, NAME, RewardsSettings
 from services.rewards.standings import Standings
 from services.rewards.store import SETUP, Ledger, Posted
 from services.rewards.writer import Writer
@@ -124,6 +125,17 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         clock=clock,
         on_retry=observer.retried,
     )
+    rates = Consumer(
+        bus,
+        RATES.name,
+        GROUP_RATES,
+        RatesOwner(database=database, dead_letters=dead_letters),
+        retry=retry,
+        batch_records_max=settings.batch_records_max,
+        batch_bytes_max=settings.batch_bytes_max,
+        clock=clock,
+        on_retry=observer.retried,
+    )
     return App(
         name=NAME,
         metrics=metrics,
@@ -163,13 +175,14 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
             ),
             consumer,
             archive,
+            rates,
             Snapshots(
                 database,
                 clock=clock,
                 every_s=settings.rewards_snapshots_every_s,
                 transfers=settings.rewards_snapshot_transfers,
             ),
-            LagWatch([consumer, archive], metrics=metrics, every_s=settings.gauges_every_s),
+            LagWatch([consumer, archive, rates], metrics=metrics, every_s=settings.gauges_every_s),
             Housekeeping(
                 metrics,
                 database=database,

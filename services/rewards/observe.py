@@ -9,7 +9,7 @@ from typing import Final
 
 from contracts.errors import TransientError
 from contracts.ids import uuid_text
-from contracts.topics import DECISIONS
+from contracts.topics import DECISIONS, RATES
 from runtime import log
 from runtime.bus.observe import BusObserver
 from runtime.clock import Clock
@@ -40,7 +40,7 @@ class RewardsObserver(BusObserver):
     """Feeds the metrics; called for each batch or posting, never for each transfer."""
 
     def __init__(self, metrics: Metrics) -> None:
-        super().__init__(metrics, [DECISIONS])
+        super().__init__(metrics, [DECISIONS, RATES])
         self._transfers = metrics.counter("transfers_total")
         self._refused = metrics.counter("postings_refused_total")
         self._duplicates = metrics.counter("duplicates_total")

@@ -14,6 +14,8 @@ NAME: Final = "rewards"
 PORT_DEFAULT: Final = 8712
 GROUP: Final = "rewards"
 """The consumer group that posts."""
+GROUP_RATES: Final = "rewards-rates"
+"""The consumer group that keeps exchange rates, for payouts."""
 GROUP_ARCHIVE: Final = "rewards-archive"
 """The consumer group that keeps decisions for explanations."""
 

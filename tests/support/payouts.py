@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from contracts.rates import RateTold
+from contracts.rates import RatePublished
 from runtime.database import Database
 from services.rewards.payouts.desk import PayoutDesk
 from services.rewards.payouts.directory import set_payee
@@ -23,12 +23,12 @@ DAY_MS = 86_400_000
 PAYER = Payer(name="Goodword GmbH", iban="FR1420041010050500013M02606", bic="PSSTFRPPPAR")
 
 
-def payee(name: str = "ann", **fields: Any) -> Payee:
+def payee(partner: str = "ann", **fields: Any) -> Payee:
     known: dict[str, Any] = {
-        "beneficiary": f"partner:{name}",
+        "beneficiary": f"partner:{partner}",
         "method": "sepa",
         "currency": "EUR",
-        "name": f"{name.title()} Müller GmbH",
+        "name": f"{partner.title()} Müller GmbH",
         "country": "DE",
         "iban": IBAN,
     } | fields
@@ -59,7 +59,7 @@ class Office:
 
     async def rate(self, pair: str, rate: str, day: str = "2026-03-01", programme: str = "crm-sales") -> None:
         await keep_rates(
-            self.database, [RateTold(programme=programme, day=day, pair=pair, rate=rate, source="goodword/rules")]
+            self.database, [RatePublished(programme=programme, day=day, pair=pair, rate=rate, source="goodword/rules")]
         )
 
     def asked(self, unit: str = "EUR", programme: str = "crm-sales", **terms: Any) -> Asked:

@@ -17,7 +17,7 @@ import msgspec
 from contracts.errors import Problem
 from contracts.ids import is_id
 from contracts.money import is_currency
-from contracts.rates import RateTold, decode_rate
+from contracts.rates import RatePublished, decode_rate
 from runtime.bus.port import Batch, Received
 from runtime.database import Connection, Database
 from services.rewards.payouts.conversion import AppliedRate, PublishedRate, applied_rate
@@ -43,7 +43,7 @@ class RatesOwner:
         return None
 
     async def handle(self, batch: Batch) -> None:
-        told: list[RateTold] = []
+        told: list[RatePublished] = []
         rejected: list[tuple[Received, Problem]] = []
         for record in batch.records:
             rate = _read(record.value)
@@ -59,7 +59,7 @@ class RatesOwner:
         """Nothing is kept per partition."""
 
 
-async def keep_rates(database: Database, told: Sequence[RateTold]) -> None:
+async def keep_rates(database: Database, told: Sequence[RatePublished]) -> None:
     """The last one told of a pair and day holds. Raises TransientError."""
     newest = {(rate.programme, rate.pair, rate.day): rate for rate in told}
     with outages_are_transient():
@@ -93,7 +93,7 @@ async def rates_to(
     return {to: rate for to, rate in rates.items() if rate is not None}
 
 
-def _read(value: bytes) -> RateTold | Problem:
+def _read(value: bytes) -> RatePublished | Problem:
     try:
         rate = decode_rate(value)
         base, _, quote = rate.pair.partition("/")

@@ -1,8 +1,8 @@
 """Exchange rates enter the log: one `rates.published` per day to every partition (docs/rules.md#rates).
 
-The log is the only record of them. Telling the same again is harmless: a rate that stands already is no news to the
-fold. So a crash between two partitions is mended by telling all of it again, and `read_rates_told` shows what is
-missing where.
+The log is the only record of them; `goodword.rates` has the newest of each, for whoever converts what is earned.
+Telling the same again is harmless: a rate that stands already is no news to the fold. So a crash between two partitions
+is mended by telling all of it again, and `read_rates_told` shows what is missing where.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import msgspec
 
 from contracts.decisions import DECISIONS_SOURCE
 from contracts.events import EventData, RatesPublished, encode_data, event_headers
-from contracts.topics import REFERRALS
+from contracts.rates import RATE_PUBLISHED, RatePublished, encode_rate
+from contracts.topics import RATES, REFERRALS
 from runtime.bus.port import Bus, Record
 from runtime.clock import Clock
 from runtime.tracing import new_traceparent
@@ -71,9 +72,12 @@ async def publish_rates(
     partitions = await bus.partition_count(REFERRALS.name)
     now_ms = clock.now_ms()
     records = rates_records(programmes, days, partitions, now_ms)
+    for_others = rates_for_others(programmes, days, now_ms, who)
     async with connect(postgres) as connection:
         while batch := list(islice(records, RECORDS_AT_ONCE_MAX)):
             await bus.publish(REFERRALS.name, batch)
+        while batch := list(islice(for_others, RECORDS_AT_ONCE_MAX)):
+            await bus.publish(RATES.name, batch)
         for programme in programmes:
             await note_in_audit(
                 connection, ACTION, at_ms=now_ms, who=who, programme=programme, note=note, details=_in_audit(days)
@@ -107,6 +111,25 @@ def rates_records(
             )
             for partition in range(partitions):
                 yield Record(programme.encode(), value, headers, partition)
+
+
+def rates_for_others(
+    programmes: Iterable[str], days: Sequence[RatesPublished], now_ms: int, who: str
+) -> Iterator[Record]:
+    """`rate.published` for each programme, day and pair, as whoever converts what is earned reads them."""
+    for programme in programmes:
+        for published in days:
+            for pair, rate in published.rates.items():
+                fact = RatePublished(programme=programme, day=published.day, pair=pair, rate=rate, source=who)
+                value = encode_rate(fact)
+                headers = event_headers(
+                    type=RATE_PUBLISHED,
+                    source=DECISIONS_SOURCE,
+                    id=f"rate-{programme}-{published.day}-{sha256(value).hexdigest()[:16]}",
+                    time_ms=now_ms,
+                    recorded_at_ms=now_ms,
+                )
+                yield Record(fact.key.encode(), value, headers)
 
 
 async def read_rates_told(store: StateStore, programme: str, partitions: int) -> list[RateTold]:

@@ -7,6 +7,8 @@ import pytest
 from contracts.decisions import decode_decision
 from contracts.errors import PermanentError
 from contracts.events import RatesPublished
+from contracts.rates import decode_rate
+from contracts.topics import RATES as RATES_TOPIC
 from contracts.topics import REFERRALS
 from runtime.bus.port import Bus
 from services.rules.lifecycle.audit import read_audit
@@ -70,6 +72,16 @@ async def test_rates_serve_the_events_that_follow_and_are_listed(
     ] * 2
     assert await process.metric('goodword_rules_bus_lag_records{group="contests"') == 0
     assert await process.stop() == 0
+
+
+async def test_rates_are_told_to_whoever_converts_what_is_earned(bus: Bus, schema_url: str) -> None:
+    """One record per pair and day, under a key that keeps only the newest of each."""
+    await publish_rates([PROGRAMME], RATES, postgres=schema_url, bus=bus, clock=FixedClock(), who="ana")
+    told = {}
+    for partition, end in (await bus.end_offsets(RATES_TOPIC.name)).items():
+        async for records in bus.read(RATES_TOPIC.name, partition, start=0, end=end, batch_records_max=100):
+            told |= {record.key.decode(): decode_rate(record.value).rate for record in records}
+    assert told == {f"{PROGRAMME}:{each.day}:{pair}": rate for each in RATES for pair, rate in each.rates.items()}
 
 
 async def test_what_is_no_rate_is_refused_before_anything_is_told(bus: Bus, schema_url: str) -> None:
