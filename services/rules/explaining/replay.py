@@ -220,16 +220,16 @@ class _Watch:
         if state is None:
             return
         for id, series in state.series.items():
-            self._note((id, None), series, placed, zone)
+            if series.packed is not _WATCHED:
+                self._note((id, None), series, placed, zone)
         customer = placed.event.data.customer
         own = None if customer is None else state.customers.get(customer.id)
         if customer is not None and own is not None:
             for id, series in own.series.items():
-                self._note((id, customer.id), series, placed, zone)
+                if series.packed is not _WATCHED:
+                    self._note((id, customer.id), series, placed, zone)
 
     def _note(self, key: tuple[int, str | None], series: Series, placed: Placed, zone: Zone) -> None:
-        if series.packed is _WATCHED:
-            return
         series.packed = _WATCHED
         counted = self._counted.get(key)
         if counted is None:
