@@ -14,6 +14,7 @@ from goodword.commands import (
     ledger_reconcile,
     ledger_verify,
 )
+from goodword.commands import ledger_bookings, ledger_books, ledger_export, ledger_liability, ledger_reconcile
 from goodword.terminal import DataOption, JsonOption, emit_json, fail, print_table, problems_shown
 
 app: Final = typer.Typer(no_args_is_help=True)
@@ -117,6 +118,7 @@ app.command("trial-balance")(ledger_books.show_trial_balance)
 app.command("statement")(ledger_books.show_statement)
 app.command("verify")(ledger_verify.verify)
 app.command("conflicts")(ledger_conflicts.show_conflicts)
+app.command("liability")(ledger_liability.liability)
 app.command("export")(ledger_export.export)
 app.command("reconcile")(ledger_reconcile.reconcile)
 app.command("budgets")(ledger_bookings.show_budgets)

@@ -11,6 +11,7 @@ from goodword.commands.payouts.listing import list_runs, show_run
 from goodword.commands.payouts.payee import app as payee
 from goodword.commands.payouts.plan import app as plan
 from goodword.commands.payouts.prepare import prepare
+from goodword.commands.payouts.reconcile import reconcile
 from goodword.commands.payouts.request import request
 from goodword.commands.payouts.steps import approve, cancel, reject, return_payout, send, settle
 
@@ -35,3 +36,4 @@ app.command("file")(write_file)
 app.command("settle")(settle)
 app.command("return")(return_payout)
 app.command("cancel")(cancel)
+app.command("reconcile")(reconcile)

@@ -163,6 +163,21 @@ async def find_payout(connection: Connection, id: str) -> Payout | None:
     return payouts[0] if payouts else None
 
 
+async def payouts_named(connection: Connection, ids: Sequence[str]) -> list[Payout]:
+    """Those of these ids that there are."""
+    return await _payouts(connection, " WHERE id = ANY (%(ids)s::uuid[]) ORDER BY id", {"ids": list(ids)})
+
+
+async def payouts_sent(connection: Connection, *, run: str | None, before_ms: int | None) -> list[Payout]:
+    """All that are at the bank and not answered yet: of one run or of all, and sent before a moment or at any."""
+    return await _payouts(
+        connection,
+        " WHERE state = 'sent' AND (%(run)s::uuid IS NULL OR run_id = %(run)s)"
+        " AND (%(before)s::bigint IS NULL OR sent_at_ms < %(before)s) ORDER BY id",
+        {"run": run, "before": before_ms},
+    )
+
+
 async def lock_payout(connection: Connection, id: str) -> Payout:
     (payout,) = await _payouts(connection, " WHERE id = %(id)s FOR UPDATE", {"id": id})
     return payout
