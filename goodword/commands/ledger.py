@@ -11,10 +11,10 @@ from goodword.commands import (
     ledger_books,
     ledger_conflicts,
     ledger_export,
+    ledger_liability,
     ledger_reconcile,
     ledger_verify,
 )
-from goodword.commands import ledger_bookings, ledger_books, ledger_export, ledger_liability, ledger_reconcile
 from goodword.terminal import DataOption, JsonOption, emit_json, fail, print_table, problems_shown
 
 app: Final = typer.Typer(no_args_is_help=True)

@@ -71,27 +71,6 @@ def _bounds(span: Span) -> tuple[str, str]:
 
 def _row(row: tuple[Any, ...]) -> Row:
     (*first, event_at, customer, deal, lead, available_at, expires_at, takes_back, booked_by) = row
-    id, decision, stage, debit, credit, amount_minor, unit, programme, rule, revision, partner, source, event_id = first
-    return Row(
-        id=id,
-        decision=decision,
-        stage=stage,
-        debit=debit,
-        credit=credit,
-        amount_minor=amount_minor,
-        unit=unit,
-        programme=programme,
-        rule=rule,
-        revision=revision,
-        partner=partner,
-        event_source=source,
-        event_id=event_id,
-        time_ms=time_ms_of(event_at),
-        customer=customer,
-        deal=deal,
-        lead=lead,
-        available_at_ms=None if available_at is None else time_ms_of(available_at),
-        expires_at_ms=None if expires_at is None else time_ms_of(expires_at),
-        takes_back=takes_back,
-        booked_by=booked_by,
-    )
+    times = [None if at is None else time_ms_of(at) for at in (available_at, expires_at)]
+    fields = (*first, time_ms_of(event_at), customer, deal, lead, *times, takes_back, booked_by)
+    return Row(*fields)

@@ -24,8 +24,8 @@ BUCKETS: Final[tuple[Bucket, ...]] = (
 )
 
 
-class Row(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """One transfer as it stands in the ledger."""
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """One transfer as it stands in the ledger; the fields in the order in which they are read."""
 
     id: str
     decision: str

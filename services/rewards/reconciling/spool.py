@@ -15,7 +15,7 @@ from typing import Final, Self
 
 import msgspec
 
-RUN_ROWS: Final = 50_000
+RUN_ROWS: Final = 20_000
 """Rows that are sorted in memory."""
 CHUNK_ROWS: Final = 200
 """Rows of each run that are in memory when runs are merged."""
