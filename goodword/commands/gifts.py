@@ -136,14 +136,10 @@ def show_gift(id: IdArgument, data: DataOption = None, as_json: JsonOption = Fal
 
 
 def shown(gift: Gift) -> dict[str, Any]:
-    """All fields by name, and times as text."""
-    from contracts.events import format_time
+    """As the API shows it."""
+    from services.rewards.gifts.line import gift_line
 
-    fields: dict[str, Any] = {name: getattr(gift, name) for name in gift.__struct_fields__}
-    for name in ("proposed_at_ms", "decided_at_ms"):
-        at_ms = fields.pop(name)
-        fields[name.removesuffix("_ms")] = None if at_ms is None else format_time(at_ms)
-    return fields
+    return dict(gift_line(gift))
 
 
 def _do(data: Path | None, work: Callable[[Rewards], Awaitable[Gift]], *, as_json: bool) -> None:

@@ -133,14 +133,10 @@ def show_membership(id: IdArgument, data: DataOption = None, as_json: JsonOption
 
 
 def shown(membership: Membership) -> dict[str, Any]:
-    """All fields by name, and times as text."""
-    from contracts.events import format_time
+    """As the API shows it."""
+    from services.rewards.memberships.line import membership_line
 
-    fields: dict[str, Any] = {name: getattr(membership, name) for name in membership.__struct_fields__}
-    for name in ("bought_at_ms", "from_ms", "until_ms", "closed_at_ms"):
-        at_ms = fields.pop(name)
-        fields[name.removesuffix("_ms")] = None if at_ms is None else format_time(at_ms)
-    return fields
+    return dict(membership_line(membership))
 
 
 def _offer(target: Target, programme: str, tier: str, price: str | None, per: Per | None, back_to: str | None) -> Offer:

@@ -153,14 +153,10 @@ def reveal(id: IdArgument, by: ByOption = None, data: DataOption = None, as_json
 
 
 def shown(redemption: Redemption) -> dict[str, Any]:
-    """All fields by name, and times as text."""
-    from contracts.events import format_time
+    """As the API shows it."""
+    from services.rewards.redemptions.line import redemption_line
 
-    fields: dict[str, Any] = {name: getattr(redemption, name) for name in redemption.__struct_fields__}
-    for name in ("reserved_at_ms", "until_ms", "closed_at_ms"):
-        at_ms = fields.pop(name)
-        fields[name.removesuffix("_ms")] = None if at_ms is None else format_time(at_ms)
-    return fields
+    return dict(redemption_line(redemption))
 
 
 def _tell(redemption: Redemption, data: Path | None, *, as_json: bool) -> None:

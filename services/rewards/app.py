@@ -93,6 +93,8 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         clock=clock,
         write_off_minor_max=settings.rewards_write_off_minor_max,
         requests_days=settings.rewards_requests_days,
+        reserved_days_max=settings.rewards_reserved_days_max,
+        gift_limits=settings.gift_limits,
     )
     dead_letters = DeadLetters(
         bus,

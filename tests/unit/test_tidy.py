@@ -51,7 +51,15 @@ PURE = (
     *(f"services/rewards/papers/{name}.py" for name in ("parties", "invoice", "shown")),
     *(
         f"services/rewards/{name}.py"
-        for name in ("lots/spending", "redemptions/deciding", "memberships/terms", "gifts/giving")
+        for name in (
+            "lots/spending",
+            "redemptions/deciding",
+            "memberships/terms",
+            "gifts/giving",
+            "redemptions/line",
+            "memberships/line",
+            "gifts/line",
+        )
     ),
     *(f"services/rewards/catalogue/{name}.py" for name in ("items", "reading")),
     *(

@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 
 from contracts.events import format_time
 from contracts.facts import TransferPosted
-from contracts.money import AMOUNT_MINOR_MAX, UNIT_PATTERN, Money
-from runtime.api.pages import Asked
+from contracts.money import AMOUNT_MINOR_MAX, UNIT_PATTERN, Money, is_currency, told_decimals
+from runtime.api.pages import Asked, bad_cursor, texts_of
 from services.rewards.by_hand import TEXT_LENGTH_MAX
+from services.rewards.decode import is_decision_id
 from services.rewards.reads import Transfer
 
 NO_NUL: Final = r"^[^\x00]*$"
@@ -71,3 +72,18 @@ def transfer_row(fact: TransferPosted) -> Transfer:
         reason=fact.reason,
         booked_by=fact.booked_by,
     )
+
+
+def before_of(cursor: str | None) -> str | None:
+    """The id that a page of the newest first begins after. Raises PermanentError(`bad-cursor`)."""
+    if cursor is None:
+        return None
+    (id,) = texts_of(cursor, 1)
+    if not is_decision_id(id):
+        raise bad_cursor()
+    return id
+
+
+def decimals_of(unit: str, decimals: int | None) -> int | None:
+    """Of a unit of a programme's own, where they are not what everybody assumes; a currency has its own."""
+    return None if decimals is None or is_currency(unit) else told_decimals(unit, decimals)

@@ -14,6 +14,7 @@ from runtime.api.bearer import Bearer, needs
 from runtime.clock import Clock
 from runtime.database import Connections
 from runtime.keys import Caller
+from services.rewards.gifts.giving import NO_LIMITS, Limits
 from services.rewards.keys import OPERATOR, ROLES, ledger_caller
 
 LONG_REQUESTS_MAX: Final = 2
@@ -33,6 +34,8 @@ class Books:
         database: For what changes something; not the pool of those who post, so that neither waits for the other.
         write_off_minor_max: The most, in minor units, that is written off without an approver.
         requests_days: How long an answer is kept for whoever asks again under the same key.
+        reserved_days_max: How long a redemption may stay reserved.
+        gift_limits: The most of one gift, and of all gifts to one person within a year.
     """
 
     postgres: str
@@ -40,6 +43,8 @@ class Books:
     clock: Clock
     write_off_minor_max: int
     requests_days: int
+    reserved_days_max: int = 14
+    gift_limits: Limits = NO_LIMITS
     long_requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LONG_REQUESTS_MAX))
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READS_MAX))
 

@@ -59,6 +59,9 @@ class Limits(NamedTuple):
     person_year: dict[str, int]
 
 
+NO_LIMITS: Final = Limits({}, {})
+
+
 def read_limits(text: str) -> dict[str, int]:
     """`500 EUR, 10_000 POINTS` as minor units by unit; empty: no limit. What is no currency has no decimals here.
 

@@ -135,12 +135,14 @@ class Memberships:
                 return await self._known(connection, id)
 
     async def listed(
-        self, *, beneficiary: str | None = None, state: str | None = None, limit: int = 100
+        self, *, beneficiary: str | None = None, state: str | None = None, before: str | None = None, limit: int = 100
     ) -> list[Membership]:
-        """The newest first."""
+        """The newest first; those older than `before`."""
         with outages_are_transient():
             async with self._connections.connection() as connection:
-                return await store.list_memberships(connection, beneficiary=beneficiary, state=state, limit=limit)
+                return await store.list_memberships(
+                    connection, beneficiary=beneficiary, state=state, before=before, limit=limit
+                )
 
     async def _buy(
         self, connection: Connection, programme: str, beneficiary: str, offer: Offer, key: str, by: str

@@ -45,14 +45,14 @@ async def lock_over(connection: Connection, *, now_ms: int, count_max: int) -> l
 
 
 async def list_memberships(
-    connection: Connection, *, beneficiary: str | None, state: str | None, limit: int
+    connection: Connection, *, beneficiary: str | None, state: str | None, before: str | None, limit: int
 ) -> list[Membership]:
     """The newest first."""
     return await _fetch(
         connection,
         _SELECT + " WHERE beneficiary = coalesce(%s, beneficiary) AND state = coalesce(%s, state)"
-        " ORDER BY id DESC LIMIT %s",
-        (beneficiary, state, limit),
+        " AND (%s::uuid IS NULL OR id < %s::uuid) ORDER BY id DESC LIMIT %s",
+        (beneficiary, state, before, before, limit),
     )
 
 

@@ -127,12 +127,14 @@ class Redemptions:
                 return await _known(connection, id)
 
     async def listed(
-        self, *, beneficiary: str | None = None, state: str | None = None, limit: int = 100
+        self, *, beneficiary: str | None = None, state: str | None = None, before: str | None = None, limit: int = 100
     ) -> list[Redemption]:
-        """The newest first."""
+        """The newest first; those older than `before`."""
         with outages_are_transient():
             async with self._connections.connection() as connection:
-                return await store.list_redemptions(connection, beneficiary=beneficiary, state=state, limit=limit)
+                return await store.list_redemptions(
+                    connection, beneficiary=beneficiary, state=state, before=before, limit=limit
+                )
 
     async def _reserve(
         self, connection: Connection, programme: str, item: str, beneficiary: str, quantity: int, key: str, by: str

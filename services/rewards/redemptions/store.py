@@ -51,14 +51,14 @@ async def overdue(connection: Connection, *, now_ms: int, count_max: int) -> lis
 
 
 async def list_redemptions(
-    connection: Connection, *, beneficiary: str | None, state: str | None, limit: int
+    connection: Connection, *, beneficiary: str | None, state: str | None, before: str | None, limit: int
 ) -> list[Redemption]:
     """The newest first."""
     return await _fetch(
         connection,
         _SELECT + " WHERE beneficiary = coalesce(%s, beneficiary) AND state = coalesce(%s, state)"
-        " ORDER BY id DESC LIMIT %s",
-        (beneficiary, state, limit),
+        " AND (%s::uuid IS NULL OR id < %s::uuid) ORDER BY id DESC LIMIT %s",
+        (beneficiary, state, before, before, limit),
     )
 
 

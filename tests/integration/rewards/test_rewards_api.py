@@ -38,9 +38,25 @@ ROLES: dict[str, tuple[str, str, set[str]]] = {
     "void": ("POST", f"{ONE}/void", {"finance"}),
     "release": ("POST", f"{ONE}/release", {"finance"}),
     "admit": ("POST", f"{ONE}/admit", {"finance"}),
+    "catalogue": ("GET", "/v1/catalogue", EVERYBODY),
+    "redemptions": ("GET", "/v1/redemptions", EVERYBODY),
+    "redemption": ("GET", f"/v1/redemptions/{HELD.id}", EVERYBODY),
+    "reveal": ("GET", f"/v1/redemption-codes/{HELD.id}", {"finance"}),
+    "reserve": ("POST", "/v1/redemptions", {"finance"}),
+    "fulfil": ("POST", f"/v1/redemptions/{HELD.id}/fulfil", {"finance"}),
+    "cancel": ("POST", f"/v1/redemptions/{HELD.id}/cancel", {"finance"}),
+    "memberships": ("GET", "/v1/memberships", EVERYBODY),
+    "membership": ("GET", f"/v1/memberships/{HELD.id}", EVERYBODY),
+    "buy": ("POST", "/v1/memberships", {"finance"}),
+    "leave": ("POST", f"/v1/memberships/{HELD.id}/cancel", {"finance"}),
+    "gifts": ("GET", "/v1/gifts", EVERYBODY),
+    "gift": ("GET", f"/v1/gifts/{HELD.id}", EVERYBODY),
+    "propose": ("POST", "/v1/gifts", {"finance"}),
+    "approve a gift": ("POST", f"/v1/gifts/{HELD.id}/approve", {"approver"}),
+    "reject a gift": ("POST", f"/v1/gifts/{HELD.id}/reject", {"finance", "approver"}),
     "write off": ("POST", "/v1/write-offs", {"finance", "approver"}),
 }
-FILLED = {"{decision}": HELD.id, "{account}": AVAILABLE, "{reference}": "x"}
+FILLED = {"{decision}": HELD.id, "{id}": HELD.id, "{account}": AVAILABLE, "{reference}": "x"}
 
 
 @pytest.fixture

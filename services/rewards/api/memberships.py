@@ -1,0 +1,115 @@
+"""Paid memberships: sold, cancelled, listed."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from runtime.api.pages import Asked, Cursor, Limit, cursor_of
+from runtime.database import Connections
+from services.rewards.api.bodies import Amount, Reason, Text, before_of, decimals_of
+from services.rewards.api.books import Books, Finance, TheBooks, Viewer
+from services.rewards.api.once import Once, answers
+from services.rewards.memberships.line import MembershipLine, membership_line
+from services.rewards.memberships.selling import Memberships, Offer
+from services.rewards.memberships.terms import Per, State
+from services.rewards.store import Ledger
+
+router = APIRouter()
+
+MembershipId = Annotated[str, Path(max_length=64, description="The membership's id.")]
+
+
+class MembershipPage(BaseModel):
+    memberships: list[MembershipLine]
+    next: str | None = None
+
+
+class OneMembership(BaseModel):
+    membership: MembershipLine
+
+
+class Purchase(Asked):
+    """A tier for a term, at a price. What the rule set says of it is for who asks to know."""
+
+    programme: Text
+    beneficiary: Annotated[Text, Field(description="Such as partner:moses-frase.")]
+    tier: Text
+    back_to: Annotated[Text, Field(description="The tier afterwards.")]
+    price: Amount
+    decimals: Annotated[int | None, Field(ge=0, le=6, description="Of a unit of the programme's own.")] = None
+    per: Per
+    paid_outside: Annotated[Text | None, Field(description="Names a payment elsewhere; nothing is charged.")] = None
+    renews: bool = False
+
+
+class Cancellation(Asked):
+    reason: Reason
+    refund: Annotated[bool, Field(description="Give back what is unused of the term, by days.")] = True
+
+
+@router.get("/memberships")
+async def list_memberships(
+    books: TheBooks,
+    caller: Viewer,
+    of: Annotated[str | None, Query(max_length=256, description="Only theirs: partner:moses-frase.")] = None,
+    state: State | None = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> MembershipPage:
+    """The newest first."""
+    rows = await _on(books, books.database).listed(
+        beneficiary=of.replace("\0", "") if of else None, state=state, before=before_of(cursor), limit=limit + 1
+    )
+    page = [membership_line(row) for row in rows[:limit]]
+    return MembershipPage(memberships=page, next=cursor_of(page[-1]["id"]) if len(rows) > limit else None)
+
+
+@router.get("/memberships/{id}")
+async def show_membership(books: TheBooks, caller: Viewer, id: MembershipId) -> OneMembership:
+    """One membership."""
+    return OneMembership(membership=membership_line(await _on(books, books.database).show(id)))
+
+
+@router.post("/memberships", **answers(OneMembership))
+async def buy(books: TheBooks, caller: Finance, once: Once, body: Purchase) -> Response:
+    """Charge the first term; the rules hear of the tier within seconds."""
+    price = body.price
+    offer = Offer(
+        tier=body.tier,
+        back_to=body.back_to,
+        per=body.per,
+        price_minor=price.minor,
+        unit=price.unit,
+        decimals=decimals_of(price.unit, body.decimals),
+        paid_outside=body.paid_outside,
+        renews=body.renews,
+    )
+
+    async def work(connections: Connections) -> OneMembership:
+        made = await _on(books, connections).buy(
+            body.programme, body.beneficiary, offer, key=secrets.token_hex(16), by=caller.who
+        )
+        return OneMembership(membership=membership_line(made))
+
+    return await once(work)
+
+
+@router.post("/memberships/{id}/cancel", **answers(OneMembership))
+async def cancel(books: TheBooks, caller: Finance, once: Once, id: MembershipId, body: Cancellation) -> Response:
+    """End it now; what is unused goes back to where it came from."""
+
+    async def work(connections: Connections) -> OneMembership:
+        on = _on(books, connections)
+        made = await on.cancel(id, reason=body.reason, by=caller.who, is_refunded=body.refund)
+        return OneMembership(membership=membership_line(made))
+
+    return await once(work)
+
+
+def _on(books: Books, connections: Connections) -> Memberships:
+    return Memberships(connections, Ledger(connections), clock=books.clock)

@@ -1,0 +1,189 @@
+"""What is offered, and what is redeemed of it: reserved, fulfilled, cancelled; codes are revealed one by one."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, Field
+from starlette.responses import Response
+
+from runtime.api.pages import Asked, Cursor, Limit, cursor_of
+from runtime.database import Connections
+from services.rewards.api.bodies import Reason, Text, before_of
+from services.rewards.api.books import Books, Finance, TheBooks, Viewer
+from services.rewards.api.once import Once, answers
+from services.rewards.catalogue.items import QUANTITY_MAX, Kind
+from services.rewards.catalogue.publishing import Catalogues
+from services.rewards.catalogue.store import Shelf
+from services.rewards.redemptions.deciding import State
+from services.rewards.redemptions.line import RedemptionLine, redemption_line
+from services.rewards.redemptions.redeeming import Redemptions
+from services.rewards.store import Ledger
+
+router = APIRouter()
+
+RedemptionId = Annotated[str, Path(max_length=64, description="The redemption's id.")]
+
+
+class Offered(BaseModel):
+    """An item that can be reserved now; `left` is none where there is no end."""
+
+    programme: str
+    version: int
+    item: str
+    kind: Kind
+    price_minor: int
+    unit: str
+    tiers: list[str] | None
+    starts: str | None
+    ends: str | None
+    per_person: int | None
+    left: int | None
+    text: dict[str, str]
+
+
+class Catalogue(BaseModel):
+    items: list[Offered]
+
+
+class RedemptionPage(BaseModel):
+    redemptions: list[RedemptionLine]
+    next: str | None = None
+
+
+class OneRedemption(BaseModel):
+    redemption: RedemptionLine
+
+
+class Codes(BaseModel):
+    """What a redemption handed out."""
+
+    codes: list[str]
+
+
+class Wish(Asked):
+    """So many of an item, for somebody."""
+
+    programme: Text
+    item: Text
+    beneficiary: Annotated[Text, Field(description="Such as partner:moses-frase.")]
+    quantity: Annotated[int, Field(ge=1, le=QUANTITY_MAX)] = 1
+
+
+class Fulfilment(Asked):
+    """What was handed over."""
+
+    codes: Annotated[tuple[Text, ...], Field(max_length=QUANTITY_MAX, description="Where none are loaded.")] = ()
+
+
+class Because(Asked):
+    reason: Reason
+
+
+@router.get("/catalogue")
+async def list_catalogue(
+    books: TheBooks, caller: Viewer, programme: Annotated[str | None, Query(max_length=128)] = None
+) -> Catalogue:
+    """What is offered now, of one programme or of all."""
+    found = await Catalogues(books.database, clock=books.clock).offered(_clean(programme))
+    return Catalogue(items=[_offered(shelf) for shelf in found])
+
+
+@router.get("/redemptions")
+async def list_redemptions(
+    books: TheBooks,
+    caller: Viewer,
+    of: Annotated[str | None, Query(max_length=256, description="Only theirs: partner:moses-frase.")] = None,
+    state: State | None = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> RedemptionPage:
+    """The newest first."""
+    rows = await _on(books, books.database).listed(
+        beneficiary=_clean(of), state=state, before=before_of(cursor), limit=limit + 1
+    )
+    page = [redemption_line(row) for row in rows[:limit]]
+    return RedemptionPage(redemptions=page, next=cursor_of(page[-1]["id"]) if len(rows) > limit else None)
+
+
+@router.get("/redemptions/{id}")
+async def show_redemption(books: TheBooks, caller: Viewer, id: RedemptionId) -> OneRedemption:
+    """One redemption, without its codes."""
+    return OneRedemption(redemption=redemption_line(await _on(books, books.database).show(id)))
+
+
+@router.post("/redemptions", **answers(OneRedemption))
+async def reserve(books: TheBooks, caller: Finance, once: Once, body: Wish) -> Response:
+    """Set something aside, and what it costs; never more than there is."""
+
+    async def work(connections: Connections) -> OneRedemption:
+        # The request is carried out once, so its redemption needs no name that anybody else knows.
+        made = await _on(books, connections).reserve(
+            body.programme,
+            body.item,
+            body.beneficiary,
+            quantity=body.quantity,
+            key=secrets.token_hex(16),
+            by=caller.who,
+        )
+        return OneRedemption(redemption=redemption_line(made))
+
+    return await once(work)
+
+
+@router.post("/redemptions/{id}/fulfil", **answers(OneRedemption))
+async def fulfil(books: TheBooks, caller: Finance, once: Once, id: RedemptionId, body: Fulfilment) -> Response:
+    """It was handed over; an item with codes hands out its own."""
+
+    async def work(connections: Connections) -> OneRedemption:
+        made = await _on(books, connections).fulfil(id, codes=body.codes, by=caller.who)
+        return OneRedemption(redemption=redemption_line(made))
+
+    return await once(work)
+
+
+@router.post("/redemptions/{id}/cancel", **answers(OneRedemption))
+async def cancel(books: TheBooks, caller: Finance, once: Once, id: RedemptionId, body: Because) -> Response:
+    """What was reserved goes back; what has expired meanwhile then expires."""
+
+    async def work(connections: Connections) -> OneRedemption:
+        made = await _on(books, connections).cancel(id, reason=body.reason, by=caller.who)
+        return OneRedemption(redemption=redemption_line(made))
+
+    return await once(work)
+
+
+# Not kept as an answer to a key: codes stand in one place only.
+@router.get("/redemption-codes/{id}")
+async def reveal(books: TheBooks, caller: Finance, id: RedemptionId) -> Codes:
+    """The codes that it handed out; it is kept who saw them."""
+    return Codes(codes=await _on(books, books.database).reveal(id, by=caller.who))
+
+
+def _on(books: Books, connections: Connections) -> Redemptions:
+    return Redemptions(connections, Ledger(connections), clock=books.clock, reserved_days_max=books.reserved_days_max)
+
+
+def _clean(text: str | None) -> str | None:
+    """PostgreSQL stores any character but this one, so nothing has it."""
+    return text.replace("\0", "") if text else None
+
+
+def _offered(shelf: Shelf) -> Offered:
+    item = shelf.offer.item
+    return Offered(
+        programme=shelf.programme,
+        version=shelf.offer.version,
+        item=item.id,
+        kind=item.kind,
+        price_minor=item.price.minor,
+        unit=item.price.unit,
+        tiers=list(item.tiers) if item.tiers else None,
+        starts=item.starts.isoformat() if item.starts else None,
+        ends=item.ends.isoformat() if item.ends else None,
+        per_person=item.per_person,
+        left=shelf.stock.left,
+        text=item.text,
+    )
