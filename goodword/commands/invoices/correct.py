@@ -30,6 +30,7 @@ def correct(
     from goodword.amounts import Amounts
     from goodword.commands.invoices.desk import with_papers
     from goodword.target import find_target
+    from services.rewards.papers.invoice import correction_reference
     from services.rewards.reads import invoice
 
     with problems_shown():
@@ -40,10 +41,12 @@ def correct(
             raise PermanentError(problem)
         gross_minor = None if part is None else part.amount_minor
         # By what is credited, so that the same command twice by mistake is one note.
-        told_by = reference or f"correction/{number}/{'rest' if gross_minor is None else gross_minor}"
+        told_apart_by = reference or ("rest" if gross_minor is None else str(gross_minor))
 
         async def work(papers: Papers) -> Issued:
-            return await papers.correct(number, gross_minor=gross_minor, reference=told_by, reason=reason)
+            return await papers.correct(
+                number, gross_minor=gross_minor, reference=correction_reference(number, told_apart_by), reason=reason
+            )
 
         issued = with_papers(data, work)
     if as_json:

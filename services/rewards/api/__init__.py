@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
 from runtime.api import described_api, mounted
-from services.rewards.api import balances, bookings, budgets, explain, gifts, lives, memberships, redemptions
+from services.rewards.api import balances, bookings, budgets, explain, gifts, invoices, lives, memberships, redemptions
 from services.rewards.api.books import Books, bearer_of
 from services.rewards.api.statuses import STATUSES
 
-_SUBJECTS = (balances, lives, budgets, bookings, explain, redemptions, memberships, gifts)
+_SUBJECTS = (balances, lives, budgets, bookings, explain, redemptions, memberships, gifts, invoices)
 
 
 def routes(books: Books, *, admin_key: SecretStr | None) -> list[BaseRoute]:

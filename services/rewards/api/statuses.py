@@ -9,6 +9,7 @@ STATUSES: Final = {
     "idempotency-key-malformed": 400,
     "approver-needed": 403,
     "nothing-known": 404,
+    "invoice-unknown": 404,
     "no-such-redemption": 404,
     "no-such-membership": 404,
     "no-such-gift": 404,

@@ -197,6 +197,11 @@ def credit(invoice: Invoice, *, credited_minor: int, gross_minor: int | None, re
     )
 
 
+def correction_reference(number: str, told_apart_by: str) -> str:
+    """Of a credit note that somebody asks for by hand; no payout's invoice can have it."""
+    return f"correction/{number}/{told_apart_by}"
+
+
 def numbered(draft: Draft, *, prefix: str, year: int, no: int, issued_on: str) -> Invoice:
     """The draft, issued under that number."""
     fields = {name: getattr(draft, name) for name in draft.__struct_fields__}

@@ -13,8 +13,8 @@ from services.rewards.payouts.payee import decode_payee
 from services.rewards.reads.connect import Connection, open_ledger
 from services.rewards.reads.statement import LIMIT_MAX, Posting, statement
 
-POSTINGS_MAX: Final = 20_000
-"""Of one paper: some four hundred pages."""
+POSTINGS_MAX: Final = 10_000
+"""Of one paper: two hundred pages, and some ten seconds."""
 
 
 def statement_of(

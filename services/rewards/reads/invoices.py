@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
 import msgspec
+from typing_extensions import TypedDict
 
 from contracts.errors import InvariantBroken, PermanentError, Problem
 from services.rewards.papers.invoice import Invoice, decode, digest

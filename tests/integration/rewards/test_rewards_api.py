@@ -55,8 +55,15 @@ ROLES: dict[str, tuple[str, str, set[str]]] = {
     "approve a gift": ("POST", f"/v1/gifts/{HELD.id}/approve", {"approver"}),
     "reject a gift": ("POST", f"/v1/gifts/{HELD.id}/reject", {"finance", "approver"}),
     "write off": ("POST", "/v1/write-offs", {"finance", "approver"}),
+    "invoices": ("GET", "/v1/invoices", EVERYBODY),
+    "invoice": ("GET", "/v1/invoices/SB-1", EVERYBODY),
+    "invoice on paper": ("GET", "/v1/invoices/SB-1/pdf", EVERYBODY),
+    "issue invoices": ("POST", "/v1/invoices", {"finance"}),
+    "credit an invoice": ("POST", "/v1/invoices/SB-1/credit-notes", {"finance"}),
+    "issuers": ("GET", "/v1/issuers", EVERYBODY),
+    "set issuer": ("POST", "/v1/issuers", {"finance"}),
 }
-FILLED = {"{decision}": HELD.id, "{id}": HELD.id, "{account}": AVAILABLE, "{reference}": "x"}
+FILLED = {"{decision}": HELD.id, "{id}": HELD.id, "{account}": AVAILABLE, "{reference}": "x", "{number}": "SB-1"}
 
 
 @pytest.fixture
