@@ -7,6 +7,8 @@ decision), a mistake in the input is a `PermanentError`, anything else is retrie
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 
@@ -41,6 +43,14 @@ class PermanentError(GoodwordError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
         self.problem = problem
+
+
+class ManyProblems(PermanentError):
+    """Several mistakes in one input, told all at once; never none."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(problems[0])
+        self.problems = list(problems)
 
 
 class TransientError(GoodwordError):

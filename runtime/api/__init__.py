@@ -53,6 +53,7 @@ def described_api(
         # Their pages load scripts from elsewhere; the description itself is served.
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         exception_handlers=error_handlers(statuses, handlers or {}),
         responses={
             "default": {

@@ -1,4 +1,6 @@
-"""A request that is too large is refused: before it is read where it says so, else as soon as it is."""
+"""What no endpoint wants to see: a request that is too large is refused, before it is read where it says so, else as
+soon as it is; and so is a NUL in its path or query, which no database would take.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +28,9 @@ class LimitedBody:
         elif _said(scope) > REQUEST_BYTES_MAX:
             problem = Problem(code="body-too-large", message=f"a request has at most {REQUEST_BYTES_MAX} bytes")
             await problem_response(problem, 413)(scope, receive, send)
+        elif "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
+            problem = Problem(code="bad-request", message="a path or a query holds no NUL", where="path")
+            await problem_response(problem, 422)(scope, receive, send)
         else:
             await self._app(scope, _counted(receive), send)
 

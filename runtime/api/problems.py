@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from contracts.errors import PermanentError, Problem, TransientError
+from contracts.errors import ManyProblems, PermanentError, Problem, TransientError
 from runtime.api.bearer import Unauthenticated
 from runtime.database import OUTAGES
 from runtime.http import http_problem, internal_problem, problem_response
@@ -41,6 +41,8 @@ class ProblemBody(BaseModel):
 def permanent_problem(error: PermanentError, statuses: Mapping[str, int]) -> Response:
     """The answer to a mistake in what was asked; 422 unless `statuses` knows better."""
     status = statuses.get(error.problem.code) or STATUSES.get(error.problem.code, 422)
+    if isinstance(error, ManyProblems):
+        return problem_response(error.problem, status, problems=error.problems)
     return problem_response(error.problem, status)
 
 

@@ -11,11 +11,27 @@ from pydantic import SecretStr
 from starlette.routing import BaseRoute
 
 from runtime.api import described_api, mounted
-from services.rewards.api import balances, bookings, budgets, explain, gifts, invoices, lives, memberships, redemptions
+from services.rewards.api import (
+    balances,
+    bookings,
+    budgets,
+    explain,
+    gifts,
+    invoices,
+    lives,
+    memberships,
+    payees,
+    payout_runs,
+    payouts,
+    redemptions,
+)
 from services.rewards.api.books import Books, bearer_of
 from services.rewards.api.statuses import STATUSES
 
-_SUBJECTS = (balances, lives, budgets, bookings, explain, redemptions, memberships, gifts, invoices)
+_SUBJECTS = (
+    *(balances, lives, budgets, bookings, explain),
+    *(payout_runs, payouts, payees, redemptions, memberships, gifts, invoices),
+)
 
 
 def routes(books: Books, *, admin_key: SecretStr | None) -> list[BaseRoute]:
@@ -28,7 +44,7 @@ def build_api(books: Books | None, *, admin_key: SecretStr | None = None) -> Fas
     state = {} if books is None else {"books": books, "bearer": bearer_of(books.database, admin_key)}
     return described_api(
         "Goodword rewards",
-        "The ledger: what everybody has, why, and what people book by hand.",
+        "The ledger: what everybody has, why, what people book by hand, and what leaves it.",
         [module.router for module in _SUBJECTS],
         statuses=STATUSES,
         state=state,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Final
+from uuid import UUID
 
 from fastapi import Path
 from pydantic import BaseModel, Field
@@ -24,6 +25,14 @@ Reason = Annotated[
     str, Field(min_length=1, max_length=TEXT_LENGTH_MAX, pattern=NO_NUL, description="Why; kept with the transfer.")
 ]
 DecisionId = Annotated[str, Path(max_length=64, description="The decision's id.")]
+
+
+def checked_id(text: str) -> str:
+    """A UUID of a cursor. Raises PermanentError(`bad-cursor`)."""
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise bad_cursor() from error
 
 
 class Amount(Asked):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
@@ -11,7 +10,7 @@ from pydantic import BaseModel
 from contracts.errors import PermanentError
 from contracts.events import parse_time_ms
 from runtime.api.pages import Cursor, Limit, bad_cursor, cursor_of, texts_of
-from services.rewards.api.bodies import NO_NUL
+from services.rewards.api.bodies import NO_NUL, checked_id
 from services.rewards.api.books import TheBooks, Viewer
 from services.rewards.reads import Held, Waiting, holds, waiting
 
@@ -42,7 +41,7 @@ async def list_holds(
     after = None
     if cursor is not None:
         available_at, decision = texts_of(cursor, 2)
-        after = (_time(available_at), _id(decision))
+        after = (_time(available_at), checked_id(decision))
     rows = await books.ask(holds, beneficiary=of, after=after, limit=limit + 1)
     page = rows[:limit]
     is_last = len(rows) <= limit
@@ -52,17 +51,10 @@ async def list_holds(
 @router.get("/waiting")
 async def list_waiting(books: TheBooks, caller: Viewer, limit: Limit = 100, cursor: Cursor = None) -> WaitingPage:
     """Decisions that wait for a budget, or for what they take back from; in the order of the events behind them."""
-    after = None if cursor is None else _id(texts_of(cursor, 1)[0])
+    after = None if cursor is None else checked_id(texts_of(cursor, 1)[0])
     rows = await books.ask(waiting, after=after, limit=limit + 1)
     page = rows[:limit]
     return WaitingPage(waiting=page, next=None if len(rows) <= limit else cursor_of(page[-1]["decision"]))
-
-
-def _id(text: str) -> str:
-    try:
-        return str(UUID(text))
-    except ValueError as error:
-        raise bad_cursor() from error
 
 
 def _time(text: str) -> str:

@@ -7,13 +7,12 @@ bounded while reading, so that no file can expand or construct anything.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import Any, Final
 
 import yaml
 from pydantic import ValidationError
 
-from contracts.errors import PermanentError, Problem
+from contracts.errors import ManyProblems, Problem
 from services.rewards.catalogue.items import SCHEMA, Catalogue, faults_between, read_decimals
 
 FILE_BYTES_MAX: Final = 1_000_000
@@ -25,12 +24,8 @@ Marks = dict[Path, tuple[int, int]]
 """Line and column, from 1, of each value; of a key that is not known, of the key."""
 
 
-class CatalogueErrors(PermanentError):
-    """A catalogue with faults; it has all of them, in file order, and never none."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(problems[0])
-        self.problems = list(problems)
+class CatalogueErrors(ManyProblems):
+    """A catalogue with faults, in file order."""
 
 
 class _Refused(Exception):

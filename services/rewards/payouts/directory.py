@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from contracts.errors import PermanentError, Problem
+from contracts.errors import ManyProblems, Problem
 from runtime.clock import Clock
 from runtime.database import Connection, Connections
 from services.rewards.payouts.audit import checked_who, note
@@ -13,12 +13,8 @@ from services.rewards.payouts.plan import Plan, decode_plan, encode_plan, plan_f
 from services.rewards.store import outages_are_transient
 
 
-class PayoutFaults(PermanentError):
+class PayoutFaults(ManyProblems):
     """What was given is wrong in these places; nothing was stored."""
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__(problems[0])
-        self.problems = problems
 
 
 def refuse(problems: Sequence[Problem]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from contracts.errors import PermanentError, Problem
@@ -72,23 +73,33 @@ async def known_run(connection: Connection, named: str) -> Run:
 
 
 async def runs_shown(
-    connection: Connection, *, programme: str | None = None, is_open: bool = False, count_max: int = 1_000
+    connection: Connection,
+    *,
+    programme: str | None = None,
+    is_open: bool = False,
+    count_max: int = 1_000,
+    after: tuple[int, str] | None = None,
 ) -> list[dict[str, Any]]:
     """Runs, the newest first, each with how many payouts are in which state and what they take from balances."""
-    runs = await store.list_runs(connection, programme=programme, is_open=is_open, count_max=count_max)
+    runs = await store.list_runs(connection, programme=programme, is_open=is_open, count_max=count_max, after=after)
+    return await counted(connection, runs)
+
+
+async def counted(connection: Connection, runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Runs, each with how many payouts are in which state and what they take from balances."""
     cursor = await connection.execute(
         "SELECT run_id::text, state, count(*), sum(gross_minor)::numeric FROM rewards.payouts"
         " WHERE run_id = ANY (%s::uuid[]) GROUP BY run_id, state",
         ([run.id for run in runs],),
     )
-    counted: dict[str, dict[str, tuple[int, int]]] = {}
+    found: dict[str, dict[str, tuple[int, int]]] = {}
     for run_id, state, count, minor in await cursor.fetchall():
-        counted.setdefault(run_id, {})[state] = (count, int(minor))
+        found.setdefault(run_id, {})[state] = (count, int(minor))
     return [
         run_shown(run)
         | {
-            "payouts": {state: counted.get(run.id, {}).get(state, (0, 0))[0] for state in STATES},
-            "gross_minor": sum(minor for _, minor in counted.get(run.id, {}).values()),
+            "payouts": {state: found.get(run.id, {}).get(state, (0, 0))[0] for state in STATES},
+            "gross_minor": sum(minor for _, minor in found.get(run.id, {}).values()),
         }
         for run in runs
     ]

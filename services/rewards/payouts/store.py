@@ -76,15 +76,22 @@ async def lock_run(connection: Connection, id: str) -> Run:
 
 
 async def list_runs(
-    connection: Connection, *, programme: str | None = None, is_open: bool = False, count_max: int = 1_000
+    connection: Connection,
+    *,
+    programme: str | None = None,
+    is_open: bool = False,
+    count_max: int = 1_000,
+    after: tuple[int, str] | None = None,
 ) -> list[Run]:
-    """The newest first."""
+    """The newest first; or a page after a `prepared_at_ms` and id."""
+    at_ms, id = after or (None, None)
     return await _runs(
         connection,
         " WHERE (%(programme)s::text IS NULL OR programme = %(programme)s)"
         " AND (NOT %(is_open)s OR state NOT IN ('finished', 'cancelled'))"
+        " AND (%(at_ms)s::bigint IS NULL OR prepared_at_ms < %(at_ms)s OR (prepared_at_ms = %(at_ms)s AND id > %(id)s))"
         " ORDER BY prepared_at_ms DESC, id LIMIT %(count)s",
-        {"programme": programme, "is_open": is_open, "count": count_max},
+        {"programme": programme, "is_open": is_open, "count": count_max, "at_ms": at_ms, "id": id},
     )
 
 
@@ -127,12 +134,15 @@ async def add_left_out(connection: Connection, run: Run, left_out: Sequence[Left
         )
 
 
-async def left_out_of(connection: Connection, run: str) -> list[LeftOut]:
+async def left_out_of(
+    connection: Connection, run: str, *, after: str = "", count_max: int | None = None
+) -> list[LeftOut]:
+    """By beneficiary; all, or a page after one."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
             "SELECT beneficiary, code, message, minor FROM rewards.payouts_left_out WHERE run_id = %s"
-            " ORDER BY beneficiary",
-            (run,),
+            " AND beneficiary > %s ORDER BY beneficiary LIMIT %s",
+            (run, after, count_max),
         )
         return [LeftOut(**row) for row in await cursor.fetchall()]
 
@@ -149,9 +159,15 @@ async def change_payouts(connection: Connection, payouts: Sequence[Payout]) -> N
         )
 
 
-async def payouts_of(connection: Connection, run: str) -> list[Payout]:
-    """Of one run, by id."""
-    return await _payouts(connection, " WHERE run_id = %(run)s ORDER BY id", {"run": run})
+async def payouts_of(
+    connection: Connection, run: str, *, after: str | None = None, count_max: int | None = None
+) -> list[Payout]:
+    """Of one run, by id; all, or a page after an id."""
+    return await _payouts(
+        connection,
+        " WHERE run_id = %(run)s AND (%(after)s::uuid IS NULL OR id > %(after)s::uuid) ORDER BY id LIMIT %(count)s",
+        {"run": run, "after": after, "count": count_max},
+    )
 
 
 async def find_payout(connection: Connection, id: str) -> Payout | None:

@@ -16,7 +16,7 @@ from tests.integration.rewards.over_http import OPENAPI, asking
 from tests.support.decisions import decided
 from tests.support.ledger import assert_sound, deliver
 
-REQUESTS_PER_OPERATION = 40
+REQUESTS_PER_OPERATION = 12
 HELD = decided(1, available_at_ms=32_503_680_000_000)
 TEXTS = (
     *(

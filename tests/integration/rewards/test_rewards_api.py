@@ -23,6 +23,8 @@ from tests.support.ledger import assert_sound, deliver, found_balances
 
 YEAR_3000_MS = 32_503_680_000_000
 HELD = decided(1, available_at_ms=YEAR_3000_MS)
+ID = "0194aaaa-0000-8000-8000-000000000000"
+RUN = f"/v1/payout-runs/{ID}"
 ONE = f"/v1/decisions/{HELD.id}"
 AVAILABLE = "partner:ann:available"
 EVERYBODY = {"viewer", "finance", "approver"}
@@ -62,8 +64,32 @@ ROLES: dict[str, tuple[str, str, set[str]]] = {
     "credit an invoice": ("POST", "/v1/invoices/SB-1/credit-notes", {"finance"}),
     "issuers": ("GET", "/v1/issuers", EVERYBODY),
     "set issuer": ("POST", "/v1/issuers", {"finance"}),
+    "runs": ("GET", "/v1/payout-runs", EVERYBODY),
+    "prepare": ("POST", "/v1/payout-runs", {"finance"}),
+    "show a run": ("GET", RUN, EVERYBODY),
+    "its payouts": ("GET", f"{RUN}/payouts", EVERYBODY),
+    "whom it leaves out": ("GET", f"{RUN}/left-out", EVERYBODY),
+    "bank file": ("GET", f"{RUN}/file", {"finance", "approver"}),
+    "approve": ("POST", f"{RUN}/approve", {"approver"}),
+    "send": ("POST", f"{RUN}/send", {"finance"}),
+    "settle": ("POST", f"{RUN}/settle", {"finance"}),
+    "cancel a run": ("POST", f"{RUN}/cancel", {"finance", "approver"}),
+    "ask to be paid": ("POST", "/v1/payout-requests", {"finance"}),
+    "settle one": ("POST", f"/v1/payouts/{ID}/settle", {"finance"}),
+    "return one": ("POST", f"/v1/payouts/{ID}/return", {"finance"}),
+    "cancel one": ("POST", f"/v1/payouts/{ID}/cancel", {"finance", "approver"}),
+    "payees": ("GET", "/v1/payees", EVERYBODY),
+    "set a payee": ("POST", "/v1/payees", {"finance"}),
+    "plans": ("GET", "/v1/payout-plans", EVERYBODY),
 }
-FILLED = {"{decision}": HELD.id, "{id}": HELD.id, "{account}": AVAILABLE, "{reference}": "x", "{number}": "SB-1"}
+FILLED = {
+    "{decision}": HELD.id,
+    "{account}": AVAILABLE,
+    "{reference}": "x",
+    **dict.fromkeys(("{run}", "{payout}"), ID),
+    "{id}": HELD.id,
+    "{number}": "SB-1",
+}
 
 
 @pytest.fixture
