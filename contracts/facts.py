@@ -1,7 +1,9 @@
 """Ledger facts: what was posted, as it leaves the ledger on `goodword.ledger` (key: partner).
 
 A CloudEvent of type `transfer.posted`, its id the transfer's, its time the event's; or of type `reward.notice`:
-what a partner should know although no money moved.
+what a partner should know although no money moved; or of type `ledger.head` (key `ledger:head`): where the ledger's
+hash chain stands, signed. Facts of the first two kinds carry the block that they are in, and its hash, as
+`ce_ledgerblock` and `ce_ledgerhash`.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ import msgspec
 
 TRANSFER_POSTED: Final = "transfer.posted"
 REWARD_NOTICE: Final = "reward.notice"
+LEDGER_HEAD: Final = "ledger.head"
+LEDGER_HEAD_KEY: Final = b"ledger:head"
+"""No partner can be called so: ids have no colon."""
 LEDGER_SOURCE: Final = "goodword/rewards"
 
 
@@ -107,22 +112,47 @@ class RewardNotice(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_def
     expires_at_ms: int | None = None
 
 
+class LedgerHead(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """Where the chain stands: every block up to this one is sealed by this hash.
+
+    Attributes:
+        block: Number of the newest block.
+        hash: Of that block, as 64 hexadecimal digits.
+        hash_version: Of that block.
+        public_key: Ed25519, as 64 hexadecimal digits; whoever checks should know it from elsewhere.
+        signature: Over `goodword/ledger/head/1`, the number (int64), the hash, and the time (int64), big-endian.
+    """
+
+    id: str
+    block: int
+    hash: str
+    hash_version: int
+    signed_at_ms: int
+    public_key: str
+    signature: str
+
+
 Fact = TransferPosted | RewardNotice
 
 _encoder: Final = msgspec.json.Encoder()
 _list_decoder: Final = msgspec.json.Decoder(list[TransferPosted])
 _decoder: Final = msgspec.json.Decoder(TransferPosted)
 _notice_list_decoder: Final = msgspec.json.Decoder(list[RewardNotice])
+_head_decoder: Final = msgspec.json.Decoder(LedgerHead)
 _notice_decoder: Final = msgspec.json.Decoder(RewardNotice)
 
 
-def encode_fact(fact: Fact) -> bytes:
+def encode_fact(fact: Fact | LedgerHead) -> bytes:
     return _encoder.encode(fact)
 
 
 def decode_notice_list(values: list[bytes]) -> list[RewardNotice]:
     """All of a batch in one decode; one bad value fails all."""
     return _notice_list_decoder.decode(b"[" + b",".join(values) + b"]")
+
+
+def decode_head(value: bytes) -> LedgerHead:
+    return _head_decoder.decode(value)
 
 
 def decode_notice(value: bytes) -> RewardNotice:

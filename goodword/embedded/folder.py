@@ -2,6 +2,7 @@
 
     DIR/stack.json   where everything listens, with the processes' ids; 0600, for it holds passwords
     DIR/admin.key    the operator's bearer key; 0600
+    DIR/signing.key  the Ed25519 key that signs heads of the ledger's hash chain; 0600
     DIR/up.lock      held by the `goodword up` that runs on this folder
     DIR/postgres/  DIR/valkey/  DIR/mails/  DIR/logs/
 
@@ -17,6 +18,7 @@ import fcntl
 import os
 import secrets
 import shutil
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Final
@@ -133,12 +135,21 @@ class StackFolder:
 
     def admin_key(self) -> str:
         """The operator's key; made at first use."""
-        path = self.path / "admin.key"
+        return self._key("admin.key", secrets.token_urlsafe)
+
+    @property
+    def signing_key_file(self) -> Path:
+        """The file of the key that signs heads of the ledger's hash chain; made at first use."""
+        self._key("signing.key", secrets.token_hex)
+        return self.path / "signing.key"
+
+    def _key(self, name: str, make: Callable[[int], str]) -> str:
+        path = self.path / name
         with contextlib.suppress(FileNotFoundError):
             key = path.read_text().strip()
             if key:
                 return key
-        key = secrets.token_urlsafe(32)
+        key = make(32)
         _write_private(path, f"{key}\n".encode())
         return key
 

@@ -214,6 +214,9 @@ class Stack:
             "GOODWORD_REDIS": self._state.redis,
             "GOODWORD_SMTP": self._state.smtp,
             "GOODWORD_ADMIN_KEY": self.folder.admin_key(),
+            "GOODWORD_REWARDS_SIGNING_KEY_FILE": os.environ.get(
+                "GOODWORD_REWARDS_SIGNING_KEY_FILE", str(self.folder.signing_key_file)
+            ),
             "GOODWORD_HOST": LOCALHOST,
             # What a batch costs it costs for each partition, and one machine has few cores to share them among.
             "GOODWORD_PARTITIONS": os.environ.get("GOODWORD_PARTITIONS", str(PARTITIONS)),

@@ -18,7 +18,7 @@ from pydantic_core import core_schema
 
 from contracts.decisions import Decision
 from contracts.events import StrictData
-from contracts.facts import RewardNotice, TransferPosted
+from contracts.facts import LedgerHead, RewardNotice, TransferPosted
 from contracts.rates import RatePublished
 from contracts.topics import CLICKS, DECISIONS, LEDGER, PARTNERS, RATES, REFERRALS, TOPICS, Topic
 
@@ -27,7 +27,7 @@ _PAYLOADS: Final[dict[Topic, tuple[str, *tuple[Any, ...]]]] = {
     REFERRALS: ("Referral", StrictData),
     PARTNERS: ("Partner", StrictData),
     DECISIONS: ("Decision", Decision),
-    LEDGER: ("LedgerFact", TransferPosted, RewardNotice),
+    LEDGER: ("LedgerFact", TransferPosted, RewardNotice, LedgerHead),
     RATES: ("RatePublished", RatePublished),
 }
 

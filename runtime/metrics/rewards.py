@@ -65,6 +65,34 @@ REWARDS: Final = (
         "Growing: look at the bus.",
     ),
     Metric(
+        "chain_head_age_seconds",
+        "gauge",
+        ("rewards",),
+        "How long ago the newest block was sealed: how long nothing was posted.",
+        "Growing while decisions come: look at the consumer's lag.",
+    ),
+    Metric(
+        "chain_unsigned_blocks",
+        "gauge",
+        ("rewards",),
+        "Blocks after the newest signed head, up to 10,000; 0 where no head was ever signed.",
+        "Growing: see `chain_unsigned_seconds`.",
+    ),
+    Metric(
+        "chain_unsigned_seconds",
+        "gauge",
+        ("rewards",),
+        "How long the oldest block after the newest signed head has been waiting to be signed.",
+        "Minutes: the service's log says why (`the head is signed later`), or its key is gone.",
+    ),
+    Metric(
+        "chain_checked_block",
+        "gauge",
+        ("rewards",),
+        "The newest block that the invariant `chain-holds` has recomputed.",
+        "Standing while transfers are posted: the service's log says what keeps the check from running.",
+    ),
+    Metric(
         "transfers_unpartitioned_count",
         "gauge",
         ("rewards",),
@@ -141,6 +169,7 @@ REWARDS: Final = (
             "invariant": (
                 "trial-balance",
                 "balances-match-transfers",
+                "chain-holds",
                 "holds-match-pending",
                 "budgets-match-accounts",
                 "redemptions-match-reserved",

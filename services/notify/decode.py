@@ -15,7 +15,14 @@ import msgspec
 from contracts.decisions import DECISION_DENIED
 from contracts.errors import Problem
 from contracts.events import EventData, decode_data, decode_data_list
-from contracts.facts import REWARD_NOTICE, decode_notice, decode_notice_list, decode_transfer, decode_transfer_list
+from contracts.facts import (
+    LEDGER_HEAD,
+    REWARD_NOTICE,
+    decode_notice,
+    decode_notice_list,
+    decode_transfer,
+    decode_transfer_list,
+)
 from contracts.ids import is_id
 from contracts.money import UNIT_DECIMALS_MAX
 from runtime.bus.port import Received
@@ -30,6 +37,7 @@ _decisions: Final = msgspec.json.Decoder(list[DecisionView])
 _decision: Final = msgspec.json.Decoder(DecisionView)
 _UUID: Final = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 TIME_MS_MAX: Final = 2**53
+_HEAD: Final = ("ce_type", LEDGER_HEAD.encode())
 _NOTICE: Final = ("ce_type", REWARD_NOTICE.encode())
 _DENIED: Final = ("ce_type", DECISION_DENIED.encode())
 
@@ -43,7 +51,8 @@ def mails_of_decisions(records: Sequence[Received]) -> tuple[list[Mail], list[Un
 
 
 def mails_of_ledger(records: Sequence[Received]) -> tuple[list[Mail], list[Unreadable]]:
-    """The mails of a batch of ledger facts."""
+    """The mails of a batch of ledger facts; heads of its chain are for auditors."""
+    records = [record for record in records if _HEAD not in record.headers]
     notices = [record for record in records if _NOTICE in record.headers]
     transfers = [record for record in records if _NOTICE not in record.headers] if notices else records
     posted, unreadable = _decode(transfers, decode_transfer_list, decode_transfer)

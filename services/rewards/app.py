@@ -23,6 +23,7 @@ from services.rewards import api
 from services.rewards.api.books import Books
 from services.rewards.archive import ArchiveOwner
 from services.rewards.asof.snapshots import Snapshots
+from services.rewards.chain.sealer import Sealer, signer_of
 from services.rewards.clockwork import Clockwork
 from services.rewards.handlers import PostingOwner
 from services.rewards.lives.settling import Settler
@@ -96,6 +97,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         reserved_days_max=settings.rewards_reserved_days_max,
         gift_limits=settings.gift_limits,
     )
+    signer = signer_of(settings)
     dead_letters = DeadLetters(
         bus,
         limit=DlqLimit(share_max_ppm=settings.dlq_share_max_ppm, run_max=settings.dlq_run_max),
@@ -183,6 +185,11 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
                 clock=clock,
                 every_s=settings.rewards_snapshots_every_s,
                 transfers=settings.rewards_snapshot_transfers,
+            ),
+            *(
+                ()
+                if signer is None
+                else (Sealer(database, bus, signer, clock=clock, every_s=settings.rewards_sign_every_s),)
             ),
             LagWatch([consumer, archive, rates], metrics=metrics, every_s=settings.gauges_every_s),
             Housekeeping(

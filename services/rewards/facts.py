@@ -46,6 +46,8 @@ _TRANSFER_TYPE: Final = ("ce_type", TRANSFER_POSTED.encode())
 _NOTICE_TYPE: Final = ("ce_type", REWARD_NOTICE.encode())
 _VERSION: Final = ("ce_specversion", b"1.0")
 _SOURCE: Final = ("ce_source", LEDGER_SOURCE.encode())
+BLOCK_HEADER: Final = "ce_ledgerblock"
+HASH_HEADER: Final = "ce_ledgerhash"
 _CONTENT_TYPE: Final = ("content-type", b"application/json")
 
 
@@ -59,29 +61,33 @@ def unpack_facts(blob: bytes, posted_ids: AbstractSet[str] | None) -> list[Trans
     return decode_transfer_list([record.value for record in records if _TRANSFER_TYPE in record.headers])
 
 
-def fact_records(blob: bytes, posted_ids: AbstractSet[str] | None) -> list[Record]:
+def fact_records(
+    blob: bytes, posted_ids: AbstractSet[str] | None, seal: tuple[int, bytes] | None = None
+) -> list[Record]:
     """The records for `goodword.ledger`: key partner, `ce_*` headers, the fact as it was packed.
 
     Args:
         blob: From `pack_facts`.
         posted_ids: The transfers that were really posted, each taken once; None for all of them.
+        seal: The block that they are in, and its hash; None of what was posted before there was a chain.
     """
+    sealed: Headers = () if seal is None else ((BLOCK_HEADER, b"%d" % seal[0]), (HASH_HEADER, seal[1].hex().encode()))
     text = zlib.decompress(blob)
     heads = _head_list_decoder.decode(text)
     values = _raw_list_decoder.decode(text)
     if posted_ids is None:
-        return [_record(head, bytes(value)) for head, value in zip(heads, values, strict=True)]
+        return [_record(head, bytes(value), sealed) for head, value in zip(heads, values, strict=True)]
     rest = set(posted_ids)
     records = []
     for head, value in zip(heads, values, strict=True):
         if head.id in rest:
             # Of an id that came twice in one posting, the first one was posted.
             rest.discard(head.id)
-            records.append(_record(head, bytes(value)))
+            records.append(_record(head, bytes(value), sealed))
     return records
 
 
-def _record(head: _FactHead, value: bytes) -> Record:
+def _record(head: _FactHead, value: bytes, sealed: Headers) -> Record:
     headers: Headers = (
         _VERSION,
         _NOTICE_TYPE if head.notice else _TRANSFER_TYPE,
@@ -90,6 +96,7 @@ def _record(head: _FactHead, value: bytes) -> Record:
         ("ce_time", _time(head.time_ms)),
         ("ce_recordedat", _time(head.posted_at_ms)),
         _CONTENT_TYPE,
+        *sealed,
     )
     if head.traceparent:
         headers = (*headers, ("ce_traceparent", head.traceparent.encode()))

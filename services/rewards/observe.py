@@ -18,6 +18,7 @@ from runtime.metrics import HOLD_AGES, PAYOUT_STATES, Metrics
 from services.rewards.invariants import (
     BalancesMatch,
     BudgetsMatch,
+    ChainHolds,
     HoldsMatch,
     Invariant,
     PayoutsMatch,
@@ -32,6 +33,8 @@ from services.rewards.store import Posted
 HOLD_AGE_DAYS: Final = (365, 90, 30)
 DAY_MS: Final = 86_400_000
 PARTITIONS_EVERY_S: Final = 3_600.0
+UNSIGNED_MAX: Final = 10_000
+"""More blocks that no signed head covers are not counted."""
 
 logger = log.get(__name__)
 
@@ -85,12 +88,17 @@ class Housekeeping:
         self._other = metrics.gauge("transfers_unpartitioned_count")
         self._payouts = metrics.gauge("payouts_count")
         self._payouts_oldest = metrics.gauge("payouts_oldest_seconds")
+        self._head_age = metrics.gauge("chain_head_age_seconds")
+        self._unsigned = metrics.gauge("chain_unsigned_blocks")
+        self._unsigned_age = metrics.gauge("chain_unsigned_seconds")
+        self._checked = metrics.gauge("chain_checked_block")
         self._database = database
         self._clock = clock
         self._requests_days = requests_days
         self._rounds: tuple[tuple[float, Callable[[], Awaitable[None]]], ...] = (
             (gauges_every_s, self.count_outbox),
             (gauges_every_s, self.find_overdue),
+            (gauges_every_s, self.watch_chain),
             (PARTITIONS_EVERY_S, self.open_months),
             (gauges_every_s, self.count_open),
             (gauges_every_s, self.count_payouts),
@@ -132,6 +140,27 @@ class Housekeeping:
         await self._check(BudgetsMatch())
         await self._check(RedemptionsMatch())
         await self._check(PayoutsMatch())
+        await self._check_chain()
+
+    async def watch_chain(self) -> None:
+        # Where no head was ever signed there is no key, and nothing to wait for.
+        rows = await self._database.fetch_all(
+            "SELECT extract(epoch FROM clock_timestamp() - max(b.sealed_at)),"
+            " count(*) FILTER (WHERE b.number > h.block),"
+            " extract(epoch FROM clock_timestamp() - min(b.sealed_at) FILTER (WHERE b.number > h.block))"
+            " FROM (SELECT number, sealed_at FROM rewards.blocks ORDER BY number DESC LIMIT %(count_max)s) b"
+            " CROSS JOIN (SELECT max(block) AS block FROM rewards.heads) h",
+            {"count_max": UNSIGNED_MAX},
+        )
+        age_s, unsigned, unsigned_s = rows[0]
+        self._head_age.set(age_s or 0)
+        self._unsigned.set(unsigned)
+        self._unsigned_age.set(unsigned_s or 0)
+
+    async def _check_chain(self) -> None:
+        newest = await self._database.fetch_all("SELECT max(number) FROM rewards.blocks")
+        await self._check(ChainHolds())
+        self._checked.set(newest[0][0] or 0)
 
     async def find_overdue(self) -> None:
         now_ms = self._clock.now_ms()

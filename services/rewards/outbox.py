@@ -31,6 +31,9 @@ RETRY_WAIT_S_MAX: Final = 5.0
 
 logger = log.get(__name__)
 
+_Told = tuple[int, bytes, list[UUID] | None, bytes | None]
+"""A block of the outbox: its number, its facts, which of them were really posted, and its hash."""
+
 
 class Relay:
     """A component (`start`, `wait`, `stop`) of `runtime.service`.
@@ -118,21 +121,23 @@ class Relay:
                 await connection.execute("DELETE FROM rewards.outbox WHERE block <= %s", (last,))
                 after = last
 
-    async def _fetch(self, connection: Connection, after: int) -> list[tuple[int, bytes, list[UUID] | None]]:
+    async def _fetch(self, connection: Connection, after: int) -> list[_Told]:
         cursor = await connection.execute(
-            "SELECT block, facts, posted_ids FROM rewards.outbox WHERE block > %s ORDER BY block LIMIT %s",
+            "SELECT o.block, o.facts, o.posted_ids, b.hash FROM rewards.outbox o"
+            " LEFT JOIN rewards.blocks b ON b.number = o.block WHERE o.block > %s ORDER BY o.block LIMIT %s",
             (after, BLOCKS_MAX),
             binary=True,
             prepare=True,
         )
         return await cursor.fetchall()
 
-    def _portions(self, blocks: list[tuple[int, bytes, list[UUID] | None]]) -> Iterator[tuple[list[Record], int]]:
+    def _portions(self, blocks: list[_Told]) -> Iterator[tuple[list[Record], int]]:
         """The records of whole blocks, up to the limit or one block, and the last block's number."""
         records: list[Record] = []
         last = -1
-        for block, facts, posted_ids in blocks:
-            found = fact_records(facts, None if posted_ids is None else {str(id) for id in posted_ids})
+        for block, facts, posted_ids, hash in blocks:
+            ids = None if posted_ids is None else {str(id) for id in posted_ids}
+            found = fact_records(facts, ids, None if hash is None else (block, hash))
             if records and len(records) + len(found) > self._transfers_max:
                 yield records, last
                 records = []

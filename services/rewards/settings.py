@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from runtime.settings import Settings
 from services.rewards.gifts.giving import Limits, read_limits
@@ -66,6 +66,13 @@ class RewardsSettings(Settings):
     """Transfers between two snapshots, from which any instant is read; more, where there are more balances."""
     rewards_trial_balance_every_s: Annotated[float, Field(gt=0)] = 30.0
     """How often the trial balance is drawn."""
+    rewards_signing_key: SecretStr | None = None
+    """The Ed25519 key that signs heads of the hash chain, as 64 hexadecimal digits or PEM. With neither this nor a
+    file, none is signed."""
+    rewards_signing_key_file: str | None = None
+    """File of that key."""
+    rewards_sign_every_s: Annotated[float, Field(gt=0)] = 10.0
+    """How often the newest head is signed and told, when it has moved."""
     rewards_audit_every_s: Annotated[float, Field(gt=0)] = 3_600.0
     """How often balances are compared with the sum of all transfers, which reads the whole ledger."""
 

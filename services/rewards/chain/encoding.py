@@ -137,6 +137,17 @@ def fields_of(transfer: TransferPosted) -> dict[str, bytes]:
     return fields
 
 
+def split_row(encoded: bytes) -> dict[str, bytes]:
+    """The fields of a row that `encode_row` or PostgreSQL encoded, each with its length."""
+    fields, start = {}, 0
+    for name in ROW_FIELDS:
+        (length,) = struct.unpack_from(">i", encoded, start)
+        end = start + 4 + max(length, 0)
+        fields[name] = encoded[start:end]
+        start = end
+    return fields
+
+
 def _uuid(text: str) -> bytes:
     return _sized(bytes.fromhex(text.replace("-", "")))
 

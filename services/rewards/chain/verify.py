@@ -16,10 +16,9 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 
-from services.rewards.chain.encoding import ROW_FIELDS
 from services.rewards.chain.findings import Finding, Findings
+from services.rewards.chain.rows import Accounts, rows_of_blocks, set_up
 from services.rewards.chain.walk import StoredBlock, Walk
-from services.rewards.elements import NULL
 from services.rewards.reads.connect import Connection, open_ledger
 
 WINDOW_BLOCKS_MAX: Final = 64
@@ -27,41 +26,12 @@ WINDOW_ROWS_MAX: Final = 50_000
 ACCOUNTS_CACHE_MAX: Final = 1_000_000
 NAMED_MAX: Final = 10
 """Rows of one kind that are named where a whole set is compared."""
-SETTINGS: Final = (
-    # Texts leave as they are hashed.
-    "SET client_encoding = 'UTF8'",
-    # Each row by its id: a planner that does not know how many ids a block has would read the table for each window.
-    "SET enable_hashjoin = off",
-    "SET enable_mergejoin = off",
-    "SET enable_memoize = off",
-    "SET jit = off",
-    # A window is sorted in memory.
-    "SET work_mem = '64MB'",
-)
-COPY_HEADER: Final = b"PGCOPY\n\xff\r\n\0"
-COPY_HEADER_BYTES: Final = 19
-COPY_END: Final = b"\xff\xff"
-
 _BLOCKS: Final = (
     "SELECT number, hash_version, previous, hash, count,"
     " (extract(epoch FROM sealed_at) * 1000000)::bigint - 946684800000000 AS sealed_at_us,"
     " cardinality(ids) AS ids_count, row_hashes"
     " FROM rewards.blocks WHERE number >= %s ORDER BY number LIMIT %s"
 )
-_COLUMNS: Final[LiteralString] = (
-    "t.id, t.group_id, t.decision_id, t.amount_minor, t.event_hash, t.event_at, t.posted_at, t.revision, t.stage,"
-    " t.unit, t.programme, t.rule, t.partner, t.event_source, t.event_id, t.customer, t.deal, t.lead, t.available_at,"
-    " t.expires_at, t.takes_back, t.reason, t.booked_by, t.news_at"
-)
-_ROWS: Final[LiteralString] = (
-    "COPY (SELECT t.debit_id, t.credit_id, " + _COLUMNS + " FROM ("  # noqa: S608  # constants only
-    " SELECT b.number, u.id, u.position FROM rewards.blocks b, unnest(b.ids) WITH ORDINALITY AS u (id, position)"
-    " WHERE b.number BETWEEN %s AND %s) u LEFT JOIN rewards.transfers t ON t.id = u.id"
-    " ORDER BY u.number, u.position) TO STDOUT (FORMAT BINARY)"
-)
-"""Accounts first, because their addresses are hashed and not their numbers; then what is hashed, as it is hashed."""
-_ACCOUNTS_BYTES: Final = 24
-"""Of the two numbers, each with its length; two bytes before them say how many fields there are."""
 
 
 @dataclass(slots=True)
@@ -88,17 +58,16 @@ def verify_chain(
     """
     done = Verified()
     with open_ledger(postgres) as connection:
-        for setting in SETTINGS:
-            connection.execute(setting)
+        set_up(connection)
         total = _one(
             connection, "SELECT coalesce(sum(count), 0) FROM rewards.blocks WHERE number >= %s", from_block or 0
         )
         walk = Walk(done.findings, _before(connection, from_block))
-        accounts: dict[bytes, bytes] = {}
+        accounts: Accounts = {}
         for window in _windows(connection, from_block or 0):
             if done.first_block is None:
                 done.first_block = window[0].number
-            rows = _rows(connection, window, accounts)
+            rows = rows_of_blocks(connection, window[0].number, window[-1].number, accounts)
             for block in window:
                 walk.block(block)
                 rows_of_block = list(islice(rows, block.ids_count))
@@ -136,40 +105,6 @@ def _windows(connection: Connection, number: int) -> Iterator[list[StoredBlock]]
             window.append(block)
         yield window
         number = window[-1].number + 1
-
-
-def _rows(connection: Connection, window: list[StoredBlock], accounts: dict[bytes, bytes]) -> Iterator[bytes | None]:
-    """The rows that the blocks of a window name, encoded as they are hashed; None where there is none."""
-    found: list[bytes] = []
-    if any(block.ids_count for block in window):
-        with connection.cursor() as cursor, cursor.copy(_ROWS, (window[0].number, window[-1].number)) as copy:
-            found = [bytes(data) for data in copy]
-    rows = [None if data[2:6] == NULL else data[2:] for data in _tuples(found)]
-    _learn(connection, rows, accounts)
-    return (None if row is None else row[_ACCOUNTS_BYTES:] + accounts[row[4:12]] + accounts[row[16:24]] for row in rows)
-
-
-def _tuples(messages: list[bytes]) -> list[bytes]:
-    """PostgreSQL sends each row as a message of its own, the first one after the file's header, then an end."""
-    if messages and messages[0].startswith(COPY_HEADER):
-        messages[0] = messages[0][COPY_HEADER_BYTES:]
-    return [message for message in messages if message and message != COPY_END]
-
-
-def _learn(connection: Connection, rows: list[bytes | None], accounts: dict[bytes, bytes]) -> None:
-    """Look up the addresses, encoded, of accounts that are not known yet; one that is not there is empty."""
-    numbers = {number for row in rows if row is not None for number in (row[4:12], row[16:24])}
-    missing = numbers - accounts.keys()
-    if len(accounts) + len(missing) > ACCOUNTS_CACHE_MAX:
-        accounts.clear()
-        missing = numbers
-    if not missing:
-        return
-    ids = [int.from_bytes(number, "big", signed=True) for number in missing]
-    accounts.update(dict.fromkeys(missing, NULL))
-    for id, address in connection.execute("SELECT id, address FROM rewards.accounts WHERE id = ANY (%s)", (ids,)):
-        encoded = address.encode()
-        accounts[id.to_bytes(8, "big", signed=True)] = len(encoded).to_bytes(4, "big") + encoded
 
 
 def _bad_row(connection: Connection, block: int, position: int, row: bytes | None) -> Finding:
@@ -242,6 +177,3 @@ def _check_both_ways(connection: Connection, findings: Findings) -> None:
 def _one(connection: Connection, query: LiteralString, *parameters: Any) -> Any:
     row = connection.execute(query, parameters).fetchone()
     return None if row is None else row[0]
-
-
-assert _COLUMNS.replace("t.", "").replace(" ", "").split(",") == list(ROW_FIELDS[:-2]), "the order that is hashed"

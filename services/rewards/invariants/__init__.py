@@ -8,6 +8,7 @@ from typing import Final
 
 from services.rewards.invariants.balances_match import BalancesMatch
 from services.rewards.invariants.budgets_match import BudgetsMatch
+from services.rewards.invariants.chain_holds import ChainHolds
 from services.rewards.invariants.holds_match import HoldsMatch
 from services.rewards.invariants.invariant import Invariant, Offender
 from services.rewards.invariants.papers_numbered import PapersNumbered
@@ -25,12 +26,14 @@ INVARIANTS: Final[tuple[Invariant, ...]] = (
     RedemptionsMatch(),
     PayoutsMatch(),
     SnapshotsMatch(),
+    ChainHolds(),
 )
 
 __all__ = [
     "INVARIANTS",
     "BalancesMatch",
     "BudgetsMatch",
+    "ChainHolds",
     "HoldsMatch",
     "Invariant",
     "Offender",

@@ -12,7 +12,9 @@ OFFENDERS_MAX: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Offender:
-    """One place where it does not hold: which, what it should be, and what it is, both in minor units."""
+    """One place where it does not hold: which, what it should be, and what it is, both in minor units (of the chain,
+    rows).
+    """
 
     where: str
     expected_minor: int

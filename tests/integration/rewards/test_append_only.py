@@ -1,4 +1,4 @@
-"""Transfers cannot be altered: denied to the service's role, refused by a trigger even to the owner.
+"""Transfers, blocks and heads cannot be altered: denied to the service's role, refused by a trigger even to the owner.
 
 Tried on the table, on the partition that the row is in, and on one that is made later.
 """
@@ -33,10 +33,21 @@ ALTERATIONS = [
     *(statement.replace("rewards.transfers", PARTITION) for statement in _OF_TABLE),
     "DELETE FROM rewards.transfers_other",
     "TRUNCATE rewards.transfers_2027_01",
+    "UPDATE rewards.blocks SET hash = previous",
+    "DELETE FROM rewards.blocks",
+    "TRUNCATE rewards.blocks",
+    "INSERT INTO rewards.blocks SELECT * FROM rewards.blocks ON CONFLICT (number) DO UPDATE SET count = 0",
+    "UPDATE rewards.heads SET signature = hash",
+    "DELETE FROM rewards.heads",
+    "TRUNCATE rewards.heads",
 ]
 FORBIDDEN_TO_THE_ROLE = [
     "ALTER TABLE rewards.transfers DISABLE TRIGGER transfers_append_only",
     "DROP TABLE rewards.transfers",
+    "ALTER TABLE rewards.blocks DISABLE TRIGGER blocks_append_only",
+    "DROP TABLE rewards.heads",
+    "DELETE FROM rewards.chain",
+    "DROP FUNCTION rewards.seal(uuid[], bytea)",
     f"ALTER TABLE {PARTITION} DISABLE TRIGGER transfers_append_only",
     f"ALTER TABLE rewards.transfers DETACH PARTITION {PARTITION}",
     f"DROP TABLE {PARTITION}",

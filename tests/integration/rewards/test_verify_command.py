@@ -53,7 +53,8 @@ def test_a_whole_ledger_is_said_to_be_whole(run: Any) -> None:
     answer = run("verify", "--json")
     assert answer | {"last_hash": ""} == {
         "holds": True, "first_block": 1, "last_block": 2, "last_hash": "", "blocks": 2, "transfers": 4,
-        "findings_count": 0, "findings": [],
+        "findings_count": 0, "findings": [], "signed_block": None, "signed_by": None, "is_key_known": False,
+        "published": None,
     }  # fmt: skip
     assert "4 transfers in blocks 1 to 2" in run("verify")
     assert run("verify", "--from-block", "2", "--json")["transfers"] == 2

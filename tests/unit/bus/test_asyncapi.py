@@ -5,7 +5,7 @@ import json
 import pytest
 
 from contracts.events import EventData
-from contracts.facts import RewardNotice, TransferPosted
+from contracts.facts import LedgerHead, RewardNotice, TransferPosted
 from contracts.topics import TOPICS, Topic
 from runtime.bus.asyncapi import app
 
@@ -25,15 +25,17 @@ def test_every_topic_has_its_payload_from_contracts(document: dict, topic: Topic
     payload = document["components"]["schemas"][f"{topic.name}:Message:Payload"]
     for one in payload.get("oneOf", [payload]):
         assert one["type"] == "object"
-        assert "programme" in one["properties"]
+        # All but the head of the ledger's chain, which is of no programme.
+        assert {"programme", "public_key"} & set(one["properties"])
     assert "$ref" not in json.dumps(payload)
 
 
-def test_the_ledgers_payload_is_a_transfer_or_a_notice(document: dict) -> None:
+def test_the_ledgers_payload_is_a_transfer_a_notice_or_a_head(document: dict) -> None:
     payload = document["components"]["schemas"]["goodword.ledger:Message:Payload"]
     assert [set(one["properties"]) for one in payload["oneOf"]] == [
         set(TransferPosted.__struct_fields__),
         set(RewardNotice.__struct_fields__),
+        set(LedgerHead.__struct_fields__),
     ]
 
 
