@@ -48,16 +48,22 @@ class Fold(Memory):
         traceparents: list[str] = []
         rejected: list[tuple[int, Problem]] = []
         programme = None
+        # The newest event decided of the programme in hand, until it is noted.
+        newest_ms: int | None = None
         # As `evaluate` does it, but looked up for each change of revision only.
         functions_by, functions = None, functions_of(None)
         for index, event in enumerate(events):
             data = event.data
             if data.programme != programme:
-                programme = data.programme
+                if programme is not None:
+                    self._note_decided(programme, newest_ms)
+                programme, newest_ms = data.programme, None
                 revisions = self._revisions[programme]
                 touched = self._touched.setdefault(programme, {})
             try:
                 if event.type in BROADCASTS:
+                    self._note_decided(programme, newest_ms)
+                    newest_ms = None
                     made = self._take_broadcast(event)
                     decisions += made
                     traceparents += [event.traceparent] * len(made)
@@ -71,14 +77,13 @@ class Fold(Memory):
             except PermanentError as error:
                 rejected.append((index, error.problem))
                 continue
-            if revision is not None:
-                newest_ms = revisions.newest_decided_ms
-                if newest_ms is None or time_ms > newest_ms:
-                    revisions.newest_decided_ms = time_ms
-                    self._decided.add(programme)
+            if revision is not None and (newest_ms is None or time_ms > newest_ms):
+                newest_ms = time_ms
             if made:
                 decisions += made
                 traceparents += [event.traceparent] * len(made)
+        if programme is not None:
+            self._note_decided(programme, newest_ms)
         return FoldResult(decisions, traceparents, rejected)
 
     def fold_one(self, event: Event) -> list[Decision]:
@@ -87,6 +92,10 @@ class Fold(Memory):
         for _, problem in result.rejected:
             raise PermanentError(problem)
         return result.decisions
+
+    def _note_decided(self, programme: str, newest_ms: int | None) -> None:
+        if newest_ms is not None and self._revisions[programme].note_decided(newest_ms):
+            self._decided.add(programme)
 
     def _take_broadcast(self, event: Event) -> list[Decision]:
         programme = event.data.programme

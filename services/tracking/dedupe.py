@@ -29,7 +29,7 @@ from runtime.clock import Clock
 CONNECTIONS_MAX: Final = 32
 """More requests at one time wait for a connection."""
 
-_pack: Final[Callable[[tuple[bytes, ...]], bytes]] = hiredis.pack_command  # type: ignore[assignment]
+_pack: Final[Callable[[tuple[bytes, ...]], bytes]] = hiredis.pack_command  # type: ignore[assignment] # its stub knows texts only
 _PREFIX: Final = b"t:"
 _GENERATIONS: Final = 3
 """What was remembered within two halves of the time lies in this or one of the two generations before."""
@@ -126,7 +126,7 @@ class SeenIds:
         """The answers to commands sent together, packed by hiredis: the client's own packing takes 3 µs an id."""
         try:
             async with asyncio.timeout(self._seconds_max):
-                connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
+                connection = await self._pool.get_connection()  # type: ignore[no-untyped-call] # redis-py
                 try:
                     packed = b"".join([_pack(command) for command in commands])
                     await connection.send_packed_command(packed, check_health=False)

@@ -168,7 +168,7 @@ WRONG = {
 def test_an_operator_that_is_wrong_is_found(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(judge._ORDER, broken, WRONG[broken])
     text = f"survey.score {broken} 7.5" if broken == "==" else f"survey.score {broken} 7"
-    comparison = Comparison(path="survey.score", operator=broken, literal=Number(7_000_000), text=text)  # type: ignore[arg-type]
+    comparison = Comparison(path="survey.score", operator=broken, literal=Number(7_000_000), text=text)  # type: ignore[arg-type] # broken on purpose
     rules = rule_set(Not(Not(comparison)))
     compiled, durable = CompiledEngine(rules), DurableEngine(rules)
     verdicts = [

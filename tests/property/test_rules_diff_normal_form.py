@@ -22,7 +22,7 @@ Seen = dict[str, object]
 
 
 def comparison(path: str, operator: str, literal: object = None) -> Comparison:
-    return Comparison(path=path, operator=operator, literal=literal, text="")  # type: ignore[arg-type]
+    return Comparison(path=path, operator=operator, literal=literal, text="")  # type: ignore[arg-type] # drawn as texts
 
 
 LEAVES = st.one_of(

@@ -84,7 +84,7 @@ def sliced(give: Brackets, base: int, unit: str, raised_ppm: int, exchange: Exch
         bounds.append(bound)
     for number, bracket in enumerate(give.brackets):
         end = min(bounds[number + 1], Fraction(base)) if number + 1 < len(bounds) else Fraction(base)
-        ppm = bracket.given.percent_ppm + raised_ppm  # type: ignore[union-attr]
+        ppm = bracket.given.percent_ppm + raised_ppm  # type: ignore[union-attr] # slices are percentages
         total += max(end - bounds[number], Fraction(0)) * Fraction(ppm, 1_000_000)
     return round(total)
 

@@ -18,7 +18,7 @@ HISTORY = Side(label="history")
 
 
 def draft(text: str, **more: object) -> Side:
-    return Side(label="draft", source_text=text, revision=DRAFT_REVISION, digest=digest_of(text), **more)  # type: ignore[arg-type]
+    return Side(label="draft", source_text=text, revision=DRAFT_REVISION, digest=digest_of(text), **more)  # type: ignore[arg-type] # fields by name
 
 
 def backtest(

@@ -46,6 +46,9 @@ class AmountRule:
         give = reward.give
         self._decimals = vocabulary.decimals
         self._at_most = reward.at_most
+        self._at_most_text = ""
+        if reward.at_most is not None:
+            self._at_most_text = f"at_most {self._money(reward.at_most.amount_minor, reward.at_most.unit)}"
         self._given = give if isinstance(give, Money | PercentOf) else None
         self._slices = _Slices(give) if isinstance(give, Brackets) and give.marginal else None
         self._chooser = None if isinstance(give, Money | PercentOf) else chooser_of(give, vocabulary)
@@ -133,15 +136,14 @@ class AmountRule:
             if at_most.unit != unit:
                 factor = rates.factor(at_most.unit, unit, day)
                 if factor is None:
-                    text = f"at_most {self._money(at_most.amount_minor, at_most.unit)}"
+                    text = self._at_most_text
                     saw = f"{self._money(minor, unit)}, {no_rate(unit, at_most.unit)}"
                     return _nothing(f"{text}: {saw}", text, saw, trace)
                 ceiling_minor = factor.of(ceiling_minor)
                 note = f", at most {self._money(ceiling_minor, unit)} at {factor.text}"
             if minor > ceiling_minor:
                 clamped_minor = minor - ceiling_minor
-                text = f"at_most {self._money(at_most.amount_minor, at_most.unit)}"
-                trace = (*trace, TraceLine(text, self._money(minor, unit) + note, "not met", PART))
+                trace = (*trace, TraceLine(self._at_most_text, self._money(minor, unit) + note, "not met", PART))
                 minor = ceiling_minor
         if 0 < minor <= AMOUNT_MINOR_MAX:
             return "", trace, minor, unit, base_minor, base_unit, percent_ppm, clamped_minor

@@ -50,4 +50,4 @@ class WholeAmounts:
 
 def without_share(case: Case) -> Case:
     """The same for what is decided about the partner as a whole, of whom a split deal is a part."""
-    return (*case[:_SHARE], ALL, *case[_SHARE + 1 :])  # type: ignore[return-value]
+    return (*case[:_SHARE], ALL, *case[_SHARE + 1 :])  # type: ignore[return-value] # slices of a tuple forget its types

@@ -142,6 +142,20 @@ def source_json(programme: str, source: str) -> bytes:
     return encode_text((programme, source))[:-1] + b","
 
 
+class SourceJson(dict[str, bytes]):
+    """`source_json` of one programme, by source; fills itself."""
+
+    def __init__(self, programme: str) -> None:
+        super().__init__()
+        self._programme = programme
+
+    def __missing__(self, source: str) -> bytes:
+        if len(self) >= SOURCES_MAX:
+            self.clear()
+        json = self[source] = source_json(self._programme, source)
+        return json
+
+
 @lru_cache(maxsize=SOURCES_MAX)
 def rule_json(rule: str) -> bytes:
     """A rule's place in the JSON array that decision ids are hashed from."""

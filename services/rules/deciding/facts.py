@@ -129,7 +129,12 @@ def keep(state: PartnerState, event: Event, hashed: bytes, is_late: bool) -> boo
     """
     data = event.data
     if data.deal is not None or data.lead is not None:
-        child = deal_of(state, data.deal.id) if data.deal is not None else lead_of(state, data.lead.id)  # type: ignore[union-attr]
+        child: DealState | LeadState
+        if data.deal is not None:
+            child = deal_of(state, data.deal.id)
+        else:
+            assert data.lead is not None, "one of the two is there"
+            child = lead_of(state, data.lead.id)
         if is_late and holds(child.ids, hashed):
             return False
         child.ids += hashed

@@ -45,6 +45,7 @@ class Vocabulary:
     """
 
     def __init__(self, rules: RuleSet, raised: frozenset[str] = frozenset(), probe: Probe | None = None) -> None:
+        self.programme = rules.programme
         self.raised = raised | raised_by(rules)
         self.probe = probe
         self.decimals = CURRENCY_DECIMALS | {unit.id: unit.decimals for unit in rules.units}

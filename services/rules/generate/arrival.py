@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 from services.rules.clock.calendar import DAY_MS
-from services.rules.deciding.decide import deny_event, encode_text, source_json
+from services.rules.deciding.decide import SourceJson, deny_event, encode_text, source_json
 from services.rules.deciding.facts import ONCE, ONCE_EACH, keep, lead_of, remember, take_partner_facts
 from services.rules.generate.case import MARK, write_case
 from services.rules.generate.reads import Reads
@@ -75,10 +75,13 @@ def _write_kept(source: Source, what: str, kind: type, key_of: Callable[[bytes, 
 def write_begun(reads: Reads) -> None:
     """What the bytes begin with that the ids of the event's decisions are hashed from."""
     source = reads.source
-    begin, encode = source.constant(source_json), source.constant(encode_text)
+    begin = f"{source.constant(source_json)}(data.programme, event.source)"
+    if reads.revision:
+        # Then the programme is known, and one look-up is enough.
+        begin = f"{source.constant(SourceJson(reads.vocabulary.programme))}[event.source]"
     source.add(
         "data = event.data; time_ms = event.time_ms",
-        f"begun = {begin}(data.programme, event.source) + {encode}(event.id)",
+        f"begun = {begin} + {source.constant(encode_text)}(event.id)",
     )
 
 

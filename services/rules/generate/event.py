@@ -75,7 +75,8 @@ class EventRule:
         return Considered(rules, [reward.when for reward in rewards])
 
     def function(self) -> Decide:
-        return self.source().function()  # type: ignore[no-any-return]
+        decide: Decide = self.source().function()
+        return decide
 
     def source(self) -> Source:
         source = Source("state, event")
@@ -237,7 +238,8 @@ def write_day_closed(rules: RuleSet, revision: int, vocabulary: Vocabulary) -> D
         f"state.alarm_day = {source.constant(silences.alarm_day)}(state)",
         "return made",
     )
-    return source.function()  # type: ignore[no-any-return]
+    decide: Decide = source.function()
+    return decide
 
 
 def _without_programme(event_type: str) -> Decide:
@@ -246,7 +248,8 @@ def _without_programme(event_type: str) -> Decide:
     reads = Reads(source, Vocabulary(_NO_RULES), event_type, 0)
     write_arrival(reads)
     source.add(f"return [{source.constant(deny_event)}({write_case(reads)}, 'no programme yet')]")
-    return source.function()  # type: ignore[no-any-return]
+    decide: Decide = source.function()
+    return decide
 
 
 _NO_RULES: Final = RuleSet(programme="none", currency="USD", timezone="UTC")

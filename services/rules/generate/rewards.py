@@ -74,7 +74,8 @@ class RewardRule:
         source = Source(_CONSIDER)
         take_case(source)
         source.add(f"return {self.write(Reads(source, self._vocabulary, self._event_type, 0, memo='memo'))}")
-        return source.function()  # type: ignore[no-any-return]
+        consider: Callable[..., Decision | Proposal] = source.function()
+        return consider
 
     def as_of(self, terms: tuple[int, ...] | None) -> RewardRule:
         """The reward as the terms that apply have it."""

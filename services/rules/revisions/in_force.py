@@ -128,9 +128,12 @@ class Revisions:
         self.closed_ms = closed_ms
         return True
 
-    def note_decided(self, time_ms: int) -> None:
-        if self.newest_decided_ms is None or time_ms > self.newest_decided_ms:
-            self.newest_decided_ms = time_ms
+    def note_decided(self, time_ms: int) -> bool:
+        """Returns whether nothing so new was decided before."""
+        if self.newest_decided_ms is not None and time_ms <= self.newest_decided_ms:
+            return False
+        self.newest_decided_ms = time_ms
+        return True
 
     def activate(self, activated: RulesetActivated) -> bool:
         """Let a revision enter; returns whether that is news.

@@ -108,7 +108,7 @@ async def test_what_is_held_waits_is_denied_or_refused_is_explained_and_nothing_
     assert (points["unit"], points["decided_minor"], points["posted_minor"]) == ("POINTS", 70, 70)
     assert usd["decided_minor"] == sum(d.amount_minor or 0 for d in DECISIONS_OF_ALL_KINDS if d.unit == "USD")
     parts = ("posted", "waiting", "denied", "refused", "unread", "not_taken", "unexplained")
-    assert usd["decided_minor"] == sum(usd[f"{part}_minor"] for part in parts)  # type: ignore[literal-required]
+    assert usd["decided_minor"] == sum(usd[f"{part}_minor"] for part in parts)  # type: ignore[literal-required] # names put together
     assert (usd["waiting_minor"], usd["not_taken_minor"], usd["on_hold_minor"]) == (10_000, -3_000, 9_000)
     assert {(line["rule"], line["stage"]) for line in found["own"]} == {("budget", "allotted")}
     of_first_ten = await reconciled(postgres_url, Span(TIME_MS, TIME_MS + 10_000))

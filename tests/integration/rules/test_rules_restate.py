@@ -291,7 +291,7 @@ async def test_over_http_an_approver_posts_what_an_editor_proposed(decided: Desk
 
         async def ask(who: str, method: str, path: str, **more: object) -> httpx.Response:
             headers = {"authorization": f"Bearer {tokens[who]}"}
-            answer = await client.request(method, path, headers=headers, **more)  # type: ignore[arg-type]
+            answer = await client.request(method, path, headers=headers, **more)  # type: ignore[arg-type] # as httpx wants them
             check_described(method, answer)
             return answer
 

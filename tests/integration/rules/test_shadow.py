@@ -63,7 +63,7 @@ async def shadow_of(desk: Desk, *, share_ppm: int = ALL_PPM) -> int:
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
-        return connection.execute(query).fetchall()  # type: ignore[call-overload, no-any-return]
+        return connection.execute(query).fetchall()  # type: ignore[call-overload, no-any-return] # texts of ours
 
 
 async def has_arrived(bus: Bus) -> bool:

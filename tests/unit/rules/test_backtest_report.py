@@ -61,7 +61,7 @@ HISTORY = [
 )
 def test_the_draft_stands_in_where_something_was_in_force(side: dict[str, object], after_minor: int) -> None:
     text = RULES.replace("10 USD", "1 USD")
-    (total,) = backtest(HISTORY, text, after=draft(text, **side)).totals  # type: ignore[arg-type]
+    (total,) = backtest(HISTORY, text, after=draft(text, **side)).totals  # type: ignore[arg-type] # fields by name
     assert (total.before_minor, total.after_minor) == (1000 + 1000 + 2000, after_minor)
 
 

@@ -106,7 +106,6 @@ def test_activating_again_changes_nothing_and_other_content_is_refused() -> None
         (activation("schema: goodword/v1\n"), "missing-key"),
         (activation(ONE.replace("saas", "other")), "wrong-programme"),
         (event("deal.won", "x", START_MS, partner=None, deal=Deal(id="d", amount=Amount(1, "USD"))), "missing-field"),
-        # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_be_judged_is_rejected_and_the_rest_goes_on(bad: Event, code: str) -> None:
