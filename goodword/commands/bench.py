@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -29,7 +29,12 @@ class Measured(StrEnum):
     LEDGER = "ledger"
     BUS = "bus"
     E2E = "e2e"
+    LEDGER_READS = "ledger-reads"
     WHOLE = "whole"
+
+
+ALONE: Final = (Measured.LEDGER_READS, Measured.WHOLE)
+"""What makes a whole stack or a large ledger, and has rows of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,8 @@ class Servers:
 
 def bench(
     paths: Annotated[
-        list[Measured] | None, typer.Argument(metavar="[PATH…]", help="Which paths. [default: all but `whole`]")
+        list[Measured] | None,
+        typer.Argument(metavar="[PATH…]", help="Which paths. [default: all but `ledger-reads` and `whole`]"),
     ] = None,
     kafka: Annotated[str | None, typer.Option("--kafka", metavar="HOST:PORT", help="Also on this Kafka.")] = None,
     events: Annotated[
@@ -56,6 +62,12 @@ def bench(
         Path | None,
         typer.Option("--pgledger", metavar="DIR", help="A copy of pgledger's repository, to measure beside `ledger`."),
     ] = None,
+    transfers: Annotated[
+        int | None, typer.Option("--transfers", min=1_000, help="Of the ledger that `ledger-reads` asks.")
+    ] = None,
+    accounts: Annotated[
+        int | None, typer.Option("--accounts", min=100, help="Of its partners. [default: a tenth of its transfers]")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure on temporary embedded servers. Takes some minutes; close what else is running."""
@@ -64,13 +76,17 @@ def bench(
     from goodword.bench.machine import AIMS_SET_AT_US, json_loads_us
 
     say(f"this machine: json.loads of an event in {json_loads_us():.1f} µs ({AIMS_SET_AT_US} where the aims were set)")
-    if paths and Measured.WHOLE in paths:
+    alone = [path for path in paths or () if path in ALONE]
+    if paths and alone:
         if len(paths) > 1:
-            raise typer.BadParameter("`whole` is measured alone", param_hint="PATH")
+            raise typer.BadParameter(f"`{alone[0].value}` is measured alone", param_hint="PATH")
         with problems_shown():
-            _measure_whole(kafka, events, as_json=as_json)
+            if alone[0] is Measured.WHOLE:
+                _measure_whole(kafka, events, as_json=as_json)
+            else:
+                _measure_reads(transfers, accounts, as_json=as_json)
         return
-    wanted = paths or [path for path in Measured if path is not Measured.WHOLE]
+    wanted = paths or [path for path in Measured if path not in ALONE]
     rows: list[BenchRow] = []
     with problems_shown():
         for path in wanted:
@@ -121,6 +137,27 @@ def _measure_whole(kafka: str | None, events: int | None, *, as_json: bool) -> N
             for row in result.processes
         ],
     )
+
+
+def _measure_reads(transfers: int | None, accounts: int | None, *, as_json: bool) -> None:
+    from goodword.bench import ledger_reads
+
+    count = transfers or ledger_reads.TRANSFERS
+    rows = []
+    with _servers(None) as servers:
+        for row in ledger_reads.run(
+            postgres=servers.postgres,
+            transfers=count,
+            accounts=accounts or count // 10,
+            say=lambda text: say(text, "dim"),
+        ):
+            rows.append(row)
+            say(f"{row.question}: {row.p50_ms:,.0f} ms", "dim")
+    if as_json:
+        emit_json(rows)
+    else:
+        cells = [(row.question, row.times, f"{row.p50_ms:,.1f}", f"{row.max_ms:,.1f}") for row in rows]
+        print_table(("question", ">times", ">p50 ms", ">max ms"), cells)
 
 
 def _measure(path: Measured, kafka: str | None, events: int | None, pgledger: Path | None) -> Iterator[BenchRow]:
