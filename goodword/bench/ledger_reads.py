@@ -53,6 +53,7 @@ def run(*, postgres: str, transfers: int, accounts: int, say: Callable[[str], No
         postgres,
         transfers=transfers,
         accounts=accounts,
+        is_chained=False,
         progress=lambda done: say(f"{done:,} transfers") if done % every < big_ledger.CHUNK else None,
     )
     say(f"{transfers:,} transfers of {accounts:,} partners made in {time.perf_counter() - began:.0f} s")

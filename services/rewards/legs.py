@@ -32,7 +32,8 @@ STAGE_CONVERTED: Final = "converted"
 STAGE_ROUNDED: Final = "rounded"
 STAGE_FEE_CHARGED: Final = "fee_charged"
 STAGE_FEE_REFUNDED: Final = "fee_refunded"
-STAGES_OF_A_DECISION: Final = (
+STAGES: Final = (
+    STAGE_ALLOTTED,
     STAGE_GRANTED,
     STAGE_CLAIMED,
     STAGE_RELEASED,
@@ -46,7 +47,18 @@ STAGES_OF_A_DECISION: Final = (
     STAGE_CANCELLED,
     STAGE_FEE_CHARGED,
     STAGE_FEE_REFUNDED,
+    STAGE_WRITTEN_OFF,
+    STAGE_PAYOUT_PREPARED,
+    STAGE_PAYOUT_APPROVED,
+    STAGE_PAYOUT_SENT,
+    STAGE_PAID,
+    STAGE_PAYOUT_FEE,
+    STAGE_PAYOUT_RETURNED,
+    STAGE_PAYOUT_CANCELLED,
+    STAGE_CONVERTED,
+    STAGE_ROUNDED,
 )
+"""All there are, in the order of a life."""
 
 
 class ByHand(NamedTuple):

@@ -1,4 +1,4 @@
-"""Balances at a cut, in SQL: the newest snapshot before it, and what moved since.
+"""Balances at a cut, in SQL: the nearest snapshot, and what moved between it and the cut.
 
 Transfers are found by BRIN indexes: they lie in the order of their posting, and so nearly in that of their events,
 and such an index costs next to nothing when posting. The few that count at another time than their event's have a
@@ -39,17 +39,23 @@ SIDES: Final = (
 )
 """Postings (account_id, unit, minor) of the transfers that `moved` finds."""
 
-NEWEST_SNAPSHOT: Final = (
-    "SELECT s.id AS snapshot, s.until AS since, m.block FROM rewards.snapshots s, rewards.snapshots_made m"
-    " WHERE s.by_time = %(by)s AND s.until <= %(until)s ORDER BY s.until DESC LIMIT 1"
+SIDES_BACK: Final = SIDES.replace("-m.amount_minor", "m.amount_minor").replace(
+    "m.credit_id, m.amount_minor", "m.credit_id, -m.amount_minor"
 )
-"""What `sums_from` goes on from."""
+"""The same, undone."""
+
+NEAREST_SNAPSHOT: Final = (
+    "SELECT s.id AS snapshot, s.until AS snapshot_at, m.block FROM rewards.snapshots s, rewards.snapshots_made m"
+    " WHERE s.by_time = %(by)s AND (s.until <= %(until)s OR NOT %(before)s)"
+    " ORDER BY greatest(s.until - %(until)s, %(until)s - s.until), s.until LIMIT 1"
+)
+"""What `sums_from` goes on from, or back from."""
 
 _COLUMNS: Final = "t.debit_id, t.credit_id, t.unit, t.amount_minor"
 _MOVED: Final = "SELECT {columns} FROM rewards.transfers t WHERE {found}{side}"
 _UNCOUNTED: Final = (
     "SELECT {columns} FROM rewards.blocks b CROSS JOIN unnest(b.ids) AS i (id)"
-    " JOIN rewards.transfers t ON t.id = i.id WHERE b.number > %(block)s AND {time} < %(since)s::timestamptz"
+    " JOIN rewards.transfers t ON t.id = i.id WHERE b.number > %(block)s AND {time} < %(snapshot_at)s::timestamptz"
 )
 _SNAPSHOT: Final = (
     "SELECT s.account_id, s.unit, s.minor FROM rewards.balance_snapshots s WHERE s.snapshot_id = %(snapshot)s"
@@ -63,22 +69,32 @@ def moved(by: By, side: str = "") -> str:
 
 
 def sums_at(cursor: Cursor, cut: Cut, *, account: int | None = None) -> tuple[str, dict[str, Any]]:
-    """A query of the balances (account_id, unit, minor) at a cut, of all accounts or of one, and its parameters.
+    """A query of the balances (account_id, unit, minor) at a cut, and its parameters.
 
-    The transaction of the cursor sees one moment, else a snapshot could be older than what is added to it.
+    Of all accounts, balances of zero are left out; of one account, it has those of all units that were ever posted to
+    it until then. The transaction of the cursor sees one moment, else a snapshot could be older than what is added.
     """
-    cursor.execute(NEWEST_SNAPSHOT, {"by": cut.by.value, "until": cut.until})
+    cursor.execute(NEAREST_SNAPSHOT, {"by": cut.by.value, "until": cut.until, "before": account is not None})
     return sums_from(cursor.fetchone(), cut, account=account)
 
 
 def sums_from(found: dict[str, Any] | None, cut: Cut, *, account: int | None = None) -> tuple[str, dict[str, Any]]:
-    """`sums_at` from the row of NEWEST_SNAPSHOT, where there is one."""
-    parameters = (found or {"since": BEGINNING}) | {"until": cut.until, "account": account}
+    """`sums_at` from the row of NEAREST_SNAPSHOT, where there is one.
+
+    What a snapshot after the cut has not counted is added all the same: what of it lies between the two is taken away
+    again with all that does.
+    """
+    at: Any = found["snapshot_at"] if found else BEGINNING
+    is_back = found is not None and at > cut.until
+    parameters = (found or {}) | {"account": account}
+    parameters |= {"since": cut.until, "until": at} if is_back else {"since": at, "until": cut.until}
+    between = SIDES_BACK if is_back else SIDES
     sides = ("",) if account is None else (" AND t.debit_id = %(account)s", " AND t.credit_id = %(account)s")
-    parts = [moved(cut.by, side) for side in sides]
+    parts = [between.format(moved=" UNION ALL ".join(moved(cut.by, side) for side in sides))]
     if found is not None:
-        parts.append(_UNCOUNTED.format(columns=_COLUMNS, time=TIMES[cut.by]))
-    all_sides = SIDES.format(moved=" UNION ALL ".join(parts))
-    if found is not None:
-        all_sides += f" UNION ALL {_SNAPSHOT}" + ("" if account is None else " AND s.account_id = %(account)s")
-    return _SUMS.format(sides=all_sides, of="" if account is None else " WHERE account_id = %(account)s"), parameters
+        parts.append(SIDES.format(moved=_UNCOUNTED.format(columns=_COLUMNS, time=TIMES[cut.by])))
+        parts.append(_SNAPSHOT + ("" if account is None else " AND s.account_id = %(account)s"))
+    whole = " UNION ALL ".join(parts)
+    if account is None:
+        return _SUMS.format(sides=whole, of="") + " HAVING sum(minor) <> 0", parameters
+    return _SUMS.format(sides=whole, of=" WHERE account_id = %(account)s"), parameters

@@ -9,14 +9,14 @@ import psycopg
 
 from runtime.database import Connection
 from services.rewards.asof.cuts import By, Cut
-from services.rewards.asof.sums import NEWEST_SNAPSHOT, sums_from
+from services.rewards.asof.sums import NEAREST_SNAPSHOT, sums_from
 from services.rewards.invariants.invariant import OFFENDERS_MAX, Offender
 
 _ALL_TIME: Final = datetime.max.replace(tzinfo=UTC)
 _DIFFERENT: Final = (
     "SELECT coalesce(a.address, 'account ' || account_id) || ' ' || unit, b.minor, s.minor FROM ({sums}) s"
     " FULL JOIN rewards.balances b USING (account_id, unit) LEFT JOIN rewards.accounts a ON a.id = account_id"
-    " WHERE s.minor IS DISTINCT FROM b.minor ORDER BY 1 LIMIT %(most)s"
+    " WHERE coalesce(s.minor, 0) <> coalesce(b.minor, 0) ORDER BY 1 LIMIT %(most)s"
 )
 
 
@@ -34,7 +34,7 @@ class SnapshotsMatch:
             for by in By:
                 cut = Cut(by, _ALL_TIME)
                 cursor = connection.cursor(row_factory=psycopg.rows.dict_row)
-                await cursor.execute(NEWEST_SNAPSHOT, {"by": by.value, "until": cut.until})
+                await cursor.execute(NEAREST_SNAPSHOT, {"by": by.value, "until": cut.until, "before": True})
                 newest = await cursor.fetchone()
                 if newest is None:
                     continue

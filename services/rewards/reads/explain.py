@@ -5,6 +5,7 @@ Three index look-ups and the unpacking of the few blobs that hold the decisions;
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -13,10 +14,12 @@ from typing_extensions import TypedDict
 
 from contracts.decisions import Decision
 from contracts.events import format_time, time_ms_of
+from contracts.facts import LEDGER_SOURCE
 from contracts.ids import event_hash, transfer_id
 from services.rewards.archive import unpack
-from services.rewards.legs import STAGE_GRANTED, STAGES_OF_A_DECISION
+from services.rewards.legs import STAGE_GRANTED, STAGES
 from services.rewards.reads.connect import Source, reading
+from services.rewards.reads.drawn import Drawn, drawn_from
 from services.rewards.reads.transfers import Transfer, transfer_of
 
 SOURCES_MAX: Final = 10_000
@@ -84,6 +87,7 @@ class Explanation(TypedDict):
     courses: list[Course]
     refusals: list[Refusal]
     conflicts: list[Conflict]
+    drawn: list[Drawn]
 
 
 def explain(postgres: Source, reference: str) -> Explanation | None:
@@ -116,9 +120,12 @@ def _of_transfer(cursor: Cursor, reference: str, id: UUID) -> Explanation | None
 def _of_decision(cursor: Cursor, reference: str, id: UUID) -> Explanation | None:
     decisions = _decisions_by_id(cursor, [id])
     transfer = UUID(transfer_id(str(id), STAGE_GRANTED))
-    rows = cursor.execute(_TRANSFERS + " WHERE t.id = ANY (%s)", (_legs(cursor, id),)).fetchall()
-    rows.sort(key=lambda row: (row["posted_at"], STAGES_OF_A_DECISION.index(row["stage"]), row["id"]))
-    transfers = [transfer_of(row) for row in rows]
+    rows = cursor.execute(_TRANSFERS + " WHERE t.id = ANY (%s)", (_legs(cursor, [id]),)).fetchall()
+    own = next((row for row in rows if row["event_source"] == LEDGER_SOURCE), None)
+    if own is not None:
+        # What the ledger or a person did has more stages, each under the same event.
+        rows = _rows_of_events(cursor, [(own["event_source"], own["event_id"])])
+    transfers = _in_order(rows)
     if not decisions and not transfers:
         return None
     # Those that took from it have a say as well.
@@ -127,35 +134,51 @@ def _of_decision(cursor: Cursor, reference: str, id: UUID) -> Explanation | None
     return _explanation(cursor, reference, "decision", transfers, decisions, refused=[transfer])
 
 
-def _legs(cursor: Cursor, decision: UUID) -> list[str]:
-    """The ids that transfers of a decision, and of what takes back from it, have: they are derived, so no index is."""
+def _legs(cursor: Cursor, decisions: Sequence[UUID]) -> list[str]:
+    """The ids that transfers of decisions, and of what takes back from them, have: they are derived, so no index is."""
     cursor.execute(
         "SELECT decision_id::text AS decision,"
         " greatest(legs, jsonb_array_length(coalesce(head::jsonb -> 'budgets', '[]'))) AS legs"
-        " FROM rewards.lives WHERE decision_id = %s OR takes_back = %s",
-        (decision, decision),
+        " FROM rewards.lives WHERE decision_id = ANY (%(ids)s) OR takes_back = ANY (%(ids)s)",
+        {"ids": list(decisions)},
     )
-    parts = {str(decision): 1} | {row["decision"]: max(row["legs"], 1) for row in cursor}
-    return [
-        transfer_id(one, stage, part)
-        for one, count in parts.items()
-        for stage in STAGES_OF_A_DECISION
-        for part in range(count)
-    ]
+    parts = {str(decision): 1 for decision in decisions} | {row["decision"]: max(row["legs"], 1) for row in cursor}
+    return [transfer_id(one, stage, part) for one, count in parts.items() for stage in STAGES for part in range(count)]
 
 
 def _of_event(cursor: Cursor, reference: str) -> Explanation | None:
     events = _events(cursor, reference)
-    hashes = [event_hash(source, id) for source, id in events]
-    rows = cursor.execute(_TRANSFERS + " WHERE t.event_hash = ANY (%s) ORDER BY t.id", (hashes,))
     wanted = set(events)
-    transfers = [transfer_of(row) for row in rows if (row["event_source"], row["event_id"]) in wanted]
-    cursor.execute("SELECT id, blob_id, position FROM rewards.decisions WHERE event_hash = ANY (%s)", (hashes,))
+    rows = _rows_of_events(cursor, events)
+    cursor.execute(
+        "SELECT id, blob_id, position FROM rewards.decisions WHERE event_hash = ANY (%s)",
+        ([event_hash(source, id) for source, id in events],),
+    )
     decisions = [d for d in _decisions(cursor, cursor.fetchall()) if (d.event_source, d.event_id) in wanted]
-    if not decisions and not transfers:
+    if not decisions and not rows:
         return None
+    # What later events took back from it is its money too.
+    of_event = {UUID(decision.id) for decision in decisions} | {row["decision_id"] for row in rows}
+    known = {row["id"] for row in rows}
+    later = cursor.execute(_TRANSFERS + " WHERE t.id = ANY (%s)", (_legs(cursor, sorted(of_event)),)).fetchall()
+    rows += [row for row in later if row["id"] not in known]
+    decisions += _decisions_by_id(cursor, sorted({row["decision_id"] for row in rows} - of_event))
+    transfers = _in_order(rows)
     refused = [UUID(transfer_id(decision.id, STAGE_GRANTED)) for decision in decisions if decision.granted]
     return _explanation(cursor, reference, "event", transfers, decisions, refused=refused)
+
+
+def _rows_of_events(cursor: Cursor, events: Sequence[Event]) -> list[dict[str, Any]]:
+    hashes = [event_hash(source, id) for source, id in events]
+    wanted = set(events)
+    rows = cursor.execute(_TRANSFERS + " WHERE t.event_hash = ANY (%s)", (hashes,)).fetchall()
+    return [row for row in rows if (row["event_source"], row["event_id"]) in wanted]
+
+
+def _in_order(rows: list[dict[str, Any]]) -> list[Transfer]:
+    """As they were posted; in one posting, in the order of a life."""
+    rows.sort(key=lambda row: (row["posted_at"], STAGES.index(row["stage"]), row["id"]))
+    return [transfer_of(row) for row in rows]
 
 
 def _events(cursor: Cursor, reference: str) -> list[Event]:
@@ -166,7 +189,8 @@ def _events(cursor: Cursor, reference: str) -> list[Event]:
     slashes = [place for place, character in enumerate(reference) if character == "/"]
     events = [(reference[:place], reference[place + 1 :]) for place in slashes]
     cursor.execute("SELECT source FROM rewards.event_sources ORDER BY source LIMIT %s", (SOURCES_MAX,))
-    return events + [(row["source"], reference) for row in cursor]
+    # What no event is behind was never archived: `payout/…`, `write-off/…`.
+    return [*events, (LEDGER_SOURCE, reference), *((row["source"], reference) for row in cursor)]
 
 
 def _decisions_by_id(cursor: Cursor, ids: list[UUID]) -> list[Decision]:
@@ -203,6 +227,7 @@ def _explanation(
         courses=_courses(cursor, {transfer["decision"] for transfer in transfers} | {one.id for one in decisions}),
         refusals=_refusals(cursor, refused or []),
         conflicts=_conflicts(cursor, [UUID(transfer["id"]) for transfer in transfers]),
+        drawn=drawn_from(cursor, [decision.id for decision in decisions if decision.granted], transfers),
     )
 
 

@@ -61,7 +61,7 @@ def by_account(rows: Iterable[Balance]) -> dict[tuple[str, str], int]:
 
 
 def assert_as_replayed(connection: Connection, posted: list[TransferPosted], cut: Cut) -> None:
-    want = replay(posted, cut.by, cut.until)
+    want = {place: minor for place, minor in replay(posted, cut.by, cut.until).items() if minor}
     assert by_account(balances(connection, at=cut)) == want
     sides: dict[str, list[int]] = {}
     for (_, unit), minor in want.items():
@@ -231,6 +231,7 @@ async def test_an_event_that_comes_late_changes_what_was_effective_and_not_what_
 
     late = [msgspec.structs.replace(t, news_at_ms=then - HOUR_MS, posted_at_ms=then + HOUR_MS) for t in made[5]]
     await ledger.post(late)
-    assert by_account(balances(ledger_url, at=cuts[By.BOOKED])) == before[By.BOOKED] == replay(known, By.BOOKED)
+    assert by_account(balances(ledger_url, at=cuts[By.BOOKED])) == before[By.BOOKED]
     after = by_account(balances(ledger_url, at=cuts[By.EFFECTIVE]))
-    assert after == replay([*known, *late], By.EFFECTIVE, cuts[By.EFFECTIVE].until) != before[By.EFFECTIVE]
+    want = replay([*known, *late], By.EFFECTIVE, cuts[By.EFFECTIVE].until)
+    assert after == {place: minor for place, minor in want.items() if minor} != before[By.EFFECTIVE]

@@ -52,14 +52,15 @@ def test_books_are_shown_as_of_an_instant_by_either_time(run: Any) -> None:
     for as_of, minors in (
         ("2025-12-31", {}),
         ("2026-01-01", {COST: -20_000, ANN: 10_000, "partner:ann:pending": 10_000}),
-        ("2026-01-02", {COST: -20_000, ANN: 20_000, "partner:ann:pending": 0}),
-        ("2026-01-03", {COST: -17_500, ANN: 17_500, "partner:ann:pending": 0}),
+        ("2026-01-02", {COST: -20_000, ANN: 20_000}),
+        ("2026-01-03", {COST: -17_500, ANN: 17_500}),
     ):
         assert {row["account"]: row["minor"] for row in run("balances", "--as-of", as_of, "--json")} == minors
         assert run("balances", "--as-of", as_of, "--time", "booked", "--json") == []
         lines = run("trial-balance", "--as-of", as_of, "--json")
         assert [(line["minor"], line["debits"]) for line in lines] == ([(0, -minors[COST])] if minors else [])
-    assert run("balances", "--as-of", "2026-02-10", "--time", "booked", "--json") == now
+    booked = run("balances", "--as-of", "2026-02-10", "--time", "booked", "--json")
+    assert booked == [row for row in now if row["minor"]]
     assert "200.00 USD" in run("balances", "--as-of", "2026-01-02")
     assert "instant-malformed" in run("balances", "--as-of", "soon", exit_code=1)
 
