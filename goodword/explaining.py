@@ -10,15 +10,25 @@ from rich.tree import Tree
 
 from contracts.decisions import RULE_EVENT, RULE_LEAD_QUALIFIED, RULE_TIER
 from contracts.events import format_time
+from contracts.facts import LEDGER_SOURCE
 from contracts.money import PPM
 from goodword.amounts import Amounts
+from goodword.origins import Origin
 from goodword.terminal import out
 
 _MARKS: Final = {"met": "[green]✓[/]", "not met": "[red]✗[/]", "unknown": "[yellow]?[/]"}
 
 
-def print_explanation(found: Mapping[str, Any], amounts: Amounts) -> None:
-    """What `services.rewards.reads.explain` answers, as trees on standard output."""
+def events_of(found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Source and id of every event behind an explanation; not of what the ledger itself did."""
+    named = [(one["event_source"], one["event_id"]) for one in (*found["decisions"], *found["transfers"])]
+    return [event for event in dict.fromkeys(named) if event[0] != LEDGER_SOURCE]
+
+
+def print_explanation(found: Mapping[str, Any], origins: Sequence[Origin], amounts: Amounts) -> None:
+    """What `services.rewards.reads.explain` answers, and where it came from, as trees on standard output."""
+    for origin in origins:
+        out.print(_origin_line(origin))
     decisions: Sequence[Mapping[str, Any]] = found["decisions"]
     if decisions:
         first = decisions[0]
@@ -37,13 +47,35 @@ def print_explanation(found: Mapping[str, Any], amounts: Amounts) -> None:
         out.print(tree)
     for transfers in by_decision.values():
         for transfer in transfers:
-            note = "" if transfer["booked_by"] else " (its decision is not archived yet)"
+            is_own = transfer["booked_by"] or transfer["event_source"] == LEDGER_SOURCE
+            note = "" if is_own else " (its decision is not archived yet)"
             out.print(_transfer_line(transfer, amounts) + note)
+    for drawn in found["drawn"]:
+        out.print(_drawn_line(drawn, amounts))
     for refusal in found["refusals"]:
         out.print(f"[yellow]refused by the ledger[/]: {escape(refusal['message'])} ({escape(refusal['reason'])})")
     for conflict in found["conflicts"]:
         fields = ", ".join(conflict["fields"])
         out.print(f"[bold red]conflict[/]: transfer {conflict['transfer']} came again with other {escape(fields)}")
+
+
+def _origin_line(origin: Origin) -> str:
+    by = f", attributed by {escape(origin.attribution)}" if origin.attribution else ""
+    code = f" {escape(origin.referral_code)}" if origin.referral_code and origin.attribution == "code" else ""
+    click = origin.click
+    behind = f" {escape(click.id)} on link {escape(click.link)} at {click.at}" if click else ""
+    return (
+        f"[dim]in the log:[/] {escape(origin.type)} {escape(origin.id)} from {escape(origin.source)}, {origin.time}"
+        f"{by}{code}{behind}"
+    )
+
+
+def _drawn_line(drawn: Mapping[str, Any], amounts: Amounts) -> str:
+    amount = amounts.show(drawn["minor"], drawn["unit"])
+    did = "took" if drawn["kind"] == "redemption" else "paid out afterwards"
+    return (
+        f"{escape(drawn['reference'])} {did} {amount} of {escape(drawn['beneficiary'])}, {drawn['state']} {drawn['at']}"
+    )
 
 
 def decision_tree(decision: Mapping[str, Any], transfers: Sequence[Mapping[str, Any]], amounts: Amounts) -> Tree:

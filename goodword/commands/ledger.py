@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Final
 
 import typer
@@ -90,15 +91,17 @@ def explain_reference(
     """Why: from a transfer or an event down to every condition that was judged, granted and denied alike."""
     from contracts.errors import Problem
     from goodword.amounts import amounts_now
-    from goodword.explaining import print_explanation
+    from goodword.explaining import events_of, print_explanation
+    from goodword.origins import origins
     from goodword.target import find_target
     from services.rewards.reads import explain
 
     asked = " ".join(reference)
     with problems_shown():
-        postgres = find_target(data).postgres
-        found = explain(postgres, asked)
-        amounts = amounts_now(postgres)
+        target = find_target(data)
+        found = explain(target.postgres, asked)
+        amounts = amounts_now(target.postgres)
+        came_from = asyncio.run(origins(target, events_of(found))) if found else []
     if found is None:
         fail(
             Problem(
@@ -108,9 +111,9 @@ def explain_reference(
             )
         )
     if as_json:
-        emit_json(found)
+        emit_json(found | {"origins": came_from})
     else:
-        print_explanation(found, amounts)
+        print_explanation(found, came_from, amounts)
 
 
 app.command("balances")(ledger_books.show_balances)

@@ -24,9 +24,10 @@ from goodword.commands.partners import partners_with_tiers
 from goodword.commands.rules import publish_to
 from goodword.demo.events import LINK_CODE, LINK_PARTNER, PROGRAMME, SOURCE, demo_events, last_deal_won
 from goodword.drain import until_drained
-from goodword.explaining import print_explanation
+from goodword.explaining import events_of, print_explanation
 from goodword.importing.batches import Batch
 from goodword.importing.sending import Answer, Door, open_client
+from goodword.origins import origins
 from goodword.target import Target
 from goodword.terminal import out, print_table, say
 from services.notify.reads import counts, mails
@@ -136,7 +137,7 @@ async def show(target: Target, *, explained: str) -> None:
     out.print(f"[bold]Why was this paid?[/]  goodword ledger explain {explained}")
     found = await asyncio.to_thread(explain, target.postgres, f"{SOURCE} {explained}")
     if found is not None:
-        print_explanation(found, amounts)
+        print_explanation(found, await origins(target, events_of(found)), amounts)
     out.print()
     await _show_mails(target)
     _show_urls(target)

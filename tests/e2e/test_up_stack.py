@@ -57,6 +57,23 @@ def test_the_demo_shows_tiers_balances_reasons_and_mails(
     assert len(sent) == len(httpx.get(f"{page}/api/mails", params={"limit": 1_000}).json()["mails"]) > 20
 
 
+def test_a_cent_of_the_demo_is_explained_back_to_its_lead_and_an_event_forth_to_its_money(stack: UpStack) -> None:
+    account = "partner:harbour-consulting:available"
+    (posting, *_) = stack.json("ledger", "statement", account, "--limit", "1")["postings"]
+    transfer = posting["transfer"]
+    back = stack.json("ledger", "explain", transfer["id"])
+    assert [one["id"] for one in back["decisions"]] == [transfer["decision"]]
+    assert back["decisions"][0]["trace"]
+    told = {one["type"]: one for one in back["origins"]}
+    assert told["deal.won"]["id"] == transfer["event_id"]
+    assert told["lead.registered"]["time"] < told["deal.won"]["time"]
+    assert told["lead.registered"]["attribution"] in {"named", "code"}
+    forth = stack.json("ledger", "explain", transfer["event_source"], transfer["event_id"])
+    assert transfer["id"] in [one["id"] for one in forth["transfers"]]
+    assert "lead.registered" in stack.run("ledger", "explain", transfer["id"]).stdout
+    assert stack.json("ledger", "trial-balance", "--as-of", transfer["effective_at"])[0]["minor"] == 0
+
+
 def test_a_link_of_the_demo_redirects_to_its_own_target(stack: UpStack) -> None:
     answer = httpx.get(f"{stack.state.services['tracking'].url}/r/harbour")
     assert answer.status_code == 302

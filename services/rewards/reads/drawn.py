@@ -13,6 +13,7 @@ import psycopg
 from typing_extensions import TypedDict
 
 from contracts.events import format_time
+from contracts.facts import LEDGER_SOURCE
 from services.rewards.reads.transfers import Transfer
 
 DRAWN_MAX: Final = 100
@@ -48,14 +49,16 @@ class Drawn(TypedDict):
     at: str
 
 
-def drawn_from(
-    cursor: psycopg.Cursor[dict[str, Any]], decisions: Sequence[str], transfers: Sequence[Transfer]
-) -> list[Drawn]:
-    """What took from these decisions, or may have."""
-    arrived = [transfer for transfer in transfers if transfer["credit"].endswith(":available")]
+def drawn_from(cursor: psycopg.Cursor[dict[str, Any]], transfers: Sequence[Transfer]) -> list[Drawn]:
+    """What took from what these transfers made available, or may have."""
+    arrived = [
+        one for one in transfers if one["credit"].endswith(":available") and one["event_source"] != LEDGER_SOURCE
+    ]
+    if not arrived:
+        return []
     whose = [transfer["credit"].rpartition(":")[0] for transfer in arrived]
     parameters = {
-        "decisions": list(decisions),
+        "decisions": sorted({transfer["decision"] for transfer in transfers}),
         "beneficiaries": sorted(set(whose)),
         "accounts": whose,
         "units": [transfer["unit"] for transfer in arrived],

@@ -227,7 +227,7 @@ def _explanation(
         courses=_courses(cursor, {transfer["decision"] for transfer in transfers} | {one.id for one in decisions}),
         refusals=_refusals(cursor, refused or []),
         conflicts=_conflicts(cursor, [UUID(transfer["id"]) for transfer in transfers]),
-        drawn=drawn_from(cursor, [decision.id for decision in decisions if decision.granted], transfers),
+        drawn=drawn_from(cursor, transfers),
     )
 
 

@@ -12,10 +12,14 @@ from contracts.ids import transfer_id
 from runtime.clock import SystemClock
 from runtime.database import Database
 from services.rewards.archive import ArchiveOwner
+from services.rewards.payouts import store
 from services.rewards.reads import Explanation, explain
 from services.rewards.store import Ledger
+from tests.integration.rewards.test_lots import lot
+from tests.support.catalogues import PROGRAMME, publish, redeeming
 from tests.support.decisions import SOURCE, decided, denied
-from tests.support.ledger import transfers
+from tests.support.ledger import deliver, transfers
+from tests.support.payouts import Office, payee
 
 CENT = decided(1, rule="commission")
 ZERO = denied(1, rule="bonus")
@@ -88,6 +92,37 @@ async def test_an_event_whose_id_is_a_uuid_and_whose_source_has_slashes_is_found
     await ArchiveOwner(database=database, clock=SystemClock()).keep([encode_decision(decision)])
     for reference in ("a/b/c/" + decision.event_id, decision.event_id):
         assert [d["id"] for d in found(ledger_url, reference)["decisions"]] == [decision.id]
+
+
+async def test_an_event_tells_what_later_ones_took_back_and_what_was_paid_out(
+    database: Database, ledger_url: str
+) -> None:
+    office = Office(database)
+    await office.know(payee())
+    won = decided(1, unit="EUR")
+    await deliver(database, won, decided(2, unit="EUR", amount_minor=-4_000, takes_back=won.id))
+    run = await office.preparer.prepare(office.asked(), who="ann")
+    async with database.connection() as connection:
+        (payout,) = await store.payouts_of(connection, run.id)
+    explanation = found(ledger_url, f"{SOURCE}/{won.event_id}")
+    assert [(t["stage"], t["minor"]) for t in explanation["transfers"]] == [("granted", 10_000), ("clawed_back", 4_000)]
+    (drawn,) = explanation["drawn"]
+    assert (drawn["kind"], drawn["minor"], drawn["beneficiary"]) == ("payout", 6_000, "partner:ann")
+    for reference in (drawn["reference"], payout.id):
+        own = found(ledger_url, reference)
+        assert [(t["stage"], t["minor"]) for t in own["transfers"]] == [("payout_prepared", 6_000)]
+        assert own["transfers"][0]["event_id"] == drawn["reference"]
+
+
+async def test_a_redemption_is_told_by_the_event_whose_points_it_took(database: Database, ledger_url: str) -> None:
+    earned = lot(1, 100, days=365)
+    await deliver(database, earned)
+    await publish(database, card={"price": "60 POINTS"})
+    await redeeming(database).reserve(PROGRAMME, "card", "partner:ann", quantity=1, key="k", by="ann")
+    (drawn,) = found(ledger_url, f"{SOURCE}/{earned.event_id}")["drawn"]
+    assert (drawn["kind"], drawn["state"], drawn["minor"], drawn["unit"]) == ("redemption", "reserved", 60, "POINTS")
+    own = found(ledger_url, drawn["reference"])
+    assert [(t["stage"], t["minor"]) for t in own["transfers"]] == [("reserved", 60)]
 
 
 async def test_a_cent_is_explained_before_its_decision_is_archived(ledger: Ledger, ledger_url: str) -> None:
