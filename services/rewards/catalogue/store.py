@@ -29,6 +29,16 @@ async def lock_item(connection: Connection, programme: str, item: str) -> Shelf 
     return found[0] if found else None
 
 
+async def price_unit_of(connection: Connection, programme: str, item: str) -> str | None:
+    """In which unit an item is paid now; None when there is no such item."""
+    cursor = await connection.execute(
+        "SELECT offer #>> '{item,price,unit}' FROM rewards.catalogue_items WHERE programme = %s AND item = %s",
+        (programme, item),
+    )
+    row = await cursor.fetchone()
+    return str(row[0]) if row else None
+
+
 async def lock_items(connection: Connection, programme: str) -> list[Shelf]:
     """All items of a programme, locked."""
     return await _fetch(connection, _SELECT + " WHERE programme = %s ORDER BY id FOR UPDATE", (programme,))

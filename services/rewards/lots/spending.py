@@ -1,8 +1,8 @@
-"""What of an account can be spent now, which lots that would come out of, and what happens when it comes back. Pure.
+"""What of an account can be spent now, which lots that comes out of, and what happens when it comes back. Pure.
 
-Spending needs no word about lots (`oldest_first.py`): it lowers what is there, so the oldest are used up first. What
-was only reserved may come back, though, and then what belonged to a lot whose date has passed must not outlive it: so
-a reservation remembers what it took from which lot.
+Most spending says no word about lots (`oldest_first.py`): it lowers what is there, so the oldest are used up first.
+What is only reserved may come back, though, and then it must have the date that it had. So it is taken out of its lots,
+the oldest first, and put back into them; where the date has passed meanwhile, the clock takes it away.
 """
 
 from __future__ import annotations
@@ -50,23 +50,22 @@ def purse_of(available_minor: int, lots: Sequence[Life], lefts: Sequence[int], *
     return Purse(max(0, available_minor - overdue_minor), tuple(parts))
 
 
-def take_oldest(purse: Purse, amount_minor: int) -> tuple[Part, ...]:
-    """What an amount comes out of, the oldest first; what no lot has to give has no date."""
+def take_oldest(purse: Purse, amount_minor: int, lots: Mapping[str, Life]) -> tuple[Part, ...]:
+    """Take an amount out of lots, the oldest first, and tell what of which; what no lot has to give has no date."""
     taken, rest_minor = [], amount_minor
     for part in purse.parts:
         minor = min(part.minor, rest_minor)
         if minor:
+            lots[part.decision].lot_minor -= minor
             taken.append(Part(part.decision, minor))
         rest_minor -= minor
     return tuple(taken)
 
 
 def put_back(parts: Sequence[Part], lives: Mapping[str, Life]) -> list[Life]:
-    """Open lots again for what comes back to them; returns those that changed.
+    """Put back into lots what was taken out, but for what was taken back of them meanwhile; returns those that changed.
 
-    A lot that is still open holds what was reserved of it all the time, so nothing changes. One that its date has
-    closed holds again what came back, and the clock takes that away as it took the rest. Never more than was neither
-    taken back nor expired.
+    One whose date has passed is closed again by the clock, as it was the first time.
     """
     changed = []
     for part in parts:

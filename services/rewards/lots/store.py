@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final, LiteralString
 
 from runtime.database import Connection
 from services.rewards import packing
 from services.rewards.lives.outcomes import Life
 from services.rewards.lives.store import fetch_lives
-from services.rewards.lots.oldest_first import Place, left_of
+from services.rewards.lots.oldest_first import Place, left_of, place_of
 from services.rewards.lots.spending import Purse, purse_of
 
 _WHERE_EXPIRED: Final[LiteralString] = (
@@ -17,7 +17,8 @@ _WHERE_EXPIRED: Final[LiteralString] = (
     " ORDER BY expires_at_ms, decision_id LIMIT %s FOR UPDATE SKIP LOCKED"
 )
 _WHERE_OPEN: Final[LiteralString] = (
-    " WHERE lot_minor > 0 AND pending_minor = 0 AND beneficiary = %s AND unit = %s ORDER BY expires_at_ms, decision_id"
+    " WHERE lot_minor > 0 AND pending_minor = 0 AND beneficiary = ANY (%s) AND unit = ANY (%s)"
+    " ORDER BY decision_id FOR UPDATE"
 )
 _WHERE_UNTOLD: Final[LiteralString] = (
     # All that a place loses within twice the notice is told together, so that nobody gets a mail a day.
@@ -68,18 +69,49 @@ async def held_by_others(connection: Connection, lots: Collection[Life]) -> dict
     return {Place(beneficiary, unit): minor for beneficiary, unit, minor in await cursor.fetchall()}
 
 
-async def purses(connection: Connection, places: Collection[Place], *also: str, now_ms: int) -> dict[Place, Purse]:
+class NewLotError(Exception):
+    """A lot was granted while others of its place were locked: begin the transaction again."""
+
+
+async def lock_lots(connection: Connection, places: Collection[Place]) -> dict[str, Life]:
+    """What can be spent of places and expires, by decision; locked to the end, before anything that is no life."""
+    beneficiaries, units = sorted({place.beneficiary for place in places}), sorted({place.unit for place in places})
+    found = await fetch_lives(connection, _WHERE_OPEN, (beneficiaries, units))
+    return {lot.decision: lot for lot in found}
+
+
+async def purses(
+    connection: Connection, places: Collection[Place], lots: Mapping[str, Life], *also: str, now_ms: int
+) -> dict[Place, Purse]:
     """What can be spent of places; their balances, and those of the accounts `also`, are locked to the end.
 
     Until then nobody else spends of them and nothing of them expires: both write those balances. Whoever spends next
-    names all accounts that it will write, so that they are locked in the order in which postings lock.
+    names all accounts that it will write, so that they are locked in the order in which postings lock. `lots` are from
+    `lock_lots`, of the same places.
+
+    Raises:
+        NewLotError: There is one more by now.
     """
     if not places:
         return {}
     available = await lock_available(connection, places, also)
+    cursor = await connection.execute(
+        "SELECT FROM rewards.lives WHERE lot_minor > 0 AND pending_minor = 0 AND beneficiary = ANY (%s)"
+        " AND unit = ANY (%s) AND decision_id <> ALL (%s) LIMIT 1",
+        (
+            sorted({place.beneficiary for place in places}),
+            sorted({place.unit for place in places}),
+            packing.uuids(sorted(lots)),
+        ),
+    )
+    if cursor.rowcount:
+        raise NewLotError
     found = {}
     for place in places:
-        lots = await fetch_lives(connection, _WHERE_OPEN, (place.beneficiary, place.unit))
-        lefts = left_of(lots, available, await held_by_others(connection, lots)) if lots else []
-        found[place] = purse_of(available.get(place, 0), lots, lefts, now_ms=now_ms)
+        own = sorted(
+            (lot for lot in lots.values() if place_of(lot) == place and lot.lot_minor > 0),
+            key=lambda lot: (lot.expires_at_ms or 0, lot.decision),
+        )
+        lefts = left_of(own, available, await held_by_others(connection, own)) if own else []
+        found[place] = purse_of(available.get(place, 0), own, lefts, now_ms=now_ms)
     return found

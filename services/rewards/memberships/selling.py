@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 
 import psycopg
 
-from contracts.errors import InvariantBroken, PermanentError, Problem
+from contracts.errors import InvariantBroken, PermanentError, Problem, TransientError
 from contracts.facts import TransferPosted
 from contracts.ids import is_id
 from contracts.money import AMOUNT_MINOR_MAX, is_unit
@@ -22,13 +22,14 @@ from services.rewards.decode import is_decision_id
 from services.rewards.lives.store import change_lives, lock_lives
 from services.rewards.lots.oldest_first import Place
 from services.rewards.lots.spending import put_back, take_oldest
-from services.rewards.lots.store import purses
+from services.rewards.lots.store import NewLotError, lock_lots, purses
 from services.rewards.memberships import store, terms
 from services.rewards.memberships.terms import PERS, Membership, Per
 from services.rewards.standings import tier_of
 from services.rewards.store import Ledger, Posted, outages_are_transient
 
 TEXT_LENGTH_MAX: Final = 1_024
+RIVALS_MAX: Final = 3
 OVER: Final = "its term is over"
 CANNOT_PAY: Final = "the next term could not be paid for"
 
@@ -72,8 +73,7 @@ class Memberships:
             async with self._connections.connection() as connection:
                 await self._ledger.open_accounts(connection, {chart.checked(address) for address in accounts})
                 try:
-                    async with connection.transaction():
-                        made = await self._buy(connection, programme, beneficiary, offer, key, by)
+                    made = await self._bought(connection, programme, beneficiary, offer, key, by)
                 except psycopg.errors.UniqueViolation:
                     # The same key at the same moment, or another membership that is still active.
                     known = await store.membership_of_key(connection, programme, key)
@@ -111,17 +111,24 @@ class Memberships:
     async def end_terms(self, connection: Connection, count_max: int) -> tuple[list[str], Posted]:
         """The clockwork's part: renew what is to be renewed, end the rest, in its transaction."""
         now_ms = self._clock.now_ms()
-        over = await store.lock_over(connection, now_ms=now_ms, count_max=count_max)
+        due = await store.find_over(connection, now_ms=now_ms, count_max=count_max)
+        lots = await lock_lots(connection, {_place(each) for each in due if _pays_again(each)})
+        over = await store.lock_over(connection, [each.id for each in due], now_ms=now_ms)
         # One of a partner at a time, so that each sees what the other left.
-        first = {Place(each.beneficiary, each.unit): each for each in reversed(over)}
-        paying = {place: each for place, each in first.items() if each.renews and each.paid_outside is None}
+        first = {_place(each): each for each in reversed(over)}
+        paying = {place: each for place, each in first.items() if _pays_again(each)}
         fees = {terms.fees_account(each.programme) for each in paying.values()}
-        found = await purses(connection, paying.keys(), *sorted(fees), now_ms=now_ms)
+        try:
+            found = await purses(connection, paying.keys(), lots, *sorted(fees), now_ms=now_ms)
+        except NewLotError:
+            # The next tick sees it; nothing has changed yet.
+            return [], Posted()
         made: list[TransferPosted] = []
         for place, membership in first.items():
             purse = found.get(place) if place in paying else None
             if purse is not None and purse.spendable_minor >= membership.price_minor:
-                parts = take_oldest(purse, membership.price_minor)
+                parts = take_oldest(purse, membership.price_minor, lots)
+                await change_lives(connection, [lots[part.decision] for part in parts])
                 made.append(terms.renew(membership, at_ms=now_ms, parts=parts))
                 await store.change_membership(connection, membership)
             else:
@@ -144,6 +151,17 @@ class Memberships:
                     connection, beneficiary=beneficiary, state=state, before=before, limit=limit
                 )
 
+    async def _bought(
+        self, connection: Connection, programme: str, beneficiary: str, offer: Offer, key: str, by: str
+    ) -> Membership:
+        for _ in range(RIVALS_MAX):
+            try:
+                async with connection.transaction():
+                    return await self._buy(connection, programme, beneficiary, offer, key, by)
+            except NewLotError:
+                continue
+        raise TransientError(f"{RIVALS_MAX} times {beneficiary} was granted something at the same moment")
+
     async def _buy(
         self, connection: Connection, programme: str, beneficiary: str, offer: Offer, key: str, by: str
     ) -> Membership:
@@ -165,12 +183,14 @@ class Memberships:
         made.id = terms.head_of(made).id
         if offer.paid_outside is None:
             place = Place(beneficiary, offer.unit)
-            found = await purses(connection, [place], terms.fees_account(programme), now_ms=at_ms)
+            lots = await lock_lots(connection, [place])
+            found = await purses(connection, [place], lots, terms.fees_account(programme), now_ms=at_ms)
             if found[place].spendable_minor < offer.price_minor:
                 asks = f"{offer.price_minor} minor units of {offer.unit}"
                 can = found[place].spendable_minor
                 raise _refused("not-enough", f"it costs {asks}, and {beneficiary} can spend {can}")
-            made.parts = take_oldest(found[place], offer.price_minor)
+            made.parts = take_oldest(found[place], offer.price_minor, lots)
+            await change_lives(connection, [lots[part.decision] for part in made.parts])
         await store.add_membership(connection, made)
         await store.to_be_told(connection, made, offer.tier, at_ms=at_ms)
         await self._post(connection, [terms.charge(made, at_ms=at_ms, by=by)])
@@ -194,6 +214,14 @@ class Memberships:
         if found is None:
             raise _refused("no-such-membership", f"there is no membership {id}")
         return found
+
+
+def _place(membership: Membership) -> Place:
+    return Place(membership.beneficiary, membership.unit)
+
+
+def _pays_again(membership: Membership) -> bool:
+    return membership.renews and membership.paid_outside is None
 
 
 def _check(programme: str, beneficiary: str, offer: Offer, key: str) -> None:

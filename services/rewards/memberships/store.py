@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final, LiteralString
 
 import msgspec
 from psycopg.rows import dict_row
 
 from runtime.database import Connection
+from services.rewards import packing
 from services.rewards.lots.spending import Part
 from services.rewards.memberships.terms import Membership
 
@@ -35,12 +37,21 @@ async def lock_membership(connection: Connection, id: str) -> Membership | None:
     return found[0] if found else None
 
 
-async def lock_over(connection: Connection, *, now_ms: int, count_max: int) -> list[Membership]:
-    """Those whose term is over, in the order of their ids."""
+async def find_over(connection: Connection, *, now_ms: int, count_max: int) -> list[Membership]:
+    """Those whose term is over. Not locked: lock their lots, then `lock_over`."""
     return await _fetch(
         connection,
-        _SELECT + " WHERE state = 'active' AND until_ms <= %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
+        _SELECT + " WHERE state = 'active' AND until_ms <= %s ORDER BY until_ms LIMIT %s",
         (now_ms, count_max),
+    )
+
+
+async def lock_over(connection: Connection, ids: Collection[str], *, now_ms: int) -> list[Membership]:
+    """Those of them whose term still is over, in the order of their ids."""
+    return await _fetch(
+        connection,
+        _SELECT + " WHERE id = ANY (%s) AND state = 'active' AND until_ms <= %s ORDER BY id FOR UPDATE",
+        (packing.uuids(sorted(ids)), now_ms),
     )
 
 

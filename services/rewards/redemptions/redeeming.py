@@ -23,7 +23,7 @@ from services.rewards.decode import is_decision_id
 from services.rewards.lives.store import change_lives, lock_lives
 from services.rewards.lots.oldest_first import Place
 from services.rewards.lots.spending import put_back, take_oldest
-from services.rewards.lots.store import purses
+from services.rewards.lots.store import NewLotError, lock_lots, purses
 from services.rewards.redemptions import deciding, store
 from services.rewards.redemptions.deciding import BY_THE_CLOCK, Asked, Redemption
 from services.rewards.standings import tier_of
@@ -62,11 +62,11 @@ class Redemptions:
                     try:
                         async with connection.transaction():
                             made = await self._reserve(connection, programme, item, beneficiary, quantity, key, by)
-                    except psycopg.errors.UniqueViolation:
-                        # The same key at the same moment, for another item: what it made is read now.
+                    except (psycopg.errors.UniqueViolation, NewLotError):
+                        # The same key at the same moment, for another item: what it made is read now. Or more points.
                         continue
                     return _same(made, item, beneficiary, quantity)
-        raise TransientError(f"{RIVALS_MAX} times another process used the key {key} at the same moment")
+        raise TransientError(f"{RIVALS_MAX} times others were in the way of the key {key}")
 
     async def fulfil(self, id: str, *, codes: Sequence[str] = (), by: str) -> Redemption:
         """It was handed over. An item with codes hands out its own; another can bring some."""
@@ -139,6 +139,10 @@ class Redemptions:
     async def _reserve(
         self, connection: Connection, programme: str, item: str, beneficiary: str, quantity: int, key: str, by: str
     ) -> Redemption:
+        # Read before it is locked: lots are locked first, and it says of which unit.
+        price = await catalogue.price_unit_of(connection, programme, item)
+        place = Place(beneficiary, price or "")
+        lots = await lock_lots(connection, [place])
         shelf = await catalogue.lock_item(connection, programme, item)
         # After the lock, so that whoever used the key for this item has committed.
         known = await store.redemption_of_key(connection, programme, key)
@@ -166,12 +170,15 @@ class Redemptions:
             until_ms=at_ms + self._reserved_ms_max,
             by=by,
         )
-        place = Place(beneficiary, redemption.unit)
-        found = (await purses(connection, [place], f"{beneficiary}:reserved", now_ms=at_ms))[place]
+        if redemption.unit != place.unit:
+            # Another version of the catalogue has come in between.
+            raise NewLotError
+        found = (await purses(connection, [place], lots, f"{beneficiary}:reserved", now_ms=at_ms))[place]
         if found.spendable_minor < redemption.price_minor:
             asks = f"{redemption.price_minor} minor units of {redemption.unit}"
             raise _refused("not-enough", f"it costs {asks}, and {beneficiary} can spend {found.spendable_minor}")
-        redemption.parts = take_oldest(found, redemption.price_minor)
+        redemption.parts = take_oldest(found, redemption.price_minor, lots)
+        await change_lives(connection, [lots[part.decision] for part in redemption.parts])
         await store.add_redemption(connection, redemption)
         await catalogue.take(connection, shelf.id, quantity)
         await self._post(connection, deciding.reserve(redemption))
