@@ -74,7 +74,7 @@ KIND_OF_STAGE: Final[dict[str, tuple[Kind, str]]] = {
     "written_off": ("debt-written-off", _TO),
     "payout_sent": ("payout-sent", _TO),
     "paid": ("payout-settled", _TO),
-    "payout_returned": ("payout-returned", _FROM),
+    "payout_returned": ("payout-returned", _TO),
     "reserved": ("redemption-reserved", _FROM),
     "redeemed": ("redemption-fulfilled", _FROM),
     "cancelled": ("redemption-cancelled", _TO),
@@ -187,14 +187,13 @@ def mail_of_decision(decision: DecisionView, traceparent: str) -> Mail | None:
 def mail_of_transfer(fact: TransferPosted) -> Mail | None:
     """The mail that a posting makes: what the partner was granted, can have now, was paid, used or lost again.
 
-    What goes to a customer or member makes none; nor does a release in the posting that granted it, which says it all,
-    or what moves beside a payout, such as its fee.
+    What goes to a customer or member makes none; nor does a release in the posting that granted it, which says it all.
     """
     own = f"partner:{fact.partner}:"
     kind, side = KIND_OF_STAGE.get(fact.stage, (None, _TO))
     if kind is None or not (fact.debit if side == _FROM else fact.credit).startswith(own):
         return None
-    if fact.group != fact.id and (kind == "reward-released" or kind.startswith("payout-")):
+    if kind == "reward-released" and fact.group != fact.id:
         return None
     is_own = fact.event_source == LEDGER_SOURCE
     if kind == "reward-granted" and is_own and fact.rule == RULE_GIFT:

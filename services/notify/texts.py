@@ -27,6 +27,7 @@ from services.notify.messages import Details, Kind
 
 LANGUAGE_DEFAULT: Final = "en"
 _BUDGET_IS_SPENT: Final = re.compile(r"budget (\S+?)(?: of (\S+?))? is spent(?:, others wait for it)?")
+_NOT_IN_TIME: Final = "not fulfilled in time"
 
 
 class Sentences(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,6 +46,7 @@ class Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     footer: str
     rows: dict[str, str]
     budget_is_spent: str
+    not_in_time: str
     mails: dict[Kind, Sentences]
 
 
@@ -96,6 +98,8 @@ class Texts:
 
     def reason(self, language: str, reason: str) -> str:
         """Why, in words: what the ledger says is translated, what a person wrote stays."""
+        if reason == _NOT_IN_TIME:
+            return self._fill(self.languages[language].not_in_time, {}, is_html=False)
         found = _BUDGET_IS_SPENT.fullmatch(reason)
         if found is None:
             return reason

@@ -229,7 +229,7 @@ def test_a_language_has_every_mail_with_the_same_variables(language: str) -> Non
             if part == "subject":
                 ours, theirs = (ours,), (theirs,)
             assert variables_of(ours) == variables_of(theirs), (kind, part)
-    for field in ("greeting", "greeting_without_name", "footer", "budget_is_spent"):
+    for field in ("greeting", "greeting_without_name", "footer", "budget_is_spent", "not_in_time"):
         assert variables_of([getattr(texts, field)]) == variables_of([getattr(english, field)])
 
 
@@ -238,6 +238,7 @@ def test_a_language_has_every_mail_with_the_same_variables(language: str) -> Non
     [
         ("budget yearly is spent", "budżet yearly został wyczerpany"),
         ("budget yearly of 2026-Q1 is spent, others wait for it", "budżet yearly za okres 2026-Q1 został wyczerpany"),
+        ("not fulfilled in time", "nie wydano w terminie"),
         ("the customer asked us", "the customer asked us"),
     ],
 )
