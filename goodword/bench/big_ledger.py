@@ -121,6 +121,12 @@ def fill(
             owner.execute(create)
         owner.execute("SET work_mem = '256MB'")
         owner.execute(_BALANCES)
+        if not is_chained:
+            # Counting goes by blocks; without them it has to be told.
+            counted = {"count": transfers}
+            owner.execute(
+                "UPDATE rewards.snapshots_made SET effective_count = %(count)s, booked_count = %(count)s", counted
+            )
         # What is posted day by day is vacuumed day by day.
         owner.execute("VACUUM (ANALYZE) rewards.transfers, rewards.balances, rewards.accounts, rewards.blocks")
 
