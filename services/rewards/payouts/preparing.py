@@ -31,7 +31,7 @@ from services.rewards.payouts.positions import move_positions
 from services.rewards.payouts.rates import rates_to
 from services.rewards.store import Ledger, outages_are_transient
 
-BALANCES_OF_A_STEP: Final = 1_000
+BALANCES_OF_A_STEP: Final = 250
 """Balances that one transaction locks: nobody's postings wait for a whole run."""
 BY_SCHEDULE: Final = "the schedule"
 """Who prepares what is due: nobody's name, so anybody may approve it."""
