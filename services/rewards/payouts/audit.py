@@ -7,10 +7,8 @@ from typing import Any, Final, TypedDict
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from contracts.errors import PermanentError, Problem
 from runtime.database import Connection
 
-WHO_LENGTH_MAX: Final = 1_024
 ROWS_MAX: Final = 1_000
 
 
@@ -23,13 +21,6 @@ class AuditRow(TypedDict):
     action: str
     subject: str
     details: dict[str, Any]
-
-
-def checked_who(who: str) -> str:
-    """The name to act under. Raises PermanentError (`who-missing`)."""
-    if not who.strip() or not who.isprintable() or len(who) > WHO_LENGTH_MAX:
-        raise PermanentError(Problem(code="who-missing", message=f"somebody does it: {who!r} is nobody's name"))
-    return who
 
 
 async def note(

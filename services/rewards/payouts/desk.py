@@ -12,10 +12,10 @@ from typing import Any, Final
 from contracts.errors import PermanentError, Problem
 from runtime.clock import Clock
 from runtime.database import Connection, Connections
-from runtime.people import is_same_person
+from runtime.people import checked_who, is_same_person
 from services.rewards.legs import ByHand
 from services.rewards.payouts import moves, store
-from services.rewards.payouts.audit import checked_who, note
+from services.rewards.payouts.audit import note
 from services.rewards.payouts.payout import STEPS, Payout, Run, RunState, Step
 from services.rewards.payouts.policy import requires_approval
 from services.rewards.payouts.positions import move_positions
@@ -76,7 +76,9 @@ class PayoutDesk:
         return await self._step_one(payout, "cancel", who, reason, None)
 
     async def _step_run(self, named: str, step: Step, who: str, text: str, at_ms: int | None = None) -> Run:
-        checked_who(who)
+        who = checked_who(who)
+        if text:
+            _checked_text("note", text)
         at_ms = self._clock.now_ms() if at_ms is None else at_ms
         with outages_are_transient():
             async with self._database.connection() as connection:
@@ -112,7 +114,9 @@ class PayoutDesk:
         return True
 
     async def _step_one(self, named: str, step: Step, who: str, text: str, at_ms: int | None) -> Payout:
-        checked_who(who)
+        who = checked_who(who)
+        if text:
+            _checked_text("note", text)
         at_ms = self._clock.now_ms() if at_ms is None else at_ms
         with outages_are_transient():
             async with self._database.connection() as connection:

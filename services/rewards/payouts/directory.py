@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 from contracts.errors import ManyProblems, Problem
 from runtime.clock import Clock
 from runtime.database import Connection, Connections
-from services.rewards.payouts.audit import checked_who, note
+from runtime.people import checked_who
+from services.rewards.payouts.audit import note
 from services.rewards.payouts.payee import Payee, decode_payee, encode_payee, payee_faults, shown
 from services.rewards.payouts.plan import Plan, decode_plan, encode_plan, plan_faults, plan_shown
 from services.rewards.store import outages_are_transient
@@ -26,7 +27,7 @@ def refuse(problems: Sequence[Problem]) -> None:
 async def set_payee(database: Connections, payee: Payee, *, who: str, clock: Clock) -> bool:
     """Store how to pay; returns whether it is news. Raises PayoutFaults, TransientError."""
     refuse(payee_faults(payee))
-    checked_who(who)
+    who = checked_who(who)
     at_ms, text = clock.now_ms(), encode_payee(payee)
     with outages_are_transient():
         async with database.connection() as connection, connection.transaction():
@@ -64,7 +65,7 @@ async def list_payees(connection: Connection, *, after: str = "", count_max: int
 async def set_plan(database: Connections, plan: Plan, *, who: str, clock: Clock) -> bool:
     """Store a programme's settings; returns whether they are news. Raises PayoutFaults, TransientError."""
     refuse(plan_faults(plan))
-    checked_who(who)
+    who = checked_who(who)
     at_ms = clock.now_ms()
     with outages_are_transient():
         async with database.connection() as connection, connection.transaction():

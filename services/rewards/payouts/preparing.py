@@ -19,10 +19,11 @@ from contracts.ids import is_id
 from contracts.money import is_currency
 from runtime.clock import Clock
 from runtime.database import Connection, Connections
+from runtime.people import checked_who
 from services.rewards import chart
 from services.rewards.legs import ByHand
 from services.rewards.payouts import moves, store
-from services.rewards.payouts.audit import checked_who, note
+from services.rewards.payouts.audit import note
 from services.rewards.payouts.directory import payees_of, plan_of, refuse
 from services.rewards.payouts.payable import Candidate, decide
 from services.rewards.payouts.payout import LeftOut, Payout, Run, run_id, run_reference
@@ -133,7 +134,7 @@ class Preparer:
         now_ms = self._clock.now_ms()
         day = asked.day or datetime.fromtimestamp(now_ms / 1000, UTC).date()
         period = asked.period or day.isoformat()
-        checked_who(who)
+        who = checked_who(who)
         for name, value, is_right in (
             ("programme", asked.programme, is_id(asked.programme)),
             ("currency", asked.unit, is_currency(asked.unit)),

@@ -142,8 +142,9 @@ async def test_a_second_person_approves_where_that_is_asked_for(office: Office) 
     await office.know(payee())
     await tell_policy(office.database, require_approval=True, clock=office.clock)
     run = await office.preparer.prepare(office.asked(), who="ann")
-    with pytest.raises(PermanentError, match="second-person-missing"):
-        await office.desk.approve(run.id, who="ann")
+    for same in ("ann", " Ann "):
+        with pytest.raises(PermanentError, match="second-person-missing"):
+            await office.desk.approve(run.id, who=same)
     with pytest.raises(PermanentError, match="run-in-other-state"):
         await office.desk.send(run.id, who="bob")
     approved = await office.desk.approve(run.id, who="bob")
