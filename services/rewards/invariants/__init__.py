@@ -17,20 +17,16 @@ from services.rewards.invariants.redemptions_match import RedemptionsMatch
 from services.rewards.invariants.snapshots_match import SnapshotsMatch
 from services.rewards.invariants.sums_to_zero import SumsToZero
 
-INVARIANTS: Final[tuple[Invariant, ...]] = (
-    SumsToZero(),
-    BalancesMatch(),
-    HoldsMatch(),
-    BudgetsMatch(),
-    PapersNumbered(),
-    RedemptionsMatch(),
-    PayoutsMatch(),
-    SnapshotsMatch(),
-    ChainHolds(),
-)
+QUICK: Final[tuple[Invariant, ...]] = (SumsToZero(), HoldsMatch(), BudgetsMatch(), RedemptionsMatch(), PayoutsMatch())
+"""These read what is open now: checked with every trial balance."""
+SLOW: Final[tuple[Invariant, ...]] = (BalancesMatch(), PapersNumbered(), SnapshotsMatch())
+"""These read the whole ledger: checked with every audit."""
+INVARIANTS: Final = (*QUICK, *SLOW, ChainHolds())
 
 __all__ = [
     "INVARIANTS",
+    "QUICK",
+    "SLOW",
     "BalancesMatch",
     "BudgetsMatch",
     "ChainHolds",
