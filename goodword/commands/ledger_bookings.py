@@ -14,6 +14,7 @@ from goodword.terminal import DataOption, JsonOption, emit_json, out, print_tabl
 
 if TYPE_CHECKING:
     from contracts.facts import TransferPosted
+    from contracts.money import Money
     from goodword.amounts import Amounts
     from services.rewards.by_hand import Bookings
     from services.rewards.legs import ByHand
@@ -39,7 +40,7 @@ def void(
         data,
         by,
         reason,
-        lambda bookings, by_hand, amounts: bookings.void(decision, amounts.read(amount) if amount else None, by_hand),
+        lambda bookings, by_hand, amounts: bookings.void(decision, _part(amounts, amount), by_hand),
         as_json=as_json,
     )
 
@@ -57,9 +58,7 @@ def release(
         data,
         by,
         reason,
-        lambda bookings, by_hand, amounts: bookings.release(
-            decision, amounts.read(amount) if amount else None, by_hand
-        ),
+        lambda bookings, by_hand, amounts: bookings.release(decision, _part(amounts, amount), by_hand),
         as_json=as_json,
     )
 
@@ -88,7 +87,7 @@ def write_off(
     """Forgive what an account owes, or a part of it; never more than it owes."""
 
     async def write_off(bookings: Bookings, by_hand: ByHand, amounts: Amounts) -> list[TransferPosted]:
-        part = amounts.read(amount) if amount else None
+        part = _part(amounts, amount)
         return await bookings.write_off(
             account, part.unit if part else unit, programme, part.amount_minor if part else None, by_hand
         )
@@ -180,6 +179,11 @@ def _book(
         out.print(f"{transfer.stage}: {amount} from {transfer.debit} to {transfer.credit}", markup=False)
     if not made:
         out.print("it is refused now; nothing was moved")
+
+
+def _part(amounts: Amounts, amount: str | None) -> Money | None:
+    """What `--amount` says; None: all."""
+    return None if amount is None else amounts.read(amount)
 
 
 def _user_name() -> str:
