@@ -43,14 +43,14 @@ def check_kept_heads(postgres: str, public_key: bytes | None, findings: Findings
     if not heads:
         return None
     (head,) = heads
-    if not is_signed(head, public_key or bytes.fromhex(head.public_key)):
+    if not is_signed(head, public_key):
         findings.add(_unsigned(head))
     return head
 
 
 def check_given_head(postgres: str, head: LedgerHead, public_key: bytes | None, findings: Findings) -> None:
     """A head that somebody has kept elsewhere is in the chain, and is signed."""
-    if not is_signed(head, public_key or bytes.fromhex(head.public_key)) or head.hash_version != HASH_VERSION:
+    if not is_signed(head, public_key) or head.hash_version != HASH_VERSION:
         findings.add(_unsigned(head))
     with open_ledger(postgres) as connection:
         row = connection.execute("SELECT hash FROM rewards.blocks WHERE number = %s", (head.block,)).fetchone()

@@ -7,10 +7,12 @@ named.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
+
+import msgspec
 
 from contracts.facts import LEDGER_HEAD, TRANSFER_POSTED, decode_head, decode_transfer
 from contracts.topics import LEDGER
@@ -65,16 +67,27 @@ async def _read_all(bus: Bus, on_progress: Progress) -> AsyncIterator[Sequence[R
 def _take(record: Received, published: Published, public_key: bytes | None, findings: Findings) -> None:
     headers = dict(record.headers)
     if headers.get("ce_type") == LEDGER_HEAD.encode():
-        head = decode_head(record.value)
         published.heads += 1
-        if not is_signed(head, public_key or bytes.fromhex(head.public_key)):
+        try:
+            head = decode_head(record.value)
+        except msgspec.MsgspecError:
+            message = f"the record at offset {record.offset} says that it is a head, and is none"
+            findings.add(Finding(kind="head-signature", message=message))
+            return
+        if not is_signed(head, public_key):
             message = f"a head of it on the bus is not signed by the key it must be ({head.public_key})"
             findings.add(Finding(kind="head-signature", block=head.block, message=message))
             return
         _note(published, head.block, head.hash, findings)
-    elif BLOCK_HEADER in headers:
+    elif (block := _block_of(headers)) is not None:
         published.facts += 1
-        _note(published, int(headers[BLOCK_HEADER]), headers[HASH_HEADER].decode(), findings)
+        _note(published, block, headers.get(HASH_HEADER, b"").decode(errors="replace"), findings)
+
+
+def _block_of(headers: Mapping[str, bytes]) -> int | None:
+    """Of what was posted before there was a chain, None."""
+    number = headers.get(BLOCK_HEADER, b"")
+    return int(number) if number.isdigit() else None
 
 
 def _note(published: Published, block: int, hash: str, findings: Findings) -> None:
@@ -110,11 +123,10 @@ async def _name_rows(bus: Bus, connection: Connection, blocks: set[int], finding
         facts = {}
         for record in records:
             headers = dict(record.headers)
-            if headers.get("ce_type") == TRANSFER_POSTED.encode() and BLOCK_HEADER in headers:
-                block = int(headers[BLOCK_HEADER])
-                if block in blocks:
-                    fact = decode_transfer(record.value)
-                    facts[fact.id] = (block, fields_of(fact))
+            block = _block_of(headers)
+            if headers.get("ce_type") == TRANSFER_POSTED.encode() and block in blocks:
+                fact = decode_transfer(record.value)
+                facts[fact.id] = (block, fields_of(fact))
         rows = rows_by_id(connection, list(facts))
         for (id, (block, fields)), row in zip(facts.items(), rows, strict=True):
             if row is None:

@@ -54,10 +54,11 @@ class Signer:
         )
 
 
-def is_signed(head: LedgerHead, public_key: bytes) -> bool:
-    """Whether that key signed it, whatever key the head itself names."""
+def is_signed(head: LedgerHead, public_key: bytes | None) -> bool:
+    """Whether that key signed it, whatever key the head itself names; None: whether the key that it names did."""
     try:
         hash = bytes.fromhex(head.hash)
+        public_key = bytes.fromhex(head.public_key) if public_key is None else public_key
         if len(hash) != HASH_BYTES:
             return False
         Ed25519PublicKey.from_public_bytes(public_key).verify(

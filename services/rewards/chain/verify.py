@@ -16,6 +16,7 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 
+from contracts.errors import PermanentError, Problem
 from services.rewards.chain.findings import Finding, Findings
 from services.rewards.chain.rows import Accounts, rows_of_blocks, set_up
 from services.rewards.chain.walk import StoredBlock, Walk
@@ -23,7 +24,6 @@ from services.rewards.reads.connect import Connection, open_ledger
 
 WINDOW_BLOCKS_MAX: Final = 64
 WINDOW_ROWS_MAX: Final = 50_000
-ACCOUNTS_CACHE_MAX: Final = 1_000_000
 NAMED_MAX: Final = 10
 """Rows of one kind that are named where a whole set is compared."""
 _BLOCKS: Final = (
@@ -55,6 +55,9 @@ def verify_chain(
         postgres: URL of the database.
         from_block: The first block; None for the whole chain.
         on_progress: Told how many transfers of how many are done.
+
+    Raises:
+        PermanentError: `no-such-block`.
     """
     done = Verified()
     with open_ledger(postgres) as connection:
@@ -74,6 +77,14 @@ def verify_chain(
                 for position in walk.rows(block, rows_of_block):
                     done.findings.add(_bad_row(connection, block.number, position, rows_of_block[position]))
             on_progress(walk.transfers, int(total))
+        if from_block is not None and not walk.blocks:
+            raise PermanentError(
+                Problem(
+                    code="no-such-block",
+                    message=f"the chain has no block {from_block}, nor any after it",
+                    help="`goodword ledger verify` says where it ends",
+                )
+            )
         done.blocks, done.transfers = walk.blocks, walk.transfers
         if walk.end is not None:
             done.last_block, done.last_hash = walk.end[0], walk.end[1].hex()

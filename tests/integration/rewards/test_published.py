@@ -18,16 +18,16 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.errors import PermanentError
-from contracts.facts import LedgerHead, decode_head
+from contracts.facts import LedgerHead, decode_head, encode_fact
 from contracts.topics import LEDGER, TOPICS
 from goodword.cli import app
 from runtime.bus.open import open_bus
-from runtime.bus.port import Bus
+from runtime.bus.port import Bus, Record
 from runtime.database import Database
 from services.rewards.chain.findings import Findings
 from services.rewards.chain.heads import check_given_head, check_kept_heads, newest_head
 from services.rewards.chain.published import check_published
-from services.rewards.chain.sealer import Sealer, signer_of
+from services.rewards.chain.sealer import Sealer, record_of, signer_of
 from services.rewards.chain.signing import Signer, is_signed, public_key_of
 from services.rewards.chain.verify import verify_chain
 from services.rewards.outbox import Relay
@@ -184,6 +184,25 @@ async def test_a_tail_that_was_cut_off_cleanly_is_missed(sealer: Sealer, bus: Bu
         ("head-missing", 3),
         ("published-differs", 3),
         ("row-missing", 3),
+    ]
+
+
+async def test_what_others_put_on_the_bus_is_told_and_stops_nothing(sealer: Sealer, bus: Bus, ledger_url: str) -> None:
+    head = Signer("ab" * 32).sign(2, b"\1" * 32, 5)
+    forged = record_of(head)
+    await bus.publish(
+        LEDGER.name,
+        [
+            forged,
+            msgspec.structs.replace(forged, value=b"{"),
+            msgspec.structs.replace(forged, value=encode_fact(msgspec.structs.replace(head, public_key="zz"))),
+            Record(b"x", b"{}", (("ce_ledgerblock", b"one"),)),
+        ],
+    )
+    assert [one[:2] for one in await compared(bus, ledger_url)] == [
+        ("head-signature", 2),
+        ("head-signature", None),
+        ("head-signature", 2),
     ]
 
 

@@ -13,6 +13,7 @@ from typing import Final, LiteralString
 import psycopg
 import pytest
 
+from contracts.errors import PermanentError
 from runtime.database import Database
 from runtime.migrations import migrate
 from services.rewards.chain.findings import FINDINGS_MAX, Findings
@@ -121,6 +122,8 @@ def test_what_nobody_touched_is_whole(sealed_url: str) -> None:
     partial = verify_chain(sealed_url, from_block=3)
     assert (partial.findings, partial.first_block, partial.blocks, partial.transfers) == (Findings(), 3, 4, 40)
     assert partial.last_hash == verified.last_hash
+    with pytest.raises(PermanentError, match="no block 7"):
+        verify_chain(sealed_url, from_block=BLOCKS + 1)
 
 
 def test_an_empty_ledger_is_whole(ledger_url: str) -> None:
