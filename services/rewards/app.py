@@ -18,11 +18,12 @@ from runtime.clock import Clock
 from runtime.database import Database
 from runtime.foundation import Foundation
 from runtime.metrics import Metrics
+from runtime.rounds import Rounds
 from runtime.service import App, run_service
 from services.rewards import api
 from services.rewards.api.books import Books
 from services.rewards.archive import ArchiveOwner
-from services.rewards.asof.snapshots import Snapshots
+from services.rewards.asof.snapshots import PUT_OFF, Snapshots
 from services.rewards.chain.sealer import Sealer, signer_of
 from services.rewards.clockwork import Clockwork
 from services.rewards.handlers import PostingOwner
@@ -140,6 +141,16 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         clock=clock,
         on_retry=observer.retried,
     )
+    clockwork = Clockwork(
+        database,
+        settler,
+        clock=clock,
+        batch_max=settings.rewards_posting_transfers_max,
+        expiry_notice_days=settings.rewards_expiry_notice_days,
+        chores=[redemptions.cancel_overdue, memberships.end_terms],
+        on_posted=posted,
+    )
+    clock_every_s = settings.rewards_clock_every_ms / 1_000
     return App(
         name=NAME,
         metrics=metrics,
@@ -160,36 +171,32 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
             database,
             doors,
             relay,
-            TierTeller(database, bus, clock=clock, every_s=settings.rewards_clock_every_ms / 1_000),
-            Clockwork(
-                database,
-                settler,
-                clock=clock,
-                every_s=settings.rewards_clock_every_ms / 1_000,
-                batch_max=settings.rewards_posting_transfers_max,
-                expiry_notice_days=settings.rewards_expiry_notice_days,
-                chores=[redemptions.cancel_overdue, memberships.end_terms],
-                on_posted=posted,
-            ),
-            PayoutClock(
-                database,
-                Preparer(database, ledger, clock=clock),
-                clock=clock,
+            Rounds("tier-teller", TierTeller(database, bus, clock=clock).tell, every_s=clock_every_s),
+            Rounds("clockwork", clockwork.tick, every_s=clock_every_s),
+            Rounds(
+                "payout clock",
+                PayoutClock(database, Preparer(database, ledger, clock=clock), clock=clock).tick,
                 every_s=settings.rewards_payouts_every_s,
             ),
             consumer,
             archive,
             rates,
-            Snapshots(
-                database,
-                clock=clock,
+            Rounds(
+                "snapshots",
+                Snapshots(database, clock=clock, transfers=settings.rewards_snapshot_transfers).tick,
                 every_s=settings.rewards_snapshots_every_s,
-                transfers=settings.rewards_snapshot_transfers,
+                put_off=PUT_OFF,
             ),
             *(
                 ()
                 if signer is None
-                else (Sealer(database, bus, signer, clock=clock, every_s=settings.rewards_sign_every_s),)
+                else (
+                    Rounds(
+                        "sealer",
+                        Sealer(database, bus, signer, clock=clock).sign_newest,
+                        every_s=settings.rewards_sign_every_s,
+                    ),
+                )
             ),
             LagWatch([consumer, archive, rates], metrics=metrics, every_s=settings.gauges_every_s),
             Housekeeping(

@@ -7,7 +7,6 @@ they do not do each other's work. Time is the clock's, handed in.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +14,6 @@ from typing import Final
 
 import psycopg
 
-from contracts.errors import TransientError
 from runtime import log
 from runtime.clock import Clock
 from runtime.database import Connection, Database
@@ -30,7 +28,6 @@ from services.rewards.postings import Careful
 from services.rewards.store import Posted, message_of, outages_are_transient
 
 LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('goodword/rewards/clockwork', 0))"
-RETRY_WAIT_S: Final = 2.0
 DAY_MS: Final = 86_400_000
 Work = Callable[[Connection, int], Awaitable[tuple[list[str], Posted]]]
 """Does up to so many of what is due, in the caller's transaction: the decisions concerned, and what was posted."""
@@ -39,17 +36,14 @@ logger = log.get(__name__)
 
 
 class Clockwork:
-    """A component (`start`, `wait`, `stop`) of `runtime.service`.
+    """What is due, in rounds (`runtime.rounds`) of `tick`.
 
     Args:
-        every_s: How often to look for what is due.
         batch_max: Decisions of one transaction.
         expiry_notice_days: How long before a lot's date its owner is told.
         chores: What else becomes due by time.
         on_posted: Told what became of each transaction, once durable.
     """
-
-    name = "clockwork"
 
     def __init__(
         self,
@@ -57,7 +51,6 @@ class Clockwork:
         settler: Settler,
         *,
         clock: Clock,
-        every_s: float,
         batch_max: int,
         expiry_notice_days: int,
         chores: Sequence[Work] = (),
@@ -66,27 +59,12 @@ class Clockwork:
         self._database = database
         self._settler = settler
         self._clock = clock
-        self._every_s = every_s
         self._batch_max = batch_max
         self._expiry_notice_days = expiry_notice_days
         self._chores = chores
         self._on_posted = on_posted
         # What is due for them would overflow a balance; a restart tries them again.
         self._stuck: set[str] = set()
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="clockwork")
-
-    async def wait(self) -> None:
-        assert self._task is not None, "start first"
-        await asyncio.shield(self._task)
-
-    async def stop(self) -> None:
-        """What is in hand is rolled back, and done by the next process."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def tick(self) -> int:
         """Do all that is due now; returns how many decisions it concerned.
@@ -101,15 +79,6 @@ class Clockwork:
             waited = await self._waited_for()
             done += [await self._until_done(partial(self._resume_of_budget, budget)) for budget in waited]
             return sum(done)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.tick()
-            except TransientError as error:
-                logger.warning("clockwork tries again", reason=str(error))
-                await asyncio.sleep(RETRY_WAIT_S)
-            await asyncio.sleep(self._every_s)
 
     async def _until_done(self, work: Work) -> int:
         """Batch after batch. One that cannot be posted is halved until what does it is found, and left alone."""

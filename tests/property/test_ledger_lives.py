@@ -75,9 +75,7 @@ class Machine(RuleBasedStateMachine):
         self.made: list[Decision] = []
         ledger = Ledger(self.database)
         settler = Settler(self.database, ledger)
-        self.clockwork = Clockwork(
-            self.database, settler, clock=self.clock, every_s=1, batch_max=3, expiry_notice_days=5
-        )
+        self.clockwork = Clockwork(self.database, settler, clock=self.clock, batch_max=3, expiry_notice_days=5)
         self.bookings = Bookings(self.database, clock=self.clock)
         self.preparer = Preparer(self.database, ledger, clock=self.clock)
         self.desk = PayoutDesk(self.database, ledger, clock=self.clock)

@@ -7,7 +7,6 @@ One process works at a time. A snapshot is made where enough transfers lie befor
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ import psycopg
 from contracts.events import EPOCH
 from runtime import log
 from runtime.clock import Clock
-from runtime.database import OUTAGES, Connection, Database
+from runtime.database import Connection, Database
 from services.rewards.asof.cuts import By
 from services.rewards.asof.sums import BEGINNING, RANGES, SIDES, moved
 
@@ -29,8 +28,14 @@ OVER_MS: Final = 60_000
 """An instant is over when little is still to come that was booked before it; what does come is counted like all else
 that is late.
 """
-RIVALS: Final = (psycopg.errors.SerializationFailure, psycopg.errors.UniqueViolation)
-"""What another process was faster with."""
+PUT_OFF: Final = (
+    psycopg.errors.SerializationFailure,
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.NumericValueOutOfRange,
+)
+"""What another process was faster with; and a balance in the middle of history may be out of range although none ever
+was as booked.
+"""
 _TICK: Final = timedelta(microseconds=1)
 
 _STATE: Final = """
@@ -88,35 +93,17 @@ logger = log.get(__name__)
 
 
 class Snapshots:
-    """A component (`start`, `wait`, `stop`) of `runtime.service`.
+    """Makes them in rounds (`runtime.rounds`) of `tick`.
 
     Args:
-        every_s: How often to look.
         transfers: So many lie between two snapshots by one of the times; more, where there are more balances than
             that, so that snapshots never take more room than the ledger.
     """
 
-    name = "snapshots"
-
-    def __init__(self, database: Database, *, clock: Clock, every_s: float, transfers: int) -> None:
+    def __init__(self, database: Database, *, clock: Clock, transfers: int) -> None:
         self._database = database
         self._clock = clock
-        self._every_s = every_s
         self._transfers = transfers
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="snapshots")
-
-    async def wait(self) -> None:
-        assert self._task is not None, "start first"
-        await asyncio.shield(self._task)
-
-    async def stop(self) -> None:
-        """What is in hand is rolled back, and done by the next process."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def tick(self) -> int:
         """Bring the snapshots there are up to date, and make those that are due; returns how many were made.
@@ -131,15 +118,6 @@ class Snapshots:
             while some := await self._make(by):
                 made += some
         return made
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.tick()
-            except (*OUTAGES, *RIVALS, psycopg.errors.NumericValueOutOfRange) as error:
-                # A balance in the middle of history may be out of range although none ever was as booked.
-                logger.warning("snapshots are tried again", reason=str(error))
-            await asyncio.sleep(self._every_s)
 
     async def _count(self) -> bool:
         """Count some of the blocks that are not counted yet; returns whether those were all, or others' work."""

@@ -7,18 +7,17 @@ for it.
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Final
 
-from contracts.errors import PermanentError, Problem, TransientError
+from contracts.errors import PermanentError, Problem
 from contracts.events import format_time
 from contracts.facts import LEDGER_HEAD, LEDGER_HEAD_KEY, LEDGER_SOURCE, LedgerHead, encode_fact
 from contracts.topics import LEDGER
 from runtime import log
-from runtime.bus.port import Bus, BusUnavailable, Record
+from runtime.bus.port import Bus, Record
 from runtime.clock import Clock
-from runtime.database import OUTAGES, Database
+from runtime.database import Database
 from services.rewards.chain.signing import Signer
 from services.rewards.settings import RewardsSettings
 
@@ -28,34 +27,14 @@ logger = log.get(__name__)
 
 
 class Sealer:
-    """A component (`start`, `wait`, `stop`) of `runtime.service`.
+    """Looks whether the chain has grown, in rounds (`runtime.rounds`) of `sign_newest`."""
 
-    Args:
-        every_s: How often to look whether the chain has grown.
-    """
-
-    name = "sealer"
-
-    def __init__(self, database: Database, bus: Bus, signer: Signer, *, clock: Clock, every_s: float) -> None:
+    def __init__(self, database: Database, bus: Bus, signer: Signer, *, clock: Clock) -> None:
         self._database = database
         self._bus = bus
         self._signer = signer
         self._clock = clock
-        self._every_s = every_s
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        logger.info("heads are signed", public_key=self._signer.public_key.hex())
-        self._task = asyncio.create_task(self._run(), name="sealer")
-
-    async def wait(self) -> None:
-        assert self._task is not None, "start first"
-        await asyncio.shield(self._task)
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        logger.info("heads are signed", public_key=signer.public_key.hex())
 
     async def sign_newest(self) -> LedgerHead | None:
         """Sign and tell the newest head; None where that is done already, or by another process at this moment.
@@ -87,14 +66,6 @@ class Sealer:
                 ),
             )
             return head
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.sign_newest()
-            except (TransientError, BusUnavailable, *OUTAGES) as error:
-                logger.warning("the head is signed later", reason=str(error))
-            await asyncio.sleep(self._every_s)
 
 
 def signer_of(settings: RewardsSettings) -> Signer | None:

@@ -6,10 +6,8 @@ same telling again is the same event, and a tier assigned twice is the same tier
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
-from contracts.errors import TransientError
 from contracts.events import EventData, encode_data, event_headers
 from contracts.facts import LEDGER_SOURCE
 from contracts.topics import REFERRALS
@@ -21,35 +19,17 @@ from services.rewards.store import outages_are_transient
 
 LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('goodword/rewards/tiers', 0))"
 TELLINGS_MAX: Final = 500
-RETRY_WAIT_S: Final = 2.0
 
 logger = log.get(__name__)
 
 
 class TierTeller:
-    """A component (`start`, `wait`, `stop`) of `runtime.service`. One process tells at a time."""
+    """What is to be told, in rounds (`runtime.rounds`) of `tell`. One process tells at a time."""
 
-    name = "tier-teller"
-
-    def __init__(self, database: Database, bus: Bus, *, clock: Clock, every_s: float) -> None:
+    def __init__(self, database: Database, bus: Bus, *, clock: Clock) -> None:
         self._database = database
         self._bus = bus
         self._clock = clock
-        self._every_s = every_s
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="tier-teller")
-
-    async def wait(self) -> None:
-        assert self._task is not None, "start first"
-        await asyncio.shield(self._task)
-
-    async def stop(self) -> None:
-        """What is in hand is told again by the next process."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def tell(self) -> int:
         """Tell what is to be told; returns how many.
@@ -81,15 +61,6 @@ class TierTeller:
                     (now_ms, [row[0] for row in rows]),
                 )
                 return len(rows)
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.tell()
-            except TransientError as error:
-                logger.warning("tiers are told later", reason=str(error))
-                await asyncio.sleep(RETRY_WAIT_S)
-            await asyncio.sleep(self._every_s)
 
 
 def _record(event_id: str, programme: str, partner: str, tier: str, at_ms: int, now_ms: int) -> Record:

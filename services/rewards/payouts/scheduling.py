@@ -6,12 +6,10 @@ there on is made up for. Time is the clock's, handed in.
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, date, datetime
-from typing import Final
 from zoneinfo import ZoneInfo
 
-from contracts.errors import PermanentError, TransientError
+from contracts.errors import PermanentError
 from runtime import log
 from runtime.clock import Clock
 from runtime.database import Database
@@ -22,8 +20,6 @@ from services.rewards.payouts.schedule import newest_due
 from services.rewards.payouts.store import find_run
 from services.rewards.store import outages_are_transient
 
-RETRY_WAIT_S: Final = 5.0
-
 logger = log.get(__name__)
 
 
@@ -33,29 +29,12 @@ def today_in(zone: str, now_ms: int) -> date:
 
 
 class PayoutClock:
-    """A component (`start`, `wait`, `stop`) of `runtime.service`; looks every `every_s` for what is due."""
+    """What is due, in rounds (`runtime.rounds`) of `tick`."""
 
-    name = "payout clock"
-
-    def __init__(self, database: Database, preparer: Preparer, *, clock: Clock, every_s: float) -> None:
+    def __init__(self, database: Database, preparer: Preparer, *, clock: Clock) -> None:
         self._database = database
         self._preparer = preparer
         self._clock = clock
-        self._every_s = every_s
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name=self.name)
-
-    async def wait(self) -> None:
-        assert self._task is not None, "start first"
-        await asyncio.shield(self._task)
-
-    async def stop(self) -> None:
-        """What is in hand is rolled back, and done by the next process."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def tick(self) -> list[str]:
         """Prepare all that is due now; the references of runs that were not there before, or not whole.
@@ -86,12 +65,3 @@ class PayoutClock:
                 made.append(run.reference)
                 logger.info("payout run prepared", run=run.reference, state=run.state)
         return made
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self.tick()
-            except TransientError as error:
-                logger.warning("the payout clock tries again", reason=str(error))
-                await asyncio.sleep(RETRY_WAIT_S)
-            await asyncio.sleep(self._every_s)

@@ -14,6 +14,7 @@ import sys
 
 from contracts.decisions import BudgetClaim, Decision
 from runtime.database import Database
+from runtime.rounds import Rounds
 from services.rewards.budgets.claims import BudgetKey
 from services.rewards.by_hand import Bookings
 from services.rewards.clockwork import Clockwork
@@ -64,11 +65,11 @@ async def main(url: str, seed: int) -> None:
         database,
         Settler(database, Ledger(database)),
         clock=clock,
-        every_s=0.01,
         batch_max=20,
         expiry_notice_days=5,
     )
-    await work.start()
+    rounds = Rounds("clockwork", work.tick, every_s=0.01)
+    await rounds.start()
     done = 0
     while done < len(decisions):
         batch = decisions[done : done + sizes.randrange(1, 80)]
@@ -77,7 +78,7 @@ async def main(url: str, seed: int) -> None:
         clock.at_ms = TIME_MS + LAST_DAY * DAY_MS * done // len(decisions)
         sys.stdout.write(f"{done}\n")
         sys.stdout.flush()
-    await work.stop()
+    await rounds.stop()
     bookings = Bookings(database, clock=clock)
     key = BudgetKey("crm-sales", CLAIM.budget, CLAIM.period, CLAIM.unit)
     await bookings.top_up(key, 10**9, ByHand("the end", "test"))

@@ -88,7 +88,7 @@ async def test_snapshots_change_no_answer_whenever_they_are_made_missed_or_dropp
 ) -> None:
     draw = random.Random(seed)
     clock = SetClock()
-    snapshots = Snapshots(database, clock=clock, every_s=1, transfers=20)
+    snapshots = Snapshots(database, clock=clock, transfers=20)
     posted: list[TransferPosted] = []
     made = 0
     for batch in history(draw, 60):
@@ -120,7 +120,7 @@ async def test_a_snapshot_that_was_altered_is_named(
     posted: list[TransferPosted], database: Database, ledger_url: str
 ) -> None:
     clock = SetClock(max(transfer.posted_at_ms for transfer in posted) + OVER_MS)
-    assert await Snapshots(database, clock=clock, every_s=1, transfers=20).tick() > 0
+    assert await Snapshots(database, clock=clock, transfers=20).tick() > 0
     with psycopg.connect(ledger_url, autocommit=True) as owner:
         owner.execute(
             "UPDATE rewards.balance_snapshots b SET minor = b.minor + 1 FROM rewards.accounts a"
@@ -138,7 +138,7 @@ async def test_snapshots_of_many_processes_at_once_are_those_of_one(
     posted: list[TransferPosted], database: Database, ledger_url: str, seed: int
 ) -> None:
     clock = SetClock(max(transfer.posted_at_ms for transfer in posted) + OVER_MS)
-    several = [Snapshots(database, clock=clock, every_s=1, transfers=20) for _ in range(3)]
+    several = [Snapshots(database, clock=clock, transfers=20) for _ in range(3)]
     # One that was slower finds its work done, or gives up and would try again.
     made = await asyncio.gather(*(one.tick() for one in several * 3), return_exceptions=True)
     assert {type(one) for one in made} <= {int, psycopg.errors.SerializationFailure, psycopg.errors.UniqueViolation}

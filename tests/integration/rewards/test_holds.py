@@ -13,6 +13,7 @@ from contracts.decisions import Decision
 from contracts.facts import TransferPosted
 from contracts.ids import transfer_id
 from runtime.database import Database
+from runtime.rounds import Rounds
 from services.rewards.clockwork import Clockwork
 from services.rewards.facts import unpack_facts
 from services.rewards.lives.settling import Settler
@@ -35,7 +36,7 @@ def clockwork(database: Database, clock: SetClock, **options: Any) -> Clockwork:
         database,
         Settler(database, ledger),
         clock=clock,
-        **({"every_s": 0.05, "batch_max": 7, "expiry_notice_days": 30} | options),
+        **({"batch_max": 7, "expiry_notice_days": 30} | options),
     )
 
 
@@ -213,8 +214,9 @@ async def test_the_running_clockwork_releases_by_itself(database: Database, ledg
     clock = SetClock()
     released = asyncio.Event()
     work = clockwork(database, clock, on_posted=lambda posted: released.set() if posted.count else None)
-    await work.start()
+    rounds = Rounds("clockwork", work.tick, every_s=0.05)
+    await rounds.start()
     clock.at_ms += 31 * DAY_MS
     await asyncio.wait_for(released.wait(), 20)
-    await work.stop()
+    await rounds.stop()
     assert balances_of(ledger_url) == {COST: -10_000, AVAILABLE: 10_000}

@@ -57,7 +57,6 @@ class Steps:
             database,
             Settler(database, ledger),
             clock=self.clock,
-            every_s=1,
             batch_max=10,
             expiry_notice_days=30,
             chores=[self.redemptions.cancel_overdue, self.memberships.end_terms],

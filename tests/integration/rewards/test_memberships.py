@@ -40,7 +40,6 @@ async def tick(database: Database, day: float) -> None:
         database,
         Settler(database, Ledger(database)),
         clock=clock,
-        every_s=1,
         batch_max=10,
         expiry_notice_days=30,
         chores=[selling(database, day).end_terms],
@@ -139,7 +138,7 @@ async def test_the_rules_hear_of_it_in_order_and_again_after_a_crash(database: D
     bus = PostgresBus(ledger_url, client="rewards")
     await bus.start()
     await bus.ensure_topics(TOPICS, 1)
-    teller = TierTeller(database, bus, clock=SetClock(), every_s=1)
+    teller = TierTeller(database, bus, clock=SetClock())
     assert [await teller.tell() for _ in range(2)] == [2, 0]
     # A crash between the log and the mark.
     await database.fetch_all("UPDATE rewards.tier_tellings SET told_at_ms = NULL WHERE tier = 'bronze' RETURNING 1")

@@ -88,7 +88,7 @@ async def sealer(ledger_url: str, database: Database, bus: Bus) -> Sealer:
     await relay.start()
     await until(outbox_empty(database), what="the outbox is not empty")
     await relay.stop()
-    return Sealer(database, bus, Signer(SEED), clock=SetClock(1_767_400_000_000), every_s=60)
+    return Sealer(database, bus, Signer(SEED), clock=SetClock(1_767_400_000_000))
 
 
 def rewrite(url: str, *more: LiteralString) -> None:

@@ -45,7 +45,6 @@ async def tick(database: Database, day: float) -> None:
         database,
         Settler(database, Ledger(database)),
         clock=clock,
-        every_s=1,
         batch_max=10,
         expiry_notice_days=30,
         chores=[redeeming(database, clock).cancel_overdue],
