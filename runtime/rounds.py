@@ -42,7 +42,7 @@ class Rounds:
         self.name = name
         self._work = work
         self._every_s = every_s
-        self._put_off = (TransientError, *OUTAGES, *put_off)
+        self._put_off: tuple[type[Exception], ...] = (TransientError, *OUTAGES, *put_off)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:

@@ -108,7 +108,7 @@ async def _make_snapshots(postgres: str) -> int:
     await database.start()
     try:
         every = RewardsSettings.model_fields["rewards_snapshot_transfers"].default
-        snapshots = Snapshots(database, clock=SystemClock(), every_s=1, transfers=every)
+        snapshots = Snapshots(database, clock=SystemClock(), transfers=every)
         made = await snapshots.tick()
         async with database.connection() as connection:
             offenders = await SnapshotsMatch().check(connection)
