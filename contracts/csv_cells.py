@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "\0")
-"""What spreadsheets begin a formula with, full-width forms included, and what some of them skip before it."""
 _QUOTE: Final = "'"
+RISKY_STARTS: Final = frozenset("=+-@\t\r\n\0＝＋－＠" + _QUOTE)
+"""What spreadsheets begin a formula with, full-width forms included, what some of them skip before it, and our mark."""
 
 
 def text_cell(text: str) -> str:
@@ -14,7 +14,7 @@ def text_cell(text: str) -> str:
 
     Text that begins with an apostrophe of its own gets another one, so taking one away always gives the text back.
     """
-    return f"{_QUOTE}{text}" if text.startswith((*_FORMULA, _QUOTE)) else text
+    return f"{_QUOTE}{text}" if text[:1] in RISKY_STARTS else text
 
 
 def text_of_cell(cell: str) -> str:

@@ -12,11 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from contracts.csv_cells import text_cell
+from contracts.csv_cells import RISKY_STARTS, text_cell
 from contracts.events import format_time, time_ms_of
 from services.rewards.journal.lines import Line
 
 SUFFIX: Final = ".csv"
+_AMOUNT: Final = Line._fields.index("amount")
 
 
 class CsvFile:
@@ -40,22 +41,22 @@ class CsvFile:
     def write(self, lines: Sequence[Line]) -> None:
         self._write([_cells(line) for line in lines])
 
-    def _write(self, rows: Sequence[Sequence[str]]) -> None:
+    def _write(self, rows: Sequence[Sequence[object]]) -> None:
         text = io.StringIO(newline="")
         csv.writer(text, lineterminator="\r\n").writerows(rows)
         self._file.write(text.getvalue().encode())
 
 
-def _cells(line: Line) -> tuple[str, ...]:
-    booked_on, booked_at, effective_at, *rest = line
-    return (booked_on.isoformat(), _time(booked_at), _time(effective_at), *map(_cell, rest))
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, str):
-        return text_cell(value)
+def _cells(line: Line) -> list[object]:
+    """What the writer makes text of as it stands: None is an empty cell, an integer its digits."""
+    cells: list[object] = list(line)
+    cells[:3] = (line.booked_on.isoformat(), _time(line.booked_at), _time(line.effective_at))
     # An amount is above zero, so it is never taken for a formula; `f` keeps it from being written as 1E+3.
-    return "" if value is None else f"{value:f}" if not isinstance(value, int) else str(value)
+    cells[_AMOUNT] = f"{line.amount:f}"
+    for place, cell in enumerate(cells):
+        if cell.__class__ is str and cell[:1] in RISKY_STARTS:
+            cells[place] = text_cell(str(cell))
+    return cells
 
 
 @lru_cache(maxsize=1_024)
