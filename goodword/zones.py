@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo
 
 import psycopg
 
-from contracts.events import EPOCH
+from services.rewards.liability.months import month_in
 from services.rules.language import RuleSetErrors, read_rule_set
 from services.rules.lifecycle import list_revisions
 
@@ -19,8 +19,7 @@ def months_now(postgres: str) -> Callable[[str, int], str]:
     zones = asyncio.run(zones_of(postgres))
 
     def month_of(programme: str, at_ms: int) -> str:
-        moment: datetime = EPOCH + timedelta(milliseconds=at_ms)
-        return f"{moment.astimezone(zones.get(programme, UTC)):%Y-%m}"
+        return month_in(zones.get(programme, UTC), at_ms)
 
     return month_of
 

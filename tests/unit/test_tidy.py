@@ -23,7 +23,7 @@ PURE = (
     "contracts",
     *(f"services/rewards/reconciling/{name}.py" for name in ("row", "judge", "tally")),
     *(f"services/rewards/journal/{name}.py" for name in ("gl_chart", "lines", "periods")),
-    "services/rewards/liability/forecast.py",
+    *(f"services/rewards/liability/{name}.py" for name in ("forecast", "months")),
     *(f"services/rewards/payouts/bank/{name}.py" for name in ("entry", "matching")),
     "services/rules/language",
     "services/rules/words",

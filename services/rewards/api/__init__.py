@@ -18,6 +18,7 @@ from services.rewards.api import (
     explain,
     gifts,
     invoices,
+    liability,
     lives,
     memberships,
     payees,
@@ -29,7 +30,7 @@ from services.rewards.api.books import Books, bearer_of
 from services.rewards.api.statuses import STATUSES
 
 _SUBJECTS = (
-    *(balances, lives, budgets, bookings, explain),
+    *(balances, lives, budgets, bookings, explain, liability),
     *(payout_runs, payouts, payees, redemptions, memberships, gifts, invoices),
 )
 

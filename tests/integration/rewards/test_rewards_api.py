@@ -32,6 +32,7 @@ ROLES: dict[str, tuple[str, str, set[str]]] = {
     "balances": ("GET", "/v1/balances", EVERYBODY),
     "trial balance": ("GET", "/v1/trial-balance", EVERYBODY),
     "statement": ("GET", f"/v1/statements/{AVAILABLE}", EVERYBODY),
+    "liability": ("GET", "/v1/liability", EVERYBODY),
     "holds": ("GET", "/v1/holds", EVERYBODY),
     "waiting": ("GET", "/v1/waiting", EVERYBODY),
     "budgets": ("GET", "/v1/budgets", EVERYBODY),
@@ -243,6 +244,22 @@ async def test_books_are_read_as_of_an_instant_by_either_time(http: Http, databa
         assert (await ask(path, as_of="today"))["code"] == "instant-malformed"
         assert (await ask(path, as_of="2026-01-01", time="mine"))["code"] == "bad-request"
     assert (await ask(statement, **{"from": "2026-02-01", "to": "2026-01-01"}))["code"] == "period-malformed"
+
+
+async def test_what_is_owed_is_told_by_month(http: Http, database: Database) -> None:
+    await deliver(database, decided(2), decided(3, available_at_ms=1_775_001_600_000))
+
+    async def ask(**query: str) -> Any:
+        return (await http("vic", "GET", "/v1/liability", params=query)).json()
+
+    now = await ask()
+    assert now["totals"] == {"USD": 20_000}
+    assert [(line["kind"], line["month"]) for line in now["lines"]] == [("available", ""), ("on_hold", "")]
+    # 2026-04-01T00:00:00Z, which is still March in New York.
+    for zone, month in (("UTC", "2026-04"), ("America/New_York", "2026-03")):
+        assert (await ask(forecast="true", timezone=zone))["lines"][1]["month"] == month
+    assert (await ask(as_of="2025-12-31"))["lines"] == []
+    assert (await ask(timezone="Mars/Olympus"))["code"] == "unknown-timezone"
 
 
 async def test_an_outage_is_answered_as_one(ledger_url: str, database: Database) -> None:

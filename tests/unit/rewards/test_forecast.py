@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+from zoneinfo import ZoneInfo
+
+from services.rewards.faults import TIME_MS_MAX
 from services.rewards.liability.forecast import DAY_MS, LOTS_MIN, Forecast, Hold, Holding, Line, Lot, without_months
+from services.rewards.liability.months import month_in
 from services.rewards.lives.outcomes import Life
 
 NOW_MS = 1_000 * DAY_MS
@@ -89,6 +94,12 @@ def test_too_few_of_a_validity_rest_on_all_of_the_unit_and_too_few_of_all_on_not
     assert told(forecast) == [("expiring", "1200", 100, None)]
     forecast.add([], [lot(900, 100, expired=50)])
     assert told(forecast) == [("expiring", "1200", 100, 50)]
+
+
+def test_a_month_is_local_and_the_calendar_has_an_end() -> None:
+    new_york = ZoneInfo("America/New_York")
+    assert (month_in(UTC, 1_775_001_600_000), month_in(new_york, 1_775_001_600_000)) == ("2026-04", "2026-03")
+    assert month_in(ZoneInfo("Asia/Tokyo"), TIME_MS_MAX) == "9999-12"
 
 
 def test_without_months_kinds_are_added_up() -> None:
