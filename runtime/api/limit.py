@@ -29,7 +29,9 @@ class LimitedBody:
             problem = Problem(code="body-too-large", message=f"a request has at most {REQUEST_BYTES_MAX} bytes")
             await problem_response(problem, 413)(scope, receive, send)
         elif "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
-            problem = Problem(code="bad-request", message="a path or a query holds no NUL", where="path")
+            problem = Problem(
+                code="bad-request", message="a path or a query holds no NUL", where="path", help="leave the NUL out"
+            )
             await problem_response(problem, 422)(scope, receive, send)
         else:
             await self._app(scope, _counted(receive), send)

@@ -212,7 +212,7 @@ UNKNOWN: dict[str, tuple[dict[str, str], int, str, str]] = {
     "nothing": ({"event": " "}, 422, "bad-reference", "source/id"),
     "too long": ({"event": "x" * 5_000}, 422, "bad-reference", "source/id"),
     "only slashes": ({"event": "/" * 1_000}, 404, "unknown-event", "events import"),
-    "a zero byte": ({"event": "won\0-1"}, 422, "bad-reference", "source/id"),
+    "a zero byte": ({"event": "won\0-1"}, 422, "bad-request", "NUL"),
     "a quote": ({"event": "won-1'; DROP TABLE rules.history_chunks; --"}, 404, "unknown-event", "events import"),
     "a line feed": ({"event": "won-1\n"}, 422, "bad-reference", "source/id"),
     "right to left": ({"event": "won\u202e-1"}, 422, "bad-reference", "source/id"),
