@@ -71,7 +71,7 @@ UPDATE rewards.snapshots_made SET block = %(last)s,
 
 _ENOUGH: Final = (
     "SELECT CASE %(by)s WHEN 'booked' THEN booked_count ELSE effective_count END AS count,"
-    " greatest(%(every)s, (SELECT count(*) FROM rewards.balances)) AS every FROM rewards.snapshots_made"
+    " greatest(%(every)s, (SELECT count(*) FROM rewards.balances) / 2) AS every FROM rewards.snapshots_made"
 )
 _NEWEST: Final = "SELECT id, until FROM rewards.snapshots WHERE by_time = %s ORDER BY until DESC LIMIT 1"
 _INSTANTS: Final = (
@@ -96,8 +96,8 @@ class Snapshots:
     """Makes them in rounds (`runtime.rounds`) of `tick`.
 
     Args:
-        transfers: So many lie between two snapshots by one of the times; more, where there are more balances than
-            that, so that snapshots never take more room than the ledger.
+        transfers: So many lie between two snapshots by one of the times; half as many as there are balances, where
+            that is more, so that snapshots never take more room than the ledger.
     """
 
     def __init__(self, database: Database, *, clock: Clock, transfers: int) -> None:
