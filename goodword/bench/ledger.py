@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -20,6 +21,7 @@ from psycopg import sql
 from contracts.decisions import BudgetClaim, Decision, TraceLine, encode_decision
 from contracts.facts import TransferPosted
 from contracts.ids import decision_id, event_hash
+from goodword.bench.big_ledger import FIRST, SPAN, fill
 from goodword.bench.report import BenchRow
 from runtime.clock import SystemClock
 from runtime.database import Database
@@ -45,6 +47,7 @@ _TRACE: Final = (
 
 
 _DAY_MS: Final = 86_400_000
+_LAST_DAYS: Final = timedelta(days=10)
 
 
 class Kind(NamedTuple):
@@ -54,6 +57,8 @@ class Kind(NamedTuple):
     transfers_each: int
     fields: Callable[[int], dict[str, Any]]
     """By the decision's time."""
+    start_ms: int = _START_MS
+    """The first one's."""
 
 
 KINDS: Final = (
@@ -63,8 +68,13 @@ KINDS: Final = (
 )
 
 
-async def run(*, postgres: str, decisions: int = DECISIONS) -> list[BenchRow]:
+async def run(*, postgres: str, decisions: int = DECISIONS, filled: int = 0) -> list[BenchRow]:
     """The rows, measured in a database that has no ledger of anybody else; the ledger it makes stays there.
+
+    Args:
+        postgres: URL, as the owner of the schema.
+        decisions: Of each row.
+        filled: Transfers that there are before, of a hundredth as many accounts; what is posted is of their last days.
 
     Raises:
         RuntimeError: There are transfers in it already, or not everything was posted.
@@ -75,9 +85,15 @@ async def run(*, postgres: str, decisions: int = DECISIONS) -> list[BenchRow]:
     try:
         if await database.fetch_all("SELECT 1 FROM rewards.transfers LIMIT 1"):
             raise RuntimeError("this database has a ledger already: measure in an empty one")
+        start_ms = _START_MS
+        if filled:
+            accounts = max(PARTNERS, filled // 100)
+            await asyncio.to_thread(fill, postgres, transfers=filled, accounts=accounts, is_chained=False)
+            start_ms = round((FIRST + SPAN - _LAST_DAYS).timestamp()) * 1_000
+        kinds = [kind._replace(start_ms=start_ms) for kind in KINDS]
         return [
             await _measure(database, postgres, kind, first=place * (WARM_UP + decisions), decisions=decisions)
-            for place, kind in enumerate(KINDS)
+            for place, kind in enumerate(kinds)
         ]
     finally:
         await database.stop()
@@ -146,7 +162,7 @@ def _batches(kind: Kind, first: int, count: int) -> Iterator[Sequence[bytes]]:
 
 
 def _decision(kind: Kind, number: int) -> Decision:
-    event_id, time_ms, partner = f"opp-{number:07}-won", _START_MS + number * 1_000, f"partner-{number % PARTNERS}"
+    event_id, time_ms, partner = f"opp-{number:07}-won", kind.start_ms + number * 1_000, f"partner-{number % PARTNERS}"
     beneficiary = f"partner:{partner}"
     return Decision(
         id=decision_id(

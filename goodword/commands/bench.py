@@ -63,7 +63,10 @@ def bench(
         typer.Option("--pgledger", metavar="DIR", help="A copy of pgledger's repository, to measure beside `ledger`."),
     ] = None,
     transfers: Annotated[
-        int | None, typer.Option("--transfers", min=1_000, help="Of the ledger that `ledger-reads` asks.")
+        int | None,
+        typer.Option(
+            "--transfers", min=1_000, help="Of the ledger that `ledger-reads` asks, and that `ledger` posts to."
+        ),
     ] = None,
     accounts: Annotated[
         int | None, typer.Option("--accounts", min=100, help="Of its partners. [default: a tenth of its transfers]")
@@ -90,7 +93,7 @@ def bench(
     rows: list[BenchRow] = []
     with problems_shown():
         for path in wanted:
-            for row in _measure(path, kafka, events, pgledger):
+            for row in _measure(path, kafka, events, pgledger, transfers):
                 rows.append(row)
                 if not as_json:
                     say(f"{row.name} on {row.bus}: {row.per_second:,.0f} a second")
@@ -160,7 +163,9 @@ def _measure_reads(transfers: int | None, accounts: int | None, *, as_json: bool
         print_table(("question", ">times", ">p50 ms", ">max ms"), cells)
 
 
-def _measure(path: Measured, kafka: str | None, events: int | None, pgledger: Path | None) -> Iterator[BenchRow]:
+def _measure(
+    path: Measured, kafka: str | None, events: int | None, pgledger: Path | None, transfers: int | None
+) -> Iterator[BenchRow]:
     say(f"measuring {path.value} …", "dim")
     if path is Measured.E2E:
         from goodword.bench import e2e
@@ -182,7 +187,7 @@ def _measure(path: Measured, kafka: str | None, events: int | None, pgledger: Pa
         from goodword.bench import ledger
 
         with _servers(None) as servers:
-            rows = asyncio.run(ledger.run(postgres=servers.postgres))
+            rows = asyncio.run(ledger.run(postgres=servers.postgres, filled=transfers or 0))
         yield from rows
         if pgledger is not None:
             from goodword.bench import peer_ledger
