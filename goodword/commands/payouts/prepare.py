@@ -10,7 +10,7 @@ import typer
 
 from goodword.commands.payouts.office import CurrencyOption, Office, ProgrammeOption, WhoOption, in_office, minor_of
 from goodword.commands.rules.who import name_of
-from goodword.terminal import DataOption, JsonOption
+from goodword.terminal import DataOption, JsonOption, say
 
 
 def prepare(
@@ -63,4 +63,7 @@ def prepare(
         async with office.database.connection() as connection:
             return await run_in_full(connection, run.id)
 
-    print_run(in_office(data, work), as_json=as_json)
+    run = in_office(data, work)
+    print_run(run, as_json=as_json)
+    if not run["payouts"]:
+        say(f"{run['reference']} pays nobody, and stays so; what could be paid since then takes --period NAME", "dim")

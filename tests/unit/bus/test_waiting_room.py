@@ -61,7 +61,7 @@ async def test_who_is_cancelled_while_waiting_is_taken_out() -> None:
 
 
 async def test_memory_is_bounded_and_room_is_given_on() -> None:
-    room: WaitingRoom[int] = WaitingRoom(wait_s_max=0.05)
+    room: WaitingRoom[int] = WaitingRoom(wait_s_max=0.5)
     first = asyncio.create_task(room.submit(1, WAITING_BYTES_MAX))
     await room.wait_filled()
     with pytest.raises(BusUnavailable, match="too much waits"):

@@ -8,7 +8,6 @@ import pytest
 
 from services.rewards.payouts.bank_ids import iban_fault, masked, normal_iban
 from services.rewards.payouts.conversion import PublishedRate, applied_rate
-from services.rewards.payouts.csv_file import defused
 from services.rewards.payouts.latin import bank_text
 from services.rewards.payouts.payee import Payee, Tax, account_shown, decode_payee, encode_payee, payee_faults, shown
 from services.rewards.payouts.plan import Payer, Plan, Terms, plan_faults
@@ -166,9 +165,3 @@ TEXTS = [
 @pytest.mark.parametrize(("text", "taken"), TEXTS)
 def test_banks_get_the_characters_that_they_take(text: str, taken: str) -> None:
     assert bank_text(text, 70) == taken
-
-
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@a", "\ta", "\ra"])
-def test_a_cell_is_never_a_formula(cell: str) -> None:
-    assert defused(cell) == f"'{cell}"
-    assert defused("ann") == "ann"
