@@ -28,6 +28,9 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | quote }}
 {{- $_ := set $settings "GOODWORD_RULES_REQUIRE_APPROVAL" .root.Values.approval.rules -}}
 {{- $_ := set $settings "GOODWORD_RULES_REQUIRE_BACKTEST" .root.Values.approval.backtest -}}
 {{- end -}}
+{{- if eq .service "rewards" -}}
+{{- $_ := set $settings "GOODWORD_REWARDS_REQUIRE_APPROVAL" .root.Values.approval.payouts -}}
+{{- end -}}
 - name: GOODWORD_SECRETS_DIR
   value: /run/secrets/goodword
 {{- range $name, $value := $settings }}

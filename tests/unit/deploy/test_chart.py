@@ -128,8 +128,10 @@ def test_each_service_runs_with_settings_that_it_knows(assignments: tuple[str, .
 
 def test_a_second_person_and_a_back_test_are_asked_for_unless_it_is_turned_off() -> None:
     names = ("GOODWORD_RULES_REQUIRE_APPROVAL", "GOODWORD_RULES_REQUIRE_BACKTEST")
-    environment = _environment(_deployments(_rendered())["rules"])
+    deployments = _deployments(_rendered())
+    environment = _environment(deployments["rules"])
     assert [environment[name] for name in names] == ["true", "true"]
+    assert _environment(deployments["rewards"])["GOODWORD_REWARDS_REQUIRE_APPROVAL"] == "true"
     trial = _environment(_deployments(_rendered("approval.rules=false", "approval.backtest=false"))["rules"])
     assert [trial[name] for name in names] == ["false", "false"]
 
