@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import (
     DataOption,
     JsonOption,
@@ -28,18 +29,15 @@ app: Final = typer.Typer(no_args_is_help=True)
 codes: Final = typer.Typer(no_args_is_help=True, help="Codes of gift cards and discounts.")
 app.add_typer(codes, name="codes")
 
-ByOption = Annotated[str | None, typer.Option("--by", help="Who does it. [default: the user's name]")]
-
 
 @app.command("publish")
 def publish(
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="A catalogue in YAML.")],
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Make a version of a programme's catalogue; what was reserved before keeps its own version and price."""
-    from goodword.commands.rules.who import name_of
     from goodword.rewarding import with_rewards
     from goodword.target import find_target
     from services.rewards.catalogue.reading import CatalogueErrors, read_catalogue
@@ -52,7 +50,7 @@ def publish(
             for warning in _differences(target, catalogue):
                 say(f"warning: {warning}", "yellow")
             done = with_rewards(
-                target, lambda rewards: rewards.catalogues.publish(text, path=str(file), by=name_of(by))
+                target, lambda rewards: rewards.catalogues.publish(text, path=str(file), by=name_of(who))
             )
         except CatalogueErrors as error:
             for problem in error.problems[:-1]:
@@ -127,12 +125,11 @@ def load_codes(
     item: Annotated[str, typer.Argument(metavar="ITEM")],
     file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="One code a line.")],
     programme: Annotated[str, typer.Option("--programme")],
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Give an item of `stock: codes` more codes; each is handed out once, those it had before are left out."""
-    from goodword.commands.rules.who import name_of
     from goodword.rewarding import with_rewards
     from goodword.target import find_target
 
@@ -141,7 +138,7 @@ def load_codes(
     with problems_shown():
         target = find_target(data)
         new = with_rewards(
-            target, lambda rewards: rewards.catalogues.load_codes(programme, item, given, by=name_of(by))
+            target, lambda rewards: rewards.catalogues.load_codes(programme, item, given, by=name_of(who))
         )
     if as_json:
         emit_json({"item": item, "loaded": new, "known": len(given) - new})

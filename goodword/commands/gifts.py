@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table, problems_shown
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 app: Final = typer.Typer(no_args_is_help=True)
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `goodword gifts list` shows it.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who does it. [default: the user's name]")]
 
 
 @app.command("propose")
@@ -33,14 +33,13 @@ def propose(
     key: Annotated[
         str | None, typer.Option("--key", help="The same key again is the same gift. [default: a new one]")
     ] = None,
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Ask for a gift; somebody else approves or rejects it."""
     from contracts.money import told_decimals
     from goodword.amounts import amounts_now
-    from goodword.commands.rules.who import name_of
     from goodword.target import find_target
 
     with problems_shown():
@@ -56,7 +55,7 @@ def propose(
             period=period,
             reason=reason,
             key=key or secrets.token_hex(16),
-            by=name_of(by),
+            by=name_of(who),
             decimals=told_decimals(money.unit, amounts.decimals_of(money.unit)),
         ),
         as_json=as_json,
@@ -67,28 +66,24 @@ def propose(
 def approve(
     id: IdArgument,
     because: Annotated[str, typer.Option("--note", help="Anything to add; it is kept.")] = "",
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Grant it, out of its budget; by somebody else than who proposed it."""
-    from goodword.commands.rules.who import name_of
-
-    _do(data, lambda rewards: rewards.gifts.approve(id, by=name_of(by), because=because), as_json=as_json)
+    _do(data, lambda rewards: rewards.gifts.approve(id, by=name_of(who), because=because), as_json=as_json)
 
 
 @app.command("reject")
 def reject(
     id: IdArgument,
     reason: Annotated[str, typer.Option("--reason", help="Why; it is kept.")],
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Do not give it; who proposed it may take it back so, too."""
-    from goodword.commands.rules.who import name_of
-
-    _do(data, lambda rewards: rewards.gifts.reject(id, by=name_of(by), because=reason), as_json=as_json)
+    _do(data, lambda rewards: rewards.gifts.reject(id, by=name_of(who), because=reason), as_json=as_json)
 
 
 @app.command("list")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
-from goodword.commands.rules.who import WhoOption, name_of
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import (
     EXIT_NO,
     EXIT_USAGE,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table, problems_shown
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 DecisionArgument = Annotated[str, typer.Argument(metavar="DECISION", help="Its id, as `goodword ledger holds` shows.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with the transfer, and told to the partner.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who books it. [default: the user's name]")]
 AmountOption = Annotated[
     str | None, typer.Option("--amount", metavar="AMOUNT", help="A part of it, like '12.50 USD'. [default: all]")
 ]
@@ -31,14 +30,14 @@ def void(
     decision: DecisionArgument,
     reason: ReasonOption,
     amount: AmountOption = None,
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a hold back, or a part of it; a decision that waits is refused for good."""
     _book(
         data,
-        by,
+        name_of(who),
         reason,
         lambda bookings, by_hand, amounts: bookings.void(decision, _part(amounts, amount), by_hand),
         as_json=as_json,
@@ -49,14 +48,14 @@ def release(
     decision: DecisionArgument,
     reason: ReasonOption,
     amount: AmountOption = None,
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Let go of a hold before its end, or of a part of it."""
     _book(
         data,
-        by,
+        name_of(who),
         reason,
         lambda bookings, by_hand, amounts: bookings.release(decision, _part(amounts, amount), by_hand),
         as_json=as_json,
@@ -66,12 +65,18 @@ def release(
 def admit(
     decision: DecisionArgument,
     reason: ReasonOption,
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Grant a decision that waits for a budget, although it is spent; the budget is not claimed."""
-    _book(data, by, reason, lambda bookings, by_hand, amounts: bookings.admit(decision, by_hand), as_json=as_json)
+    _book(
+        data,
+        name_of(who),
+        reason,
+        lambda bookings, by_hand, amounts: bookings.admit(decision, by_hand),
+        as_json=as_json,
+    )
 
 
 def write_off(
@@ -80,7 +85,7 @@ def write_off(
     reason: ReasonOption,
     unit: Annotated[str, typer.Option("--unit", help="Of what it owes.")] = "USD",
     amount: AmountOption = None,
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -92,7 +97,7 @@ def write_off(
             account, part.unit if part else unit, programme, part.amount_minor if part else None, by_hand
         )
 
-    _book(data, by, reason, write_off, as_json=as_json)
+    _book(data, name_of(who), reason, write_off, as_json=as_json)
 
 
 def top_up(
@@ -101,7 +106,7 @@ def top_up(
     amount: Annotated[str, typer.Option("--amount", metavar="AMOUNT", help="Like '1000 USD'.")],
     reason: ReasonOption,
     period: Annotated[str, typer.Option("--period", help="Like 2026, 2026-Q1 or 2026-03. [default: none]")] = "",
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -113,7 +118,7 @@ def top_up(
         money = amounts.read(amount)
         return await bookings.top_up(BudgetKey(programme, budget, period, money.unit), money.amount_minor, by_hand)
 
-    _book(data, by, reason, top_up, as_json=as_json)
+    _book(data, name_of(who), reason, top_up, as_json=as_json)
 
 
 def show_budgets(data: DataOption = None, as_json: JsonOption = False) -> None:
@@ -144,7 +149,7 @@ def show_budgets(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 def _book(
     data: Path | None,
-    by: str | None,
+    who: str,
     reason: str,
     work: Callable[[Bookings, ByHand, Amounts], Awaitable[list[TransferPosted]]],
     *,
@@ -165,7 +170,7 @@ def _book(
         try:
             amounts = await amounts_of(postgres)
             bookings = Bookings(database, clock=SystemClock())
-            return await work(bookings, ByHand(reason, by or _user_name()), amounts), amounts
+            return await work(bookings, ByHand(reason, who), amounts), amounts
         finally:
             await database.stop()
 
@@ -184,10 +189,3 @@ def _book(
 def _part(amounts: Amounts, amount: str | None) -> Money | None:
     """What `--amount` says; None: all."""
     return None if amount is None else amounts.read(amount)
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # A container's user may have no name.
-        return "unknown"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table, problems_shown
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 app: Final = typer.Typer(no_args_is_help=True)
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `goodword memberships list` shows it.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who does it. [default: the user's name]")]
 
 
 @app.command("buy")
@@ -43,12 +43,11 @@ def buy(
     key: Annotated[
         str | None, typer.Option("--key", help="The same key again is the same membership. [default: a new one]")
     ] = None,
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Charge a partner for a tier and a term; the rules hear of the tier within seconds."""
-    from goodword.commands.rules.who import name_of
     from goodword.rewarding import with_rewards
     from goodword.target import find_target
 
@@ -59,7 +58,7 @@ def buy(
         made = with_rewards(
             target,
             lambda rewards: rewards.memberships.buy(
-                programme, beneficiary, offer, key=key or secrets.token_hex(16), by=name_of(by)
+                programme, beneficiary, offer, key=key or secrets.token_hex(16), by=name_of(who)
             ),
         )
     _tell(made, data, as_json=as_json)
@@ -70,19 +69,18 @@ def cancel(
     id: IdArgument,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept with the transfer, and told to the partner.")],
     no_refund: Annotated[bool, typer.Option("--no-refund", help="Give nothing back of what is unused.")] = False,
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a membership now; what is unused of its term, by days, is given back."""
-    from goodword.commands.rules.who import name_of
     from goodword.rewarding import with_rewards
     from goodword.target import find_target
 
     with problems_shown():
         made = with_rewards(
             find_target(data),
-            lambda rewards: rewards.memberships.cancel(id, reason=reason, by=name_of(by), is_refunded=not no_refund),
+            lambda rewards: rewards.memberships.cancel(id, reason=reason, by=name_of(who), is_refunded=not no_refund),
         )
     _tell(made, data, as_json=as_json)
 

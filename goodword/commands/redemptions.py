@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table, problems_shown
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 app: Final = typer.Typer(no_args_is_help=True)
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="As `goodword redemptions list` shows it.")]
-ByOption = Annotated[str | None, typer.Option("--by", help="Who does it. [default: the user's name]")]
 
 
 @app.command("reserve")
@@ -29,12 +29,11 @@ def reserve(
     key: Annotated[
         str | None, typer.Option("--key", help="The same key again is the same redemption. [default: a new one]")
     ] = None,
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Set something aside, and what it costs; it is fulfilled or cancelled later."""
-    from goodword.commands.rules.who import name_of
     from goodword.rewarding import with_rewards
     from goodword.target import find_target
 
@@ -43,7 +42,7 @@ def reserve(
         made = with_rewards(
             target,
             lambda rewards: rewards.redemptions.reserve(
-                programme, item, beneficiary, quantity=quantity, key=key or secrets.token_hex(16), by=name_of(by)
+                programme, item, beneficiary, quantity=quantity, key=key or secrets.token_hex(16), by=name_of(who)
             ),
         )
     _tell(made, data, as_json=as_json)
@@ -55,18 +54,17 @@ def fulfil(
     code: Annotated[
         list[str] | None, typer.Option("--code", help="A gift card's code, where none are loaded; may be repeated.")
     ] = None,
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """It was handed over; an item with codes hands out its own."""
-    from goodword.commands.rules.who import name_of
     from goodword.rewarding import with_rewards
     from goodword.target import find_target
 
     with problems_shown():
         made = with_rewards(
-            find_target(data), lambda rewards: rewards.redemptions.fulfil(id, codes=code or (), by=name_of(by))
+            find_target(data), lambda rewards: rewards.redemptions.fulfil(id, codes=code or (), by=name_of(who))
         )
     _tell(made, data, as_json=as_json)
 
@@ -75,18 +73,17 @@ def fulfil(
 def cancel(
     id: IdArgument,
     reason: Annotated[str, typer.Option("--reason", help="Why; kept with the transfer, and told to the partner.")],
-    by: ByOption = None,
+    who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """What was reserved goes back; what has expired meanwhile then expires."""
-    from goodword.commands.rules.who import name_of
     from goodword.rewarding import with_rewards
     from goodword.target import find_target
 
     with problems_shown():
         made = with_rewards(
-            find_target(data), lambda rewards: rewards.redemptions.cancel(id, reason=reason, by=name_of(by))
+            find_target(data), lambda rewards: rewards.redemptions.cancel(id, reason=reason, by=name_of(who))
         )
     _tell(made, data, as_json=as_json)
 
@@ -135,14 +132,13 @@ def show_redemption(id: IdArgument, data: DataOption = None, as_json: JsonOption
 
 
 @app.command("reveal")
-def reveal(id: IdArgument, by: ByOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
+def reveal(id: IdArgument, who: WhoOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
     """The codes that a redemption handed out; it is kept who saw them."""
-    from goodword.commands.rules.who import name_of
     from goodword.rewarding import with_rewards
     from goodword.target import find_target
 
     with problems_shown():
-        codes = with_rewards(find_target(data), lambda rewards: rewards.redemptions.reveal(id, by=name_of(by)))
+        codes = with_rewards(find_target(data), lambda rewards: rewards.redemptions.reveal(id, by=name_of(who)))
     if as_json:
         emit_json({"id": id, "codes": codes})
     elif codes:

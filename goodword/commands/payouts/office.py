@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from services.rewards.payouts.preparing import Preparer
 
 T = TypeVar("T")
-WhoOption = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Who does it. [default: the user's name]")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Like crm-sales/EUR/2026-03-05, or its id.")]
 ProgrammeOption = Annotated[str, typer.Option("--programme", help="Whose money it is.")]
 CurrencyOption = Annotated[str, typer.Option("--currency", help="Of the balances that are paid out.")]

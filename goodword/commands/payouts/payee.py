@@ -6,8 +6,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from goodword.commands.payouts.office import Office, WhoOption, in_office
-from goodword.commands.rules.who import name_of
+from goodword.commands.payouts.office import Office, in_office
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import EXIT_NO, DataOption, JsonOption, emit_json, fail, out, print_table
 
 app: Final = typer.Typer(no_args_is_help=True)

@@ -11,12 +11,11 @@ from goodword.commands.payouts.office import (
     CurrencyOption,
     Office,
     ProgrammeOption,
-    WhoOption,
     in_office,
     minor_of,
     shown,
 )
-from goodword.commands.rules.who import name_of
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table
 
 app: Final = typer.Typer(no_args_is_help=True)

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from goodword.commands.payouts.office import CurrencyOption, Office, ProgrammeOption, WhoOption, in_office, minor_of
-from goodword.commands.rules.who import name_of
+from goodword.commands.payouts.office import CurrencyOption, Office, ProgrammeOption, in_office, minor_of
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, say
 
 

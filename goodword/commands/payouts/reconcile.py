@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goodword.commands.payouts.office import Office, WhoOption, in_office, shown
-from goodword.commands.rules.who import name_of
+from goodword.commands.payouts.office import Office, in_office, shown
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import EXIT_NO, DataOption, JsonOption, emit_json, out, print_table
 
 if TYPE_CHECKING:

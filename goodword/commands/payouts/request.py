@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from goodword.commands.payouts.office import Office, WhoOption, in_office, shown
-from goodword.commands.rules.who import name_of
+from goodword.commands.payouts.office import Office, in_office, shown
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, emit_json, out
 
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from goodword.commands.payouts.file import FormatOption, write_bytes
-from goodword.commands.payouts.office import Office, RunArgument, WhoOption, in_office, show_step, shown
-from goodword.commands.rules.who import NoteOption, name_of
+from goodword.commands.payouts.office import Office, RunArgument, in_office, show_step, shown
+from goodword.commands.rules.named import NoteOption
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, emit_json, out
 
 if TYPE_CHECKING:

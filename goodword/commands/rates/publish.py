@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goodword.commands.rules.who import NoteOption, WhoOption, name_of
+from goodword.commands.rules.named import NoteOption
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import EXIT_USAGE, DataOption, JsonOption, emit_json, fail, out, problems_shown
 
 if TYPE_CHECKING:

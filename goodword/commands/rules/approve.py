@@ -14,7 +14,8 @@ from goodword.commands.rules.desk import (
     say_revision,
     take_step,
 )
-from goodword.commands.rules.who import NoteOption, ProgrammeArgument, RevisionArgument, WhoOption, name_of
+from goodword.commands.rules.named import NoteOption, ProgrammeArgument, RevisionArgument
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption
 
 

@@ -186,7 +186,7 @@ async def _record(target: Target, plan: Plan, against: Against, report: Report) 
     from datetime import timedelta
 
     from contracts.events import EPOCH
-    from goodword.commands.rules.who import name_of
+    from goodword.commands.who import name_of
     from runtime.clock import SystemClock
     from services.rules.lifecycle import Backtest, record_backtest
 

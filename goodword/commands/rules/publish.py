@@ -18,7 +18,8 @@ from goodword.commands.rules.desk import (
     say_opinion,
 )
 from goodword.commands.rules.files import FileArgument, read_file
-from goodword.commands.rules.who import NoteOption, WhoOption, name_of
+from goodword.commands.rules.named import NoteOption
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import EXIT_NO, DataOption, JsonOption, emit_json, out, problems_shown, say, show_problem
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ import typer
 
 from goodword.commands.rules.desk import open_desk
 from goodword.commands.rules.files import read_file
+from goodword.commands.rules.named import NoteOption, ProgrammeArgument
 from goodword.commands.rules.replaying import WorkersOption, folder_of, forget, refuse, replay
-from goodword.commands.rules.who import NoteOption, ProgrammeArgument, WhoOption, name_of
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import EXIT_USAGE, DataOption, JsonOption, emit_json, out, print_table, problems_shown, say
 
 if TYPE_CHECKING:

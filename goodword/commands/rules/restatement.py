@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from goodword.commands.rules.desk import open_desk
+from goodword.commands.rules.named import NoteOption, ProgrammeArgument
 from goodword.commands.rules.restate import show
-from goodword.commands.rules.who import NoteOption, ProgrammeArgument, WhoOption, name_of
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table, problems_shown
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import typer
 
 from goodword.commands.rules.desk import open_desk
 from goodword.commands.rules.files import read_file
-from goodword.commands.rules.who import NoteOption, WhoOption, name_of
+from goodword.commands.rules.named import NoteOption
+from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import EXIT_USAGE, DataOption, JsonOption, emit_json, fail, out, print_table, problems_shown, say
 
 if TYPE_CHECKING:

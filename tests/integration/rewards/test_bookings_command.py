@@ -36,7 +36,7 @@ def test_holds_are_shown_voided_and_released(ledger_url: str, run: Any) -> None:
     (row,) = run("holds", "--json")
     assert (row["decision"], row["minor"]) == (decision.id, 10_000)
     assert "100.00 USD" in run("holds", "--of", "partner:ann")
-    made = run("void", decision.id, "--amount", "25.00 USD", "--reason", "cancelled", "--by", "ann", "--json")
+    made = run("void", decision.id, "--amount", "25.00 USD", "--reason", "cancelled", "--as", "ann", "--json")
     assert [(t["stage"], t["amount_minor"], t["reason"], t["booked_by"]) for t in made] == [
         ("voided", 2_500, "cancelled", "ann")
     ]

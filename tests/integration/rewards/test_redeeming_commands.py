@@ -75,11 +75,11 @@ def test_a_membership_is_bought_and_given_back(run: Any) -> None:
 def test_a_gift_is_proposed_and_decided(run: Any) -> None:
     run("ledger", "top-up", "crm-sales", "goodwill", "--amount", "50 USD", "--reason", "for now")
     words = ("--to", "partner:ann", "--programme", "crm-sales", "--budget", "goodwill", "--reason", "a hard month")
-    made = run("gifts", "propose", *words, "--amount", "20 USD", "--by", "ann", "--json")
-    assert "same-person" in run("gifts", "approve", made["id"], "--by", "Ann", exit_code=1)
-    assert "granted: 20.00 USD to partner:ann: a hard month" in run("gifts", "approve", made["id"], "--by", "bob")
-    other = run("gifts", "propose", *words, "--amount", "50 USD", "--by", "ann", "--json")
-    assert "budget-spent" in run("gifts", "approve", other["id"], "--by", "bob", exit_code=1)
+    made = run("gifts", "propose", *words, "--amount", "20 USD", "--as", "ann", "--json")
+    assert "same-person" in run("gifts", "approve", made["id"], "--as", "Ann", exit_code=1)
+    assert "granted: 20.00 USD to partner:ann: a hard month" in run("gifts", "approve", made["id"], "--as", "bob")
+    other = run("gifts", "propose", *words, "--amount", "50 USD", "--as", "ann", "--json")
+    assert "budget-spent" in run("gifts", "approve", other["id"], "--as", "bob", exit_code=1)
     assert "rejected" in run("gifts", "reject", other["id"], "--reason", "not now")
     assert [row["state"] for row in run("gifts", "list", "--json")] == ["rejected", "granted"]
     assert "a hard month" in run("gifts", "list", "--state", "granted") + run("gifts", "show", made["id"])

@@ -1,4 +1,4 @@
-"""Who does it, and why: the options that every step of a revision's life has."""
+"""Who does it: the option that every command has which changes something for others."""
 
 from __future__ import annotations
 
@@ -8,9 +8,6 @@ from typing import Annotated
 import typer
 
 WhoOption = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Who does it. [default: the user's name]")]
-NoteOption = Annotated[str, typer.Option("--note", help="Why; it stands in the audit log.")]
-ProgrammeArgument = Annotated[str, typer.Argument(metavar="PROGRAMME")]
-RevisionArgument = Annotated[int, typer.Argument(metavar="REVISION", min=1)]
 
 
 def name_of(given: str | None) -> str:
