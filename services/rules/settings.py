@@ -12,9 +12,9 @@ from services.rules.lifecycle.policy import Policy
 PORT_DEFAULT: Final = 8711
 NAME: Final = "rules"
 GROUP: Final = "rules"
+"""The consumer group that decides."""
 GROUP_CONTESTS: Final = "contests"
-"""Of those who keep the standings."""
-"""The consumer group on the bus."""
+"""The group that keeps the standings."""
 GROUP_HISTORY: Final = "rules-history"
 """The group that keeps events by partner, for explanations."""
 GROUP_SHADOW: Final = "rules-shadow"
