@@ -112,9 +112,13 @@ def test_every_reason_of_the_gate_is_printed_and_is_json(rules: Rules) -> None:
 
 
 def test_a_key_of_an_approver_is_made_listed_and_revoked(rules: Rules, postgres_url: str) -> None:
+    # Keys of all services are listed together.
     migrate(postgres_url, "tracking")
+    migrate(postgres_url, "rewards")
     run = CliRunner()
-    made = json.loads(run.invoke(app, ["keys", "create", "ben", "--role", "approver", "--json"]).stdout)
+    made = json.loads(
+        run.invoke(app, ["keys", "create", "ben", "--role", "approver", "--for", "rules", "--json"]).stdout
+    )
     assert (made["name"], made["roles"]) == ("ben", ["approver"])
     run.invoke(app, ["keys", "create", "crm", "--source", "crm/*"])
     listed = json.loads(run.invoke(app, ["keys", "list", "--json"]).stdout)

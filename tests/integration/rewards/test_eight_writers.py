@@ -64,9 +64,7 @@ class Writer:
         self.desk = PayoutDesk(database, ledger, clock=clock)
         self.redemptions = redeeming(database, clock)
         self.gifts = Gifts(database, ledger, clock=clock, limits=Limits({}, {}))
-        self.clockwork = Clockwork(
-            database, Settler(database, ledger), clock=clock, every_s=1, batch_max=20, expiry_notice_days=5
-        )
+        self.clockwork = Clockwork(database, Settler(database, ledger), clock=clock, batch_max=20, expiry_notice_days=5)
         self.did: Counter[str] = Counter()
 
     @property

@@ -33,7 +33,7 @@ async def test_what_is_due_is_prepared_once_a_missed_day_is_made_up_for_and_noth
     database: Database,
 ) -> None:
     office = Office(database, SetClock(at("2026-03-04T12:00")))
-    clock = PayoutClock(database, office.preparer, clock=office.clock, every_s=60)
+    clock = PayoutClock(database, office.preparer, clock=office.clock)
     await office.know(payee())
     await office.earn("ann", 10_000)
     # Days begin in Auckland, half a day before they do in UTC.
