@@ -22,9 +22,12 @@ from services.rewards.budgets.claims import BudgetKey, Budgets, allot
 from services.rewards.budgets.store import lock_budgets, open_budgets
 from services.rewards.decode import decode_head, is_decision_id
 from services.rewards.legs import STAGE_WRITTEN_OFF, ByHand, leg
-from services.rewards.lives.outcomes import Life, Settlement, budgets_mentioned, grant, leave_queue, release, void
+from services.rewards.lives.life import Life, Settlement
+from services.rewards.lives.moves import grant, release, void
+from services.rewards.lives.outcomes import budgets_mentioned
 from services.rewards.lives.settling import Settler
 from services.rewards.lives.store import lock_lives, read_lives
+from services.rewards.lives.waiting import leave_queue
 from services.rewards.own import own_head
 from services.rewards.postings import Careful
 from services.rewards.store import Ledger, outages_are_transient

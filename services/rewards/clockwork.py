@@ -19,7 +19,8 @@ from runtime.clock import Clock
 from runtime.database import Connection, Database
 from services.rewards.budgets.store import waited_for
 from services.rewards.decode import decode_head
-from services.rewards.lives.outcomes import Life, Settlement, release
+from services.rewards.lives.life import Life, Settlement
+from services.rewards.lives.moves import release
 from services.rewards.lives.settling import Settler
 from services.rewards.lives.store import first_waiting, lock_due, lock_resumable
 from services.rewards.lots.oldest_first import announce, expire, left_of, place_of

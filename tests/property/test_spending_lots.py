@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.rewards.lives.outcomes import Life
+from services.rewards.lives.life import Life
 from services.rewards.lots.oldest_first import Place, left_of
 from services.rewards.lots.spending import Part, Purse, purse_of, put_back, take_oldest
 

@@ -40,7 +40,7 @@ PURE = (
     *(f"services/rules/{name}" for name in ("deciding", "amounts", "bounds", "terms", "states", "revisions")),
     *(f"services/rules/clock/{name}.py" for name in ("calendar", "alarms", "silences")),
     *(f"services/rewards/{name}.py" for name in ("postings", "faults", "legs", "own", "decode", "chart")),
-    *(f"services/rewards/lives/{name}.py" for name in ("outcomes", "grants", "redelivery")),
+    *(f"services/rewards/lives/{name}.py" for name in ("life", "moves", "waiting", "outcomes", "grants", "redelivery")),
     "services/rewards/lots/oldest_first.py",
     "services/rewards/budgets/claims.py",
     "services/rewards/partitions/months.py",

@@ -21,7 +21,7 @@ def is_past(head: DecisionHead, at_ms: int) -> bool:
 
 
 def past_legs(one: Careful, at_ms: int) -> tuple[TransferPosted, TransferPosted]:
-    """Granted and released in one posting; the same legs as `outcomes.settle` makes of it."""
+    """Granted and released in one posting; the same legs as `moves.grant` makes of it."""
     head = one.decision
     granted = granted_leg(head, one.traceparent, at_ms=at_ms)
     amount_minor = granted.amount_minor

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from services.rewards.decode import DecisionHead, encode_head
-
-if TYPE_CHECKING:
-    from services.rewards.lives.outcomes import Life
+from services.rewards.lives.life import Life
 
 
 def kept(life: Life) -> dict[str, Any]:

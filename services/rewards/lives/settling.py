@@ -21,7 +21,8 @@ from services.rewards.budgets.store import change_budgets, lock_budgets, open_bu
 from services.rewards.decode import DecisionHead, encode_head
 from services.rewards.legs import granted_transfer_id
 from services.rewards.lives.grants import is_past
-from services.rewards.lives.outcomes import Life, Settlement, budgets_mentioned, mentioned, settle
+from services.rewards.lives.life import Life, Settlement
+from services.rewards.lives.outcomes import budgets_mentioned, mentioned, settle
 from services.rewards.lives.past import post_past
 from services.rewards.lives.redelivery import differing, kept
 from services.rewards.lives.store import add_lives, change_lives, lock_lives, plain_grants

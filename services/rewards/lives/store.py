@@ -14,7 +14,7 @@ from psycopg.rows import DictRow, dict_row
 from runtime.database import Connection
 from services.rewards import packing
 from services.rewards.legs import STAGE_GRANTED, granted_transfer_id
-from services.rewards.lives.outcomes import Life
+from services.rewards.lives.life import Life
 
 _SELECT: Final[LiteralString] = (
     "SELECT decision_id::text AS decision, state, beneficiary, unit, granted_minor, pending_minor, taken_minor,"

@@ -14,7 +14,7 @@ from contracts.facts import RewardNotice, TransferPosted
 from contracts.ids import transfer_id
 from services.rewards.decode import decode_head
 from services.rewards.legs import STAGE_EXPIRED, leg
-from services.rewards.lives.outcomes import Life
+from services.rewards.lives.life import Life
 
 NOTICE_EXPIRING: Final = "expiring"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from services.rewards.lives.outcomes import Life
+from services.rewards.lives.life import Life
 
 
 class Part(NamedTuple):

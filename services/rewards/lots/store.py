@@ -7,7 +7,7 @@ from typing import Final, LiteralString
 
 from runtime.database import Connection
 from services.rewards import packing
-from services.rewards.lives.outcomes import Life
+from services.rewards.lives.life import Life
 from services.rewards.lives.store import fetch_lives
 from services.rewards.lots.oldest_first import Place, left_of, place_of
 from services.rewards.lots.spending import Purse, purse_of

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from services.rewards.faults import TIME_MS_MAX
 from services.rewards.liability.forecast import DAY_MS, LOTS_MIN, Forecast, Hold, Holding, Line, Lot, without_months
 from services.rewards.liability.months import month_in
-from services.rewards.lives.outcomes import Life
+from services.rewards.lives.life import Life
 
 NOW_MS = 1_000 * DAY_MS
 ANN = ("partner:ann", "POINTS")
