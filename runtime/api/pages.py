@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated, Final
+from collections.abc import Callable, Sequence
+from typing import Annotated, Final, TypeVar
 
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from contracts.errors import PermanentError, Problem
 
 PAGE_ROWS_MAX: Final = 200
+Row = TypeVar("Row")
 
 Limit = Annotated[int, Query(ge=1, le=PAGE_ROWS_MAX, description="Rows of a page.")]
 Cursor = Annotated[str | None, Query(max_length=1_000, description="The `next` of the page before.")]
@@ -21,6 +23,17 @@ class Asked(BaseModel):
     """What somebody sends. A name that is not known is a mistake, not something to pass over."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def page_of(
+    rows: Sequence[Row], limit: int, place: Callable[[Row], tuple[str | int, ...]]
+) -> tuple[list[Row], str | None]:
+    """Of rows that were asked for one more than fit: those that do, and where the next page begins, if there is one.
+
+    `place` is what the cursor is made of, of the last row.
+    """
+    page = list(rows[:limit])
+    return page, cursor_of(*place(page[-1])) if len(rows) > limit else None
 
 
 def cursor_of(*parts: str | int) -> str:

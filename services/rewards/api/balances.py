@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
-from runtime.api.pages import Cursor, Limit, cursor_of, texts_of
+from runtime.api.pages import Cursor, Limit, page_of, texts_of
 from services.rewards.api.bodies import NO_NUL
 from services.rewards.api.books import TheBooks, Viewer
 from services.rewards.asof.cuts import By, cut_of, period_of
@@ -71,9 +71,8 @@ async def list_balances(
         after = (last_account, last_unit)
     at = None if as_of is None else cut_of(as_of, time)
     rows = await books.ask(balances, at=at, starting_with=account, after=after, limit=limit + 1)
-    page = rows[:limit]
-    is_last = len(rows) <= limit
-    return BalancePage(balances=page, next=None if is_last else cursor_of(page[-1]["account"], page[-1]["unit"]))
+    page, then = page_of(rows, limit, lambda row: (row["account"], row["unit"]))
+    return BalancePage(balances=page, next=then)
 
 
 @router.get("/trial-balance")

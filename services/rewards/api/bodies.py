@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import Path
+from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
 from contracts.events import format_time
@@ -24,6 +24,10 @@ Minor = Annotated[int, Field(ge=1, le=AMOUNT_MINOR_MAX, description="Minor units
 Reason = Annotated[
     str, Field(min_length=1, max_length=TEXT_LENGTH_MAX, pattern=NO_NUL, description="Why; kept with the transfer.")
 ]
+Of = Annotated[
+    str | None, Query(max_length=256, pattern=NO_NUL, description="Only of partner:…, customer:… or member:….")
+]
+ProgrammeQuery = Annotated[str | None, Query(max_length=128, pattern=NO_NUL, description="Only of this one.")]
 DecisionId = Annotated[str, Path(max_length=64, description="The decision's id.")]
 
 

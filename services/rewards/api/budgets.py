@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from runtime.api.pages import Asked, Cursor, Limit, cursor_of, texts_of
+from runtime.api.pages import Asked, Cursor, Limit, page_of, texts_of
 from runtime.database import Connections
 from services.rewards.api.bodies import Amount, Booked, Reason, Text, booked
 from services.rewards.api.books import Finance, TheBooks, Viewer
@@ -46,11 +46,8 @@ async def list_budgets(books: TheBooks, caller: Viewer, limit: Limit = 100, curs
         programme, budget, period, unit = texts_of(cursor, 4)
         after = (programme, budget, period, unit)
     rows = await books.ask(budgets, after=after, limit=limit + 1)
-    page = rows[:limit]
-    if len(rows) <= limit:
-        return BudgetPage(budgets=page)
-    last = page[-1]
-    return BudgetPage(budgets=page, next=cursor_of(last["programme"], last["budget"], last["period"], last["unit"]))
+    page, then = page_of(rows, limit, lambda row: (row["programme"], row["budget"], row["period"], row["unit"]))
+    return BudgetPage(budgets=page, next=then)
 
 
 @router.post("/budgets/top-up", **answers(Booked))

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from runtime.api.pages import Asked, Cursor, Limit
 from runtime.database import Connections
-from services.rewards.api.bodies import NO_NUL, Minor, Reason, Text
+from services.rewards.api.bodies import NO_NUL, Minor, Of, Reason, Text
 from services.rewards.api.books import Finance, TheBooks, Viewer
 from services.rewards.api.once import Once, answers
 from services.rewards.papers.invoice import Invoice, correction_reference, digest, encode
@@ -102,9 +102,7 @@ class IssuersList(BaseModel):
 async def list_invoices(
     books: TheBooks,
     caller: Viewer,
-    of: Annotated[
-        str | None, Query(max_length=256, pattern=NO_NUL, description="Only of partner:…, customer:… or member:….")
-    ] = None,
+    of: Of = None,
     payout: Annotated[
         str | None, Query(max_length=512, pattern=NO_NUL, description="Only of payouts whose reference begins so.")
     ] = None,

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel
 
 from contracts.errors import PermanentError
 from contracts.events import parse_time_ms
-from runtime.api.pages import Cursor, Limit, bad_cursor, cursor_of, texts_of
-from services.rewards.api.bodies import NO_NUL, checked_id
+from runtime.api.pages import Cursor, Limit, bad_cursor, page_of, texts_of
+from services.rewards.api.bodies import Of, checked_id
 from services.rewards.api.books import TheBooks, Viewer
 from services.rewards.reads import Held, Waiting, holds, waiting
 
@@ -31,9 +29,7 @@ class WaitingPage(BaseModel):
 async def list_holds(
     books: TheBooks,
     caller: Viewer,
-    of: Annotated[
-        str | None, Query(max_length=256, pattern=NO_NUL, description="Only of partner:…, customer:… or member:….")
-    ] = None,
+    of: Of = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> HoldPage:
@@ -43,9 +39,8 @@ async def list_holds(
         available_at, decision = texts_of(cursor, 2)
         after = (_time(available_at), checked_id(decision))
     rows = await books.ask(holds, beneficiary=of, after=after, limit=limit + 1)
-    page = rows[:limit]
-    is_last = len(rows) <= limit
-    return HoldPage(holds=page, next=None if is_last else cursor_of(page[-1]["available_at"], page[-1]["decision"]))
+    page, then = page_of(rows, limit, lambda row: (row["available_at"], row["decision"]))
+    return HoldPage(holds=page, next=then)
 
 
 @router.get("/waiting")
@@ -53,8 +48,8 @@ async def list_waiting(books: TheBooks, caller: Viewer, limit: Limit = 100, curs
     """Decisions that wait for a budget, or for what they take back from; in the order of the events behind them."""
     after = None if cursor is None else checked_id(texts_of(cursor, 1)[0])
     rows = await books.ask(waiting, after=after, limit=limit + 1)
-    page = rows[:limit]
-    return WaitingPage(waiting=page, next=None if len(rows) <= limit else cursor_of(page[-1]["decision"]))
+    page, then = page_of(rows, limit, lambda row: (row["decision"],))
+    return WaitingPage(waiting=page, next=then)
 
 
 def _time(text: str) -> str:

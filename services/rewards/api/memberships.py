@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from runtime.api.pages import Asked, Cursor, Limit, cursor_of
+from runtime.api.pages import Asked, Cursor, Limit, page_of
 from runtime.database import Connections
-from services.rewards.api.bodies import Amount, Reason, Text, before_of, decimals_of
+from services.rewards.api.bodies import Amount, Of, Reason, Text, before_of, decimals_of
 from services.rewards.api.books import Books, Finance, TheBooks, Viewer
 from services.rewards.api.once import Once, answers
 from services.rewards.memberships.line import MembershipLine, membership_line
@@ -56,17 +56,17 @@ class Cancellation(Asked):
 async def list_memberships(
     books: TheBooks,
     caller: Viewer,
-    of: Annotated[str | None, Query(max_length=256, description="Only theirs: partner:moses-frase.")] = None,
+    of: Of = None,
     state: State | None = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> MembershipPage:
     """The newest first."""
     rows = await _on(books, books.database).listed(
-        beneficiary=of.replace("\0", "") if of else None, state=state, before=before_of(cursor), limit=limit + 1
+        beneficiary=of, state=state, before=before_of(cursor), limit=limit + 1
     )
-    page = [membership_line(row) for row in rows[:limit]]
-    return MembershipPage(memberships=page, next=cursor_of(page[-1]["id"]) if len(rows) > limit else None)
+    page, then = page_of(rows, limit, lambda row: (row.id,))
+    return MembershipPage(memberships=[membership_line(row) for row in page], next=then)
 
 
 @router.get("/memberships/{id}")

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from contracts.money import PPM
-from runtime.api.pages import Asked, Cursor, Limit, cursor_of, texts_of
+from runtime.api.pages import Asked, Cursor, Limit, page_of, texts_of
 from runtime.database import Connections
 from services.rewards.api.bodies import Text
 from services.rewards.api.books import Finance, TheBooks, Viewer
@@ -87,8 +87,8 @@ async def list_payees(books: TheBooks, caller: Viewer, limit: Limit = 100, curso
     after = "" if cursor is None else texts_of(cursor, 1)[0]
     async with books.database.connection() as connection:
         rows = await directory.list_payees(connection, after=after, count_max=limit + 1)
-    page = [PayeeRow.model_validate(shown(row)) for row in rows[:limit]]
-    return PayeePage(payees=page, next=None if len(rows) <= limit else cursor_of(page[-1].beneficiary))
+    page, then = page_of(rows, limit, lambda row: (row.beneficiary,))
+    return PayeePage(payees=[PayeeRow.model_validate(shown(row)) for row in page], next=then)
 
 
 @router.post("/payees", **answers(SetBody))

@@ -3,140 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from contracts.money import AMOUNT_MINOR_MAX
-from runtime.api.pages import Asked, Cursor, Limit, cursor_of, parts_of, texts_of
+from runtime.api.pages import Cursor, Limit, page_of, parts_of, texts_of
 from runtime.database import Connections
-from services.rewards.api.bodies import NO_NUL, Reason, Text, Unit, checked_id
+from services.rewards.api.bodies import ProgrammeQuery, checked_id
 from services.rewards.api.books import Approver, Books, Finance, FinanceOrApprover, TheBooks, Viewer
 from services.rewards.api.once import Once, answers
+from services.rewards.api.payout_bodies import (
+    CancelBody,
+    LeftOutPage,
+    LeftOutRow,
+    NewRun,
+    PayoutPage,
+    PayoutRow,
+    RunPage,
+    RunRow,
+    SettleBody,
+    StepBody,
+)
 from services.rewards.payouts import preparing, store
 from services.rewards.payouts.csv_file import payouts_csv
 from services.rewards.payouts.desk import PayoutDesk
 from services.rewards.payouts.directory import plan_of
 from services.rewards.payouts.listing import counted, known_run, payout_shown
 from services.rewards.payouts.pain import pain_001
-from services.rewards.payouts.payee import Method
-from services.rewards.payouts.payout import Run, RunState
-from services.rewards.payouts.payout import State as PayoutState
+from services.rewards.payouts.payout import Run
 from services.rewards.payouts.plan import Terms
 from services.rewards.store import Ledger
 
 router = APIRouter()
 RunId = Annotated[str, Path(max_length=64, description="The run's id.")]
-Note = Annotated[str, Field(max_length=1_024, pattern=NO_NUL)]
-Charge = Annotated[int | None, Field(ge=0, le=AMOUNT_MINOR_MAX, description="Minor units; null: the plan's.")]
-
-
-class RunRow(BaseModel):
-    """A run. `payouts` counts them by state, `gross_minor` is what they take from balances, `terms` were fixed then."""
-
-    id: str
-    reference: str
-    programme: str
-    currency: str
-    period: str
-    day: str
-    state: RunState
-    requested: bool
-    terms: dict[str, Any]
-    prepared_at: str
-    prepared_by: str
-    approved_at: str | None
-    approved_by: str | None
-    sent_at: str | None
-    sent_by: str | None
-    note: str
-    payouts: dict[str, int]
-    gross_minor: int
-
-
-class RunPage(BaseModel):
-    runs: list[RunRow]
-    next: str | None = None
-
-
-class PayoutRow(BaseModel):
-    """A payout. `pay_minor` of `currency` is what the bank is told to pay; the account is masked."""
-
-    id: str
-    beneficiary: str
-    programme: str
-    state: PayoutState
-    unit: str
-    gross_minor: int
-    fee_minor: int
-    fee_borne_by: str
-    currency: str
-    pay_minor: int
-    rate: str | None
-    rate_source: str | None
-    method: str
-    name: str
-    account: str
-    prepared_at: str
-    sent_at: str | None
-    settled_at: str | None
-    changed_at: str
-    bank_reference: str
-    reason: str
-
-
-class PayoutPage(BaseModel):
-    payouts: list[PayoutRow]
-    next: str | None = None
-
-
-class LeftOutRow(BaseModel):
-    """Whom a run does not pay, and why."""
-
-    beneficiary: str
-    code: str
-    message: str
-    minor: int
-
-
-class LeftOutPage(BaseModel):
-    left_out: list[LeftOutRow]
-    next: str | None = None
-
-
-class NewRun(Asked):
-    """Which run; the same again is the same run."""
-
-    programme: Text
-    currency: Unit
-    day: Annotated[date | None, Field(description="Whose rates hold, and its name; today.")] = None
-    period: Annotated[Text | None, Field(min_length=1, description="Another name, for a second run of a day.")] = None
-    minimum_minor: Charge = None
-    fee_minor: Charge = None
-    method: Annotated[Method | None, Field(description="Only payees paid like this; null: the plan's.")] = None
-
-
-class StepBody(Asked):
-    note: Note = ""
-
-
-class SettleBody(Asked):
-    reference: Annotated[str, Field(min_length=1, max_length=1_024, pattern=NO_NUL, description="The bank's.")]
-
-
-class CancelBody(Asked):
-    reason: Reason
 
 
 @router.get("/payout-runs")
 async def list_runs(
     books: TheBooks,
     caller: Viewer,
-    programme: Annotated[str | None, Query(max_length=128, pattern=NO_NUL)] = None,
+    programme: ProgrammeQuery = None,
     open: Annotated[bool, Query(description="Only those that are not finished.")] = False,
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -148,13 +56,9 @@ async def list_runs(
         after = (int(at_ms), checked_id(id))
     async with books.database.connection() as connection:
         runs = await store.list_runs(connection, programme=programme, is_open=open, count_max=limit + 1, after=after)
-        rows = await counted(connection, runs[:limit])
-    is_last = len(runs) <= limit
-    last = None if is_last else runs[limit - 1]
-    return RunPage(
-        runs=[RunRow.model_validate(row) for row in rows],
-        next=None if last is None else cursor_of(last.id, last.prepared_at_ms),
-    )
+        page, then = page_of(runs, limit, lambda run: (run.id, run.prepared_at_ms))
+        rows = await counted(connection, page)
+    return RunPage(runs=[RunRow.model_validate(row) for row in rows], next=then)
 
 
 @router.post("/payout-runs", **answers(RunRow))
@@ -189,8 +93,8 @@ async def list_payouts(
     async with books.database.connection() as connection:
         known = await known_run(connection, run)
         rows = await store.payouts_of(connection, known.id, after=after, count_max=limit + 1)
-    page = [PayoutRow.model_validate(payout_shown(row)) for row in rows[:limit]]
-    return PayoutPage(payouts=page, next=None if len(rows) <= limit else cursor_of(page[-1].id))
+    page, then = page_of(rows, limit, lambda row: (row.id,))
+    return PayoutPage(payouts=[PayoutRow.model_validate(payout_shown(row)) for row in page], next=then)
 
 
 @router.get("/payout-runs/{run}/left-out")
@@ -202,8 +106,8 @@ async def list_left_out(
     async with books.database.connection() as connection:
         known = await known_run(connection, run)
         rows = await store.left_out_of(connection, known.id, after=after, count_max=limit + 1)
-    page = [LeftOutRow.model_validate(msgspec.to_builtins(row)) for row in rows[:limit]]
-    return LeftOutPage(left_out=page, next=None if len(rows) <= limit else cursor_of(page[-1].beneficiary))
+    page, then = page_of(rows, limit, lambda row: (row.beneficiary,))
+    return LeftOutPage(left_out=[LeftOutRow.model_validate(msgspec.to_builtins(row)) for row in page], next=then)
 
 
 @router.get("/payout-runs/{run}/file", response_class=Response)

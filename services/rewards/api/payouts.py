@@ -14,7 +14,7 @@ from runtime.database import Connections
 from services.rewards.api.bodies import Minor, Text, Unit
 from services.rewards.api.books import Books, Finance, FinanceOrApprover, TheBooks
 from services.rewards.api.once import Once, answers
-from services.rewards.api.payout_runs import CancelBody, PayoutRow, SettleBody
+from services.rewards.api.payout_bodies import CancelBody, PayoutRow, SettleBody
 from services.rewards.payouts.desk import PayoutDesk
 from services.rewards.payouts.listing import payout_shown
 from services.rewards.payouts.payout import Payout

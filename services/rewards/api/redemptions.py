@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from runtime.api.pages import Asked, Cursor, Limit, cursor_of
+from runtime.api.pages import Asked, Cursor, Limit, page_of
 from runtime.database import Connections
-from services.rewards.api.bodies import Reason, Text, before_of
+from services.rewards.api.bodies import Of, ProgrammeQuery, Reason, Text, before_of
 from services.rewards.api.books import Books, Finance, TheBooks, Viewer
 from services.rewards.api.once import Once, answers
 from services.rewards.catalogue.items import QUANTITY_MAX, Kind
@@ -83,11 +83,9 @@ class Because(Asked):
 
 
 @router.get("/catalogue")
-async def list_catalogue(
-    books: TheBooks, caller: Viewer, programme: Annotated[str | None, Query(max_length=128)] = None
-) -> Catalogue:
+async def list_catalogue(books: TheBooks, caller: Viewer, programme: ProgrammeQuery = None) -> Catalogue:
     """What is offered now, of one programme or of all."""
-    found = await Catalogues(books.database, clock=books.clock).offered(_clean(programme))
+    found = await Catalogues(books.database, clock=books.clock).offered(programme)
     return Catalogue(items=[_offered(shelf) for shelf in found])
 
 
@@ -95,17 +93,17 @@ async def list_catalogue(
 async def list_redemptions(
     books: TheBooks,
     caller: Viewer,
-    of: Annotated[str | None, Query(max_length=256, description="Only theirs: partner:moses-frase.")] = None,
+    of: Of = None,
     state: State | None = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> RedemptionPage:
     """The newest first."""
     rows = await _on(books, books.database).listed(
-        beneficiary=_clean(of), state=state, before=before_of(cursor), limit=limit + 1
+        beneficiary=of, state=state, before=before_of(cursor), limit=limit + 1
     )
-    page = [redemption_line(row) for row in rows[:limit]]
-    return RedemptionPage(redemptions=page, next=cursor_of(page[-1]["id"]) if len(rows) > limit else None)
+    page, then = page_of(rows, limit, lambda row: (row.id,))
+    return RedemptionPage(redemptions=[redemption_line(row) for row in page], next=then)
 
 
 @router.get("/redemptions/{id}")
@@ -164,11 +162,6 @@ async def reveal(books: TheBooks, caller: Finance, id: RedemptionId) -> Codes:
 
 def _on(books: Books, connections: Connections) -> Redemptions:
     return Redemptions(connections, Ledger(connections), clock=books.clock, reserved_days_max=books.reserved_days_max)
-
-
-def _clean(text: str | None) -> str | None:
-    """PostgreSQL stores any character but this one, so nothing has it."""
-    return text.replace("\0", "") if text else None
 
 
 def _offered(shelf: Shelf) -> Offered:

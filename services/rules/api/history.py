@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from runtime.api.pages import Cursor, Limit, cursor_of, parts_of
+from runtime.api.pages import Cursor, Limit, page_of, parts_of
 from services.rules.api.bearer import AtDesk, Reader
 from services.rules.api.bodies import AuditPage, AuditRowBody
 from services.rules.lifecycle import read_audit
@@ -26,5 +26,5 @@ async def audit(
     """Who did what to which revision, when and why; oldest first."""
     after = 0 if cursor is None else int(parts_of(cursor, 1)[0])
     rows = await read_audit(desk.postgres, programme, revision=revision, after=after, rows_max=limit + 1)
-    page = [AuditRowBody.model_validate(row.as_json()) for row in rows[:limit]]
-    return AuditPage(rows=page, next=None if len(rows) <= limit else cursor_of(page[-1].number))
+    page, then = page_of(rows, limit, lambda row: (row.number,))
+    return AuditPage(rows=[AuditRowBody.model_validate(row.as_json()) for row in page], next=then)

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Path, Query
 from pydantic import BaseModel, Field
 
-from runtime.api.pages import Cursor, Limit, cursor_of, parts_of
+from runtime.api.pages import Cursor, Limit, page_of, parts_of
 from services.rules.api.bearer import Approver, AtDesk, Reader
 from services.rules.api.bodies import Programme, Step
 from services.rules.restating import (
@@ -112,9 +112,8 @@ async def list_all(
         for each in await list_restatements(desk.postgres, programme)
         if (each.programme, each.number) > after and state in (None, each.state)
     ]
-    page = [RestatementRow.model_validate(each.as_json()) for each in found[:limit]]
-    is_last = len(found) <= limit
-    return RestatementPage(restatements=page, next=None if is_last else cursor_of(page[-1].programme, page[-1].number))
+    page, then = page_of(found, limit, lambda each: (each.programme, each.number))
+    return RestatementPage(restatements=[RestatementRow.model_validate(each.as_json()) for each in page], next=then)
 
 
 @router.get(_ONE + "/lines")
@@ -130,8 +129,8 @@ async def lines(
     await show_restatement(desk.postgres, programme, number)
     after = 0 if cursor is None else int(parts_of(cursor, 1)[0])
     rows = await restated_lines(desk.postgres, programme, number, after=after, rows_max=limit + 1)
-    page = [LineRow.model_validate(row) for row in rows[:limit]]
-    return LinePage(lines=page, next=None if len(rows) <= limit else cursor_of(page[-1].line))
+    page, then = page_of([LineRow.model_validate(row) for row in rows], limit, lambda row: (row.line,))
+    return LinePage(lines=page, next=then)
 
 
 @router.get(_ONE)

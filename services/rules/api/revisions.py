@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from contracts.errors import PermanentError, Problem
 from contracts.ruleset import RuleSet
-from runtime.api.pages import Cursor, Limit, cursor_of, parts_of
+from runtime.api.pages import Cursor, Limit, page_of, parts_of
 from services.rules.api.bearer import AtDesk, Reader
 from services.rules.api.bodies import ChangesBody, GateBody, Number, ProblemRow, Programme, RevisionPage, RevisionRow
 from services.rules.comparing import changes_as_json, differences
@@ -45,9 +45,8 @@ async def list_all(
         for each in revisions
         if (each.programme, each.revision) > after and state in (None, shown[each.programme, each.revision])
     ]
-    page = rows[:limit]
-    is_last = len(rows) <= limit
-    return RevisionPage(revisions=page, next=None if is_last else cursor_of(page[-1].programme, page[-1].revision))
+    page, then = page_of(rows, limit, lambda row: (row.programme, row.revision))
+    return RevisionPage(revisions=page, next=then)
 
 
 @router.get(_ONE + "/text", response_class=PlainTextResponse)

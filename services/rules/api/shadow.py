@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, Field
 
-from runtime.api.pages import Cursor, Limit, cursor_of, parts_of
+from runtime.api.pages import Cursor, Limit, page_of, parts_of
 from services.rules.api.bearer import AtDesk, Editor, Reader
 from services.rules.api.bodies import Number, Programme, Step
 from services.rules.shadowing import (
@@ -119,8 +119,8 @@ async def days(
     """What both sides granted, by local day, rule and unit."""
     after = 0 if cursor is None else int(parts_of(cursor, 1)[0])
     rows = await shadow_days(desk.postgres, programme, after=after, rows_max=limit + 1)
-    page = [DayRow.model_validate(row) for row in rows[:limit]]
-    return DayPage(days=page, next=None if len(rows) <= limit else cursor_of(after + limit))
+    page, then = page_of(rows, limit, lambda _: (after + limit,))
+    return DayPage(days=[DayRow.model_validate(row) for row in page], next=then)
 
 
 @router.get("/shadow/partners")
@@ -130,8 +130,8 @@ async def partners(
     """Whose grants differ, and by how much; the largest difference first."""
     after = 0 if cursor is None else int(parts_of(cursor, 1)[0])
     rows = await shadow_partners(desk.postgres, programme, after=after, rows_max=limit + 1)
-    page = [PartnerRow.model_validate(row) for row in rows[:limit]]
-    return PartnerPage(partners=page, next=None if len(rows) <= limit else cursor_of(after + limit))
+    page, then = page_of(rows, limit, lambda _: (after + limit,))
+    return PartnerPage(partners=[PartnerRow.model_validate(row) for row in page], next=then)
 
 
 @router.get("/shadow")
