@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from contracts.errors import GoodwordError, PermanentError, Problem
+from contracts.errors import GoodwordError, ManyProblems, PermanentError, Problem
 from goodword.embedded.failure import ServerFailed
 
 EXIT_NO: Final = 1
@@ -67,6 +67,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     out.print(table)
 
 
+def print_fields(fields: Mapping[str, Any]) -> None:
+    """One thing as a table of its fields; those without a value are left out."""
+    print_table(("field", "value"), [(name, value) for name, value in fields.items() if value is not None])
+
+
 def say(text: str, style: str | None = None) -> None:
     """One line for people on standard error."""
     err.print(escape(text), style=style)
@@ -89,13 +94,17 @@ def fail(problem: Problem, exit_code: int = EXIT_NO) -> NoReturn:
 
 @contextlib.contextmanager
 def problems_shown() -> Iterator[None]:
-    """Turn what was raised on purpose, and outages of the servers, into a problem and exit code 1."""
+    """Turn what was raised on purpose, and outages of the servers, into problems and exit code 1."""
     import httpx
     import psycopg
     import redis
 
     try:
         yield
+    except ManyProblems as error:
+        for problem in error.problems[:-1]:
+            show_problem(problem)
+        fail(error.problems[-1])
     except (PermanentError, ServerFailed) as error:
         fail(error.problem)
     except GoodwordError as error:

@@ -17,7 +17,6 @@ from goodword.terminal import (
     print_table,
     problems_shown,
     say,
-    show_problem,
 )
 
 if TYPE_CHECKING:
@@ -40,22 +39,17 @@ def publish(
     """Make a version of a programme's catalogue; what was reserved before keeps its own version and price."""
     from goodword.rewarding import with_rewards
     from goodword.target import find_target
-    from services.rewards.catalogue.reading import CatalogueErrors, read_catalogue
+    from services.rewards.catalogue.reading import read_catalogue
 
     text = file.read_text(encoding="utf-8", errors="replace")
     with problems_shown():
-        try:
-            catalogue = read_catalogue(text, path=str(file))
-            target = find_target(data)
-            for warning in _differences(target, catalogue):
-                say(f"warning: {warning}", "yellow")
-            done = with_rewards(
-                target, lambda rewards: rewards.catalogues.publish(text, path=str(file), by=name_of(who))
-            )
-        except CatalogueErrors as error:
-            for problem in error.problems[:-1]:
-                show_problem(problem)
-            fail(error.problems[-1])
+        catalogue = read_catalogue(text, path=str(file))
+        target = find_target(data)
+        for warning in _differences(target, catalogue):
+            say(f"warning: {warning}", "yellow")
+        done = with_rewards(
+            target.postgres, lambda rewards: rewards.catalogues.publish(text, path=str(file), by=name_of(who))
+        )
     if as_json:
         emit_json(done._asdict())
         return
@@ -72,21 +66,16 @@ def list_items(
     as_json: JsonOption = False,
 ) -> None:
     """What is offered now, with price and what is left."""
-    from goodword.amounts import amounts_now
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
+    from goodword.rewarding import done_in_amounts
 
-    with problems_shown():
-        target = find_target(data)
-        found = with_rewards(target, lambda rewards: rewards.catalogues.offered(programme))
-        show = amounts_now(target.postgres).show
+    found, amounts = done_in_amounts(data, lambda rewards: rewards.catalogues.offered(programme))
     if as_json:
         emit_json([_row(shelf) for shelf in found])
         return
     rows = []
     for shelf in found:
         item = shelf.offer.item
-        price = show(item.price.minor, item.price.unit)
+        price = amounts.show(item.price.minor, item.price.unit)
         left = "any" if shelf.stock.left is None else shelf.stock.left
         days = (
             " – ".join(str(day) if day else "…" for day in (item.starts, item.ends)) if item.starts or item.ends else ""
@@ -104,12 +93,10 @@ def show_catalogue(
 ) -> None:
     """A version of the catalogue, as it was written."""
     from contracts.errors import Problem
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
+    from goodword.rewarding import done
     from services.rewards.catalogue.reading import read_catalogue
 
-    with problems_shown():
-        found = with_rewards(find_target(data), lambda rewards: rewards.catalogues.source(programme, version))
+    found = done(data, lambda rewards: rewards.catalogues.source(programme, version))
     if found is None:
         which = f"version {version} of the" if version else "a"
         help = "`goodword catalogue publish FILE` makes one"
@@ -130,16 +117,11 @@ def load_codes(
     as_json: JsonOption = False,
 ) -> None:
     """Give an item of `stock: codes` more codes; each is handed out once, those it had before are left out."""
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
+    from goodword.rewarding import done
 
     lines = [line.strip() for line in file.read_text(encoding="utf-8", errors="replace").splitlines()]
     given = [line for line in lines if line]
-    with problems_shown():
-        target = find_target(data)
-        new = with_rewards(
-            target, lambda rewards: rewards.catalogues.load_codes(programme, item, given, by=name_of(who))
-        )
+    new = done(data, lambda rewards: rewards.catalogues.load_codes(programme, item, given, by=name_of(who)))
     if as_json:
         emit_json({"item": item, "loaded": new, "known": len(given) - new})
     else:

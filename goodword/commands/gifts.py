@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -95,23 +95,26 @@ def list_gifts(
     as_json: JsonOption = False,
 ) -> None:
     """Gifts, the newest first."""
-    from goodword.amounts import amounts_now
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
+    from goodword.rewarding import done_in_amounts
+    from services.rewards.gifts.line import gift_line
 
-    with problems_shown():
-        target = find_target(data)
-        found = with_rewards(
-            target, lambda rewards: rewards.gifts.listed(beneficiary=beneficiary, state=state, limit=limit)
-        )
-        show = amounts_now(target.postgres).show
+    found, amounts = done_in_amounts(
+        data, lambda rewards: rewards.gifts.listed(beneficiary=beneficiary, state=state, limit=limit)
+    )
     if as_json:
-        emit_json([shown(each) for each in found])
+        emit_json([gift_line(each) for each in found])
         return
     cells = []
     for each in found:
         budget = f"{each.budget} {each.period}".strip()
-        names = (each.id, each.programme, each.beneficiary, show(each.amount_minor, each.unit), budget, each.state)
+        names = (
+            each.id,
+            each.programme,
+            each.beneficiary,
+            amounts.show(each.amount_minor, each.unit),
+            budget,
+            each.state,
+        )
         cells.append((*names, each.proposed_by, each.decided_by, each.reason))
     print_table(("id", "programme", "whom", ">amount", "budget", "state", "proposed by", "decided by", "reason"), cells)
 
@@ -119,34 +122,19 @@ def list_gifts(
 @app.command("show")
 def show_gift(id: IdArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """One gift: who proposed it, who decided it, when and why."""
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
-
-    with problems_shown():
-        row = shown(with_rewards(find_target(data), lambda rewards: rewards.gifts.show(id)))
-    if as_json:
-        emit_json(row)
-    else:
-        print_table(("field", "value"), [(name, value) for name, value in row.items() if value is not None])
-
-
-def shown(gift: Gift) -> dict[str, Any]:
-    """As the API shows it."""
+    from goodword.rewarding import done, show_one
     from services.rewards.gifts.line import gift_line
 
-    return dict(gift_line(gift))
+    show_one(dict(gift_line(done(data, lambda rewards: rewards.gifts.show(id)))), as_json=as_json)
 
 
 def _do(data: Path | None, work: Callable[[Rewards], Awaitable[Gift]], *, as_json: bool) -> None:
-    from goodword.amounts import amounts_now
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
+    from goodword.rewarding import done_in_amounts
+    from services.rewards.gifts.line import gift_line
 
-    with problems_shown():
-        target = find_target(data)
-        gift = with_rewards(target, work)
-        amount = amounts_now(target.postgres).show(gift.amount_minor, gift.unit)
+    gift, amounts = done_in_amounts(data, work)
     if as_json:
-        emit_json(shown(gift))
+        emit_json(gift_line(gift))
     else:
+        amount = amounts.show(gift.amount_minor, gift.unit)
         out.print(f"{gift.state}: {amount} to {gift.beneficiary}: {gift.reason}\n{gift.id}", markup=False)

@@ -7,9 +7,8 @@ approvers; whether one may let rules into force or money out is never guessed, s
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -26,12 +25,6 @@ from goodword.terminal import (
     problems_shown,
     say,
 )
-
-if TYPE_CHECKING:
-    from runtime.database import Database
-
-
-T = TypeVar("T")
 
 
 class Service(StrEnum):
@@ -159,13 +152,13 @@ def _for_rules(postgres: str, owner: str, roles: list[str], who: str) -> dict[st
 
 
 def _for_ledger(postgres: str, owner: str, roles: list[str], who: str) -> dict[str, Any]:
+    from goodword.rewarding import with_rewards
     from services.rewards.keys import create_ledger_key
 
-    async def create(database: Database) -> dict[str, Any]:
-        made = await create_ledger_key(database, owner=owner, roles=tuple(roles), who=who)
-        return {"key_id": made.key_id, "name": owner, "for": "ledger", "roles": made.roles, "token": made.token}
-
-    return asyncio.run(_at_ledger(postgres, create))
+    made = with_rewards(
+        postgres, lambda rewards: create_ledger_key(rewards.database, owner=owner, roles=tuple(roles), who=who)
+    )
+    return {"key_id": made.key_id, "name": owner, "for": "ledger", "roles": made.roles, "token": made.token}
 
 
 def _service_of(roles: list[str], said: Service | None) -> Service:
@@ -186,30 +179,21 @@ def _service_of(roles: list[str], said: Service | None) -> Service:
     raise PermanentError(Problem(code="unknown-role", message=message, where="--role", help=help))
 
 
-async def _at_ledger(postgres: str, work: Callable[[Database], Awaitable[T]]) -> T:
-    from runtime.database import Database
-    from services.rewards.store import SETUP
-
-    database = Database(postgres, application="keys", setup=SETUP)
-    await database.start()
-    try:
-        return await work(database)
-    finally:
-        await database.stop()
-
-
 async def _listed(postgres: str) -> list[dict[str, Any]]:
+    from goodword.rewarding import rewards_at
     from services.rewards.keys import list_ledger_keys
     from services.rules.lifecycle.keys import list_rules_keys
     from services.tracking.admin import keys
 
     rows = [row | {"for": "events"} for row in await keys(postgres)]
     rows += [row | {"name": row["owner"], "for": "rules"} for row in await list_rules_keys(postgres)]
-    rows += [row | {"name": row["owner"], "for": "ledger"} for row in await _at_ledger(postgres, list_ledger_keys)]
-    return rows
+    async with rewards_at(postgres) as rewards:
+        of_ledger = await list_ledger_keys(rewards.database)
+    return rows + [row | {"name": row["owner"], "for": "ledger"} for row in of_ledger]
 
 
 async def _revoke(postgres: str, key_id: str, who: str) -> bool:
+    from goodword.rewarding import rewards_at
     from runtime.clock import SystemClock
     from services.rewards.keys import revoke_ledger_key
     from services.rules.lifecycle.keys import revoke_rules_key
@@ -219,4 +203,5 @@ async def _revoke(postgres: str, key_id: str, who: str) -> bool:
         return True
     if await revoke_rules_key(postgres, key_id, who=who, clock=SystemClock()):
         return True
-    return await _at_ledger(postgres, lambda database: revoke_ledger_key(database, key_id, who=who))
+    async with rewards_at(postgres) as rewards:
+        return await revoke_ledger_key(rewards.database, key_id, who=who)

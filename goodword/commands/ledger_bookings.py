@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -156,26 +155,15 @@ def _book(
     as_json: bool,
 ) -> None:
     """Do it, and show the transfers that it made."""
-    from goodword.amounts import amounts_of
+    from goodword.amounts import amounts_now
+    from goodword.rewarding import with_rewards
     from goodword.target import find_target
-    from runtime.clock import SystemClock
-    from runtime.database import Database
-    from services.rewards.by_hand import Bookings
     from services.rewards.legs import ByHand
-    from services.rewards.store import SETUP
-
-    async def book(postgres: str) -> tuple[list[TransferPosted], Amounts]:
-        database = Database(postgres, application="ledger-bookings", setup=SETUP)
-        await database.start()
-        try:
-            amounts = await amounts_of(postgres)
-            bookings = Bookings(database, clock=SystemClock())
-            return await work(bookings, ByHand(reason, who), amounts), amounts
-        finally:
-            await database.stop()
 
     with problems_shown():
-        made, amounts = asyncio.run(book(find_target(data).postgres))
+        postgres = find_target(data).postgres
+        amounts = amounts_now(postgres)
+        made = with_rewards(postgres, lambda rewards: work(rewards.bookings, ByHand(reason, who), amounts))
     if as_json:
         emit_json(made)
         return

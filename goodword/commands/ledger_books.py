@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from goodword.commands.invoices.desk import FontsOption
+from goodword.commands.invoices.fonts import FontsOption
 from goodword.terminal import (
     EXIT_NO,
     DataOption,

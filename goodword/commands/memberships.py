@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -11,9 +11,11 @@ from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table, problems_shown
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from contracts.ruleset.whole import Tier
+    from goodword.rewarding import Rewards
     from goodword.target import Target
     from services.rewards.memberships.selling import Offer
     from services.rewards.memberships.terms import Membership, Per
@@ -48,20 +50,18 @@ def buy(
     as_json: JsonOption = False,
 ) -> None:
     """Charge a partner for a tier and a term; the rules hear of the tier within seconds."""
-    from goodword.rewarding import with_rewards
     from goodword.target import find_target
 
     with problems_shown():
-        target = find_target(data)
-        offer = _offer(target, programme, tier, price, per, back_to)
-        offer = offer._replace(paid_outside=paid_outside, renews=renews)
-        made = with_rewards(
-            target,
-            lambda rewards: rewards.memberships.buy(
-                programme, beneficiary, offer, key=key or secrets.token_hex(16), by=name_of(who)
-            ),
-        )
-    _tell(made, data, as_json=as_json)
+        offer = _offer(find_target(data), programme, tier, price, per, back_to)
+    offer = offer._replace(paid_outside=paid_outside, renews=renews)
+    _do(
+        data,
+        lambda rewards: rewards.memberships.buy(
+            programme, beneficiary, offer, key=key or secrets.token_hex(16), by=name_of(who)
+        ),
+        as_json=as_json,
+    )
 
 
 @app.command("cancel")
@@ -74,15 +74,11 @@ def cancel(
     as_json: JsonOption = False,
 ) -> None:
     """End a membership now; what is unused of its term, by days, is given back."""
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
-
-    with problems_shown():
-        made = with_rewards(
-            find_target(data),
-            lambda rewards: rewards.memberships.cancel(id, reason=reason, by=name_of(who), is_refunded=not no_refund),
-        )
-    _tell(made, data, as_json=as_json)
+    _do(
+        data,
+        lambda rewards: rewards.memberships.cancel(id, reason=reason, by=name_of(who), is_refunded=not no_refund),
+        as_json=as_json,
+    )
 
 
 @app.command("list")
@@ -94,23 +90,19 @@ def list_memberships(
     as_json: JsonOption = False,
 ) -> None:
     """Memberships, the newest first."""
-    from goodword.amounts import amounts_now
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
+    from goodword.rewarding import done_in_amounts
+    from services.rewards.memberships.line import membership_line
 
-    with problems_shown():
-        target = find_target(data)
-        found = with_rewards(
-            target, lambda rewards: rewards.memberships.listed(beneficiary=beneficiary, state=state, limit=limit)
-        )
-        show = amounts_now(target.postgres).show
-    rows = [shown(each) for each in found]
+    found, amounts = done_in_amounts(
+        data, lambda rewards: rewards.memberships.listed(beneficiary=beneficiary, state=state, limit=limit)
+    )
+    rows = [membership_line(each) for each in found]
     if as_json:
         emit_json(rows)
         return
     cells = []
     for row in rows:
-        price, until = show(row["price_minor"], row["unit"]), (row["until"] or "for ever")[:10]
+        price, until = amounts.show(row["price_minor"], row["unit"]), (row["until"] or "for ever")[:10]
         names = (row["id"], row["programme"], row["beneficiary"], row["tier"])
         cells.append((*names, price, row["per"], until, row["state"]))
     print_table(("id", "programme", "whom", "tier", ">price", "per", "until", "state"), cells)
@@ -119,22 +111,10 @@ def list_memberships(
 @app.command("show")
 def show_membership(id: IdArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """One membership."""
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
-
-    with problems_shown():
-        row = shown(with_rewards(find_target(data), lambda rewards: rewards.memberships.show(id)))
-    if as_json:
-        emit_json(row)
-    else:
-        print_table(("field", "value"), [(name, value) for name, value in row.items() if value is not None])
-
-
-def shown(membership: Membership) -> dict[str, Any]:
-    """As the API shows it."""
+    from goodword.rewarding import done, show_one
     from services.rewards.memberships.line import membership_line
 
-    return dict(membership_line(membership))
+    show_one(dict(membership_line(done(data, lambda rewards: rewards.memberships.show(id)))), as_json=as_json)
 
 
 def _offer(target: Target, programme: str, tier: str, price: str | None, per: Per | None, back_to: str | None) -> Offer:
@@ -172,21 +152,17 @@ def _tiers_in_force(target: Target, programme: str) -> tuple[Tier, ...]:
     return rules.tiers if rules else ()
 
 
-def _tell(membership: Membership, data: Path | None, *, as_json: bool) -> None:
-    from goodword.amounts import amounts_now
-    from goodword.target import find_target
+def _do(data: Path | None, work: Callable[[Rewards], Awaitable[Membership]], *, as_json: bool) -> None:
+    from goodword.rewarding import done_in_amounts
+    from services.rewards.memberships.line import membership_line
 
-    row = shown(membership)
+    made, amounts = done_in_amounts(data, work)
+    row = membership_line(made)
     if as_json:
         emit_json(row)
         return
-    with problems_shown():
-        show = amounts_now(find_target(data).postgres).show
-    price = show(membership.price_minor, membership.unit)
-    until = row["until"] or "for ever"
-    out.print(
-        f"{membership.state}: {membership.tier} for {membership.beneficiary}, {price}, until {until}", markup=False
-    )
-    if membership.refunded_minor:
-        out.print(f"given back: {show(membership.refunded_minor, membership.unit)}", markup=False)
-    out.print(membership.id, markup=False)
+    price, until = amounts.show(made.price_minor, made.unit), row["until"] or "for ever"
+    out.print(f"{made.state}: {made.tier} for {made.beneficiary}, {price}, until {until}", markup=False)
+    if made.refunded_minor:
+        out.print(f"given back: {amounts.show(made.refunded_minor, made.unit)}", markup=False)
+    out.print(made.id, markup=False)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from goodword.commands.who import WhoOption, name_of
-from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table, problems_shown
+from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from goodword.rewarding import Rewards
     from services.rewards.redemptions.deciding import Redemption
 
 app: Final = typer.Typer(no_args_is_help=True)
@@ -34,18 +36,13 @@ def reserve(
     as_json: JsonOption = False,
 ) -> None:
     """Set something aside, and what it costs; it is fulfilled or cancelled later."""
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
-
-    with problems_shown():
-        target = find_target(data)
-        made = with_rewards(
-            target,
-            lambda rewards: rewards.redemptions.reserve(
-                programme, item, beneficiary, quantity=quantity, key=key or secrets.token_hex(16), by=name_of(who)
-            ),
-        )
-    _tell(made, data, as_json=as_json)
+    _do(
+        data,
+        lambda rewards: rewards.redemptions.reserve(
+            programme, item, beneficiary, quantity=quantity, key=key or secrets.token_hex(16), by=name_of(who)
+        ),
+        as_json=as_json,
+    )
 
 
 @app.command("fulfil")
@@ -59,14 +56,7 @@ def fulfil(
     as_json: JsonOption = False,
 ) -> None:
     """It was handed over; an item with codes hands out its own."""
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
-
-    with problems_shown():
-        made = with_rewards(
-            find_target(data), lambda rewards: rewards.redemptions.fulfil(id, codes=code or (), by=name_of(who))
-        )
-    _tell(made, data, as_json=as_json)
+    _do(data, lambda rewards: rewards.redemptions.fulfil(id, codes=code or (), by=name_of(who)), as_json=as_json)
 
 
 @app.command("cancel")
@@ -78,14 +68,7 @@ def cancel(
     as_json: JsonOption = False,
 ) -> None:
     """What was reserved goes back; what has expired meanwhile then expires."""
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
-
-    with problems_shown():
-        made = with_rewards(
-            find_target(data), lambda rewards: rewards.redemptions.cancel(id, reason=reason, by=name_of(who))
-        )
-    _tell(made, data, as_json=as_json)
+    _do(data, lambda rewards: rewards.redemptions.cancel(id, reason=reason, by=name_of(who)), as_json=as_json)
 
 
 @app.command("list")
@@ -97,22 +80,18 @@ def list_redemptions(
     as_json: JsonOption = False,
 ) -> None:
     """Redemptions, the newest first."""
-    from goodword.amounts import amounts_now
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
+    from goodword.rewarding import done_in_amounts
+    from services.rewards.redemptions.line import redemption_line
 
-    with problems_shown():
-        target = find_target(data)
-        found = with_rewards(
-            target, lambda rewards: rewards.redemptions.listed(beneficiary=beneficiary, state=state, limit=limit)
-        )
-        show = amounts_now(target.postgres).show
+    found, amounts = done_in_amounts(
+        data, lambda rewards: rewards.redemptions.listed(beneficiary=beneficiary, state=state, limit=limit)
+    )
     if as_json:
-        emit_json([shown(each) for each in found])
+        emit_json([redemption_line(each) for each in found])
         return
     rows = []
     for each in found:
-        what, price = f"{each.quantity} × {each.item}", show(each.price_minor, each.unit)
+        what, price = f"{each.quantity} × {each.item}", amounts.show(each.price_minor, each.unit)
         rows.append((each.id, each.programme, each.beneficiary, what, price, each.state, each.reason))
     print_table(("id", "programme", "whom", "what", ">price", "state", "reason"), rows)
 
@@ -120,25 +99,18 @@ def list_redemptions(
 @app.command("show")
 def show_redemption(id: IdArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """One redemption; its codes are shown by `reveal` only."""
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
+    from goodword.rewarding import done, show_one
+    from services.rewards.redemptions.line import redemption_line
 
-    with problems_shown():
-        found = with_rewards(find_target(data), lambda rewards: rewards.redemptions.show(id))
-    if as_json:
-        emit_json(shown(found))
-    else:
-        print_table(("field", "value"), [(name, value) for name, value in shown(found).items() if value is not None])
+    show_one(dict(redemption_line(done(data, lambda rewards: rewards.redemptions.show(id)))), as_json=as_json)
 
 
 @app.command("reveal")
 def reveal(id: IdArgument, who: WhoOption = None, data: DataOption = None, as_json: JsonOption = False) -> None:
     """The codes that a redemption handed out; it is kept who saw them."""
-    from goodword.rewarding import with_rewards
-    from goodword.target import find_target
+    from goodword.rewarding import done
 
-    with problems_shown():
-        codes = with_rewards(find_target(data), lambda rewards: rewards.redemptions.reveal(id, by=name_of(who)))
+    codes = done(data, lambda rewards: rewards.redemptions.reveal(id, by=name_of(who)))
     if as_json:
         emit_json({"id": id, "codes": codes})
     elif codes:
@@ -148,21 +120,13 @@ def reveal(id: IdArgument, who: WhoOption = None, data: DataOption = None, as_js
         out.print("it has handed out no code")
 
 
-def shown(redemption: Redemption) -> dict[str, Any]:
-    """As the API shows it."""
+def _do(data: Path | None, work: Callable[[Rewards], Awaitable[Redemption]], *, as_json: bool) -> None:
+    from goodword.rewarding import done_in_amounts
     from services.rewards.redemptions.line import redemption_line
 
-    return dict(redemption_line(redemption))
-
-
-def _tell(redemption: Redemption, data: Path | None, *, as_json: bool) -> None:
-    from goodword.amounts import amounts_now
-    from goodword.target import find_target
-
+    made, amounts = done_in_amounts(data, work)
     if as_json:
-        emit_json(shown(redemption))
-        return
-    with problems_shown():
-        price = amounts_now(find_target(data).postgres).show(redemption.price_minor, redemption.unit)
-    what = f"{redemption.quantity} × {redemption.item} for {redemption.beneficiary}, {price}"
-    out.print(f"{redemption.state}: {what}\n{redemption.id}", markup=False)
+        emit_json(redemption_line(made))
+    else:
+        what = f"{made.quantity} × {made.item} for {made.beneficiary}, {amounts.show(made.price_minor, made.unit)}"
+        out.print(f"{made.state}: {what}\n{made.id}", markup=False)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from goodword.commands.invoices.listing import NumberArgument
 from goodword.terminal import DataOption, JsonOption, emit_json, out, problems_shown
-
-if TYPE_CHECKING:
-    from services.rewards.papers.store import Issued, Papers
 
 
 def correct(
@@ -28,7 +25,7 @@ def correct(
     """Issue a credit note of an invoice, or of a part of it. Nothing is paid or taken back by that."""
     from contracts.errors import PermanentError, Problem
     from goodword.amounts import Amounts
-    from goodword.commands.invoices.desk import with_papers
+    from goodword.rewarding import done
     from goodword.target import find_target
     from services.rewards.papers.invoice import correction_reference
     from services.rewards.reads import invoice
@@ -42,13 +39,11 @@ def correct(
         gross_minor = None if part is None else part.amount_minor
         # By what is credited, so that the same command twice by mistake is one note.
         told_apart_by = reference or ("rest" if gross_minor is None else str(gross_minor))
-
-        async def work(papers: Papers) -> Issued:
-            return await papers.correct(
-                number, gross_minor=gross_minor, reference=correction_reference(number, told_apart_by), reason=reason
-            )
-
-        issued = with_papers(data, work)
+        asked_by = correction_reference(number, told_apart_by)
+        issued = done(
+            data,
+            lambda rewards: rewards.papers.correct(number, gross_minor=gross_minor, reference=asked_by, reason=reason),
+        )
     if as_json:
         emit_json(issued.invoice)
         return

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
 
-from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table, problems_shown, say
+from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table, say
 
 
 def issue(
@@ -17,25 +16,12 @@ def issue(
     as_json: JsonOption = False,
 ) -> None:
     """Invoice what a run has sent, and credit what came back; again, it issues only what is missing."""
-    from goodword.amounts import amounts_now
-    from goodword.target import find_target
-    from runtime.clock import SystemClock
-    from runtime.database import Database
-    from services.rewards.papers.issuing import RunPapers, issue_run
-    from services.rewards.store import SETUP
+    from goodword.rewarding import done_in_amounts
+    from services.rewards.papers.issuing import issue_run
 
-    async def work(postgres: str) -> RunPapers:
-        database = Database(postgres, application="papers", setup=SETUP)
-        await database.start()
-        try:
-            return await issue_run(database, run, clock=SystemClock(), language=language)
-        finally:
-            await database.stop()
-
-    with problems_shown():
-        postgres = find_target(data).postgres
-        done = asyncio.run(work(postgres))
-        show = amounts_now(postgres).show
+    done, amounts = done_in_amounts(
+        data, lambda rewards: issue_run(rewards.database, run, clock=rewards.clock, language=language)
+    )
     if as_json:
         emit_json(
             {
@@ -52,7 +38,7 @@ def issue(
             one.invoice.number,
             one.invoice.kind,
             one.invoice.supplier.id,
-            show(one.invoice.gross_minor, one.invoice.currency),
+            amounts.show(one.invoice.gross_minor, one.invoice.currency),
             "issued" if one.is_new else "issued before",
         )
         for one in done.issued

@@ -22,11 +22,11 @@ def set_issuer(
     as_json: JsonOption = False,
 ) -> None:
     """Write down who issues papers for some programmes; papers that are issued keep what they say."""
-    from goodword.commands.invoices.desk import with_papers
+    from goodword.rewarding import done
 
     with problems_shown():
         issuer = read_issuer(file)
-        with_papers(data, lambda papers: papers.set_issuer(issuer))
+        done(data, lambda rewards: rewards.papers.set_issuer(issuer))
     if as_json:
         emit_json(issuer)
     else:

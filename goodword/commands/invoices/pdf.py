@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from goodword.commands.invoices.desk import FontsOption
+from goodword.commands.invoices.fonts import FontsOption
 from goodword.commands.invoices.listing import NumberArgument
 from goodword.terminal import DataOption, problems_shown, say
 

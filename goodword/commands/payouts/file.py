@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from goodword.commands.payouts.office import Office, RunArgument, in_office
+from goodword.commands.payouts.office import RunArgument, in_office
 from goodword.terminal import DataOption, say
+
+if TYPE_CHECKING:
+    from goodword.rewarding import Rewards
 
 FORMATS: Final = ("pain.001.001.09", "pain.001.001.03", "csv")
 FormatOption = Annotated[str, typer.Option("--format", help=f"One of {', '.join(FORMATS)}.")]
@@ -22,14 +25,14 @@ def write_file(
 ) -> None:
     """Write the file of a run that was approved, as often as anybody likes. It changes nothing."""
 
-    async def work(office: Office) -> int:
-        return await write_bytes(office, run, format, file)
+    async def work(rewards: Rewards) -> int:
+        return await write_bytes(rewards, run, format, file)
 
     count = in_office(data, work)
     say(f"{count} bytes to {file}")
 
 
-async def write_bytes(office: Office, named: str, format: str, path: Path) -> int:
+async def write_bytes(rewards: Rewards, named: str, format: str, path: Path) -> int:
     """The file of a run; whole or not at all. Raises PermanentError; OSError is told by `problems_shown`'s caller."""
     from contracts.errors import PermanentError, Problem
     from services.rewards.payouts.csv_file import payouts_csv
@@ -40,7 +43,7 @@ async def write_bytes(office: Office, named: str, format: str, path: Path) -> in
     if format not in FORMATS:
         message = f"{format!r} is no format of a payout file"
         raise PermanentError(Problem(code="bad-format", message=message, help=f"write one of {', '.join(FORMATS)}"))
-    async with office.database.connection() as connection:
+    async with rewards.database.connection() as connection:
         run = await known_run(connection, named)
         payouts = await payouts_of(connection, run.id)
     if format == "csv":

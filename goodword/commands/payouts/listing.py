@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goodword.commands.payouts.office import Office, RunArgument, in_office, shown
+from goodword.commands.payouts.office import RunArgument, in_office, shown
 from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table
+
+if TYPE_CHECKING:
+    from goodword.rewarding import Rewards
 
 
 def list_runs(
@@ -20,8 +23,8 @@ def list_runs(
     """Runs, the newest first."""
     from services.rewards.payouts.listing import runs_shown
 
-    async def work(office: Office) -> list[dict[str, Any]]:
-        async with office.database.connection() as connection:
+    async def work(rewards: Rewards) -> list[dict[str, Any]]:
+        async with rewards.database.connection() as connection:
             return await runs_shown(connection, programme=programme, is_open=is_open, count_max=limit)
 
     runs = in_office(data, work)
@@ -43,8 +46,8 @@ def show_run(run: RunArgument, data: DataOption = None, as_json: JsonOption = Fa
     """A run: each payout, whom it left out and why, and who did what."""
     from services.rewards.payouts.listing import run_in_full
 
-    async def work(office: Office) -> dict[str, Any]:
-        async with office.database.connection() as connection:
+    async def work(rewards: Rewards) -> dict[str, Any]:
+        async with rewards.database.connection() as connection:
             return await run_in_full(connection, run)
 
     print_run(in_office(data, work), as_json=as_json)

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from goodword.terminal import EXIT_NO, emit_json, out, problems_shown, show_problem
+from goodword.terminal import emit_json, out
 
 if TYPE_CHECKING:
-    from runtime.clock import Clock
-    from runtime.database import Database
-    from services.rewards.payouts.desk import PayoutDesk
+    from goodword.rewarding import Rewards
     from services.rewards.payouts.payout import Run
-    from services.rewards.payouts.preparing import Preparer
 
 T = TypeVar("T")
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="Like crm-sales/EUR/2026-03-05, or its id.")]
@@ -25,51 +20,11 @@ ProgrammeOption = Annotated[str, typer.Option("--programme", help="Whose money i
 CurrencyOption = Annotated[str, typer.Option("--currency", help="Of the balances that are paid out.")]
 
 
-class Office:
-    """The store of a running stack, and whoever works on payouts there."""
+def in_office(data: Path | None, work: Callable[[Rewards], Awaitable[T]]) -> T:
+    """Do it on the ledger of the stack that was named; problems end the command."""
+    from goodword.rewarding import done
 
-    def __init__(self, database: Database, clock: Clock) -> None:
-        from services.rewards.payouts.desk import PayoutDesk
-        from services.rewards.payouts.preparing import Preparer
-        from services.rewards.store import Ledger
-
-        self.database = database
-        self.clock = clock
-        ledger = Ledger(database)
-        self.preparer: Preparer = Preparer(database, ledger, clock=clock)
-        self.desk: PayoutDesk = PayoutDesk(database, ledger, clock=clock)
-
-
-def in_office(data: Path | None, work: Callable[[Office], Awaitable[T]]) -> T:
-    """Do it, in the role of the rewards service; problems end the command."""
-    from goodword.target import find_target
-    from runtime.clock import SystemClock
-    from runtime.database import Database
-    from services.rewards.store import SETUP
-
-    async def do(postgres: str) -> T:
-        database = Database(postgres, application="payouts", setup=SETUP)
-        await database.start()
-        try:
-            return await work(Office(database, SystemClock()))
-        finally:
-            await database.stop()
-
-    with problems_shown(), faults_shown():
-        return asyncio.run(do(find_target(data).postgres))
-
-
-@contextmanager
-def faults_shown() -> Iterator[None]:
-    """All faults of what was given, not only the first."""
-    from services.rewards.payouts.directory import PayoutFaults
-
-    try:
-        yield
-    except PayoutFaults as refused:
-        for problem in refused.problems:
-            show_problem(problem)
-        raise typer.Exit(EXIT_NO) from None
+    return done(data, work)
 
 
 def show_step(run: Run, what: str, *, as_json: bool) -> None:

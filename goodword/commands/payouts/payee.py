@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from goodword.commands.payouts.office import Office, in_office
+from goodword.commands.payouts.office import in_office
 from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import EXIT_NO, DataOption, JsonOption, emit_json, fail, out, print_table
+
+if TYPE_CHECKING:
+    from goodword.rewarding import Rewards
 
 app: Final = typer.Typer(no_args_is_help=True)
 BeneficiaryArgument = Annotated[str, typer.Argument(metavar="BENEFICIARY", help="Such as partner:moses-frase.")]
@@ -47,7 +50,7 @@ def set_payee(
     from services.rewards.payouts.bank_ids import normal_iban
     from services.rewards.payouts.payee import Payee, Tax, shown
 
-    async def work(office: Office) -> dict[str, Any]:
+    async def work(rewards: Rewards) -> dict[str, Any]:
         tax = None
         if legal_name is not None:
             tax = Tax(
@@ -70,7 +73,7 @@ def set_payee(
             account=account,
             tax=tax,
         )
-        is_news = await directory.set_payee(office.database, payee, who=name_of(who), clock=office.clock)
+        is_news = await directory.set_payee(rewards.database, payee, who=name_of(who), clock=rewards.clock)
         return {"changed": is_news, "payee": shown(payee)}
 
     told = in_office(data, work)
@@ -91,8 +94,8 @@ def show_payee(beneficiary: BeneficiaryArgument, data: DataOption = None, as_jso
     from services.rewards.payouts.directory import payees_of
     from services.rewards.payouts.payee import shown
 
-    async def work(office: Office) -> dict[str, Any] | None:
-        async with office.database.connection() as connection:
+    async def work(rewards: Rewards) -> dict[str, Any] | None:
+        async with rewards.database.connection() as connection:
             payee = (await payees_of(connection, [beneficiary])).get(beneficiary)
             if payee is None:
                 return None
@@ -124,8 +127,8 @@ def list_payees(
     from services.rewards.payouts import directory
     from services.rewards.payouts.payee import Payee, account_shown, shown
 
-    async def work(office: Office) -> list[Payee]:
-        async with office.database.connection() as connection:
+    async def work(rewards: Rewards) -> list[Payee]:
+        async with rewards.database.connection() as connection:
             return await directory.list_payees(connection, after=after, count_max=limit)
 
     payees = in_office(data, work)

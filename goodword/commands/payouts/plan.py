@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 import typer
 
 from goodword.commands.payouts.office import (
     CurrencyOption,
-    Office,
     ProgrammeOption,
     in_office,
     minor_of,
@@ -17,6 +16,9 @@ from goodword.commands.payouts.office import (
 )
 from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, emit_json, out, print_table
+
+if TYPE_CHECKING:
+    from goodword.rewarding import Rewards
 
 app: Final = typer.Typer(no_args_is_help=True)
 
@@ -54,8 +56,8 @@ def set_plan(
     def given(value: object, before: object) -> object:
         return before if value is None else value
 
-    async def work(office: Office) -> tuple[bool, Plan]:
-        async with office.database.connection() as connection:
+    async def work(rewards: Rewards) -> tuple[bool, Plan]:
+        async with rewards.database.connection() as connection:
             before = await directory.plan_of(connection, programme, currency)
         before = before or Plan(programme=programme, currency=currency)
         terms, payer = before.terms, before.terms.payer
@@ -88,9 +90,9 @@ def set_plan(
         )
         if schedule is not None or not plan.from_day:
             directory.refuse(plan_faults(plan))
-            today = today_in(plan.zone, office.clock.now_ms()).isoformat()
+            today = today_in(plan.zone, rewards.clock.now_ms()).isoformat()
             plan = msgspec.structs.replace(plan, from_day=today)
-        return await directory.set_plan(office.database, plan, who=name_of(who), clock=office.clock), plan
+        return await directory.set_plan(rewards.database, plan, who=name_of(who), clock=rewards.clock), plan
 
     is_news, plan = in_office(data, work)
     if as_json:
@@ -106,8 +108,8 @@ def list_plans(data: DataOption = None, as_json: JsonOption = False) -> None:
     from services.rewards.payouts.bank_ids import masked
     from services.rewards.payouts.plan import Plan, plan_shown
 
-    async def work(office: Office) -> list[Plan]:
-        async with office.database.connection() as connection:
+    async def work(rewards: Rewards) -> list[Plan]:
+        async with rewards.database.connection() as connection:
             return await directory.list_plans(connection)
 
     plans = in_office(data, work)

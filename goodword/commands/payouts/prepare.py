@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from goodword.commands.payouts.office import CurrencyOption, Office, ProgrammeOption, in_office, minor_of
+from goodword.commands.payouts.office import CurrencyOption, ProgrammeOption, in_office, minor_of
 from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, say
+
+if TYPE_CHECKING:
+    from goodword.rewarding import Rewards
 
 
 def prepare(
@@ -39,7 +42,7 @@ def prepare(
     from services.rewards.payouts.plan import Terms
     from services.rewards.payouts.preparing import Asked
 
-    async def work(office: Office) -> dict[str, Any]:
+    async def work(rewards: Rewards) -> dict[str, Any]:
         try:
             on = None if day is None else date.fromisoformat(day)
         except ValueError:
@@ -47,7 +50,7 @@ def prepare(
             raise PermanentError(problem) from None
         terms = None
         if minimum is not None or fee is not None or method is not None:
-            async with office.database.connection() as connection:
+            async with rewards.database.connection() as connection:
                 plan = await plan_of(connection, programme, currency)
             terms = plan.terms if plan else Terms()
             changed: dict[str, Any] = {}
@@ -59,8 +62,8 @@ def prepare(
                 changed["method"] = method
             terms = msgspec.structs.replace(terms, **changed)
         asked = Asked(programme=programme, unit=currency, period=period, day=on, terms=terms)
-        run = await office.preparer.prepare(asked, who=name_of(who))
-        async with office.database.connection() as connection:
+        run = await rewards.preparer.prepare(asked, who=name_of(who))
+        async with rewards.database.connection() as connection:
             return await run_in_full(connection, run.id)
 
     run = in_office(data, work)

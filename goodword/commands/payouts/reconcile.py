@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from goodword.commands.payouts.office import Office, in_office, shown
+from goodword.commands.payouts.office import in_office, shown
 from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import EXIT_NO, DataOption, JsonOption, emit_json, out, print_table
 
 if TYPE_CHECKING:
+    from goodword.rewarding import Rewards
     from services.rewards.payouts.bank.entry import Entry
     from services.rewards.payouts.bank.matching import Match
     from services.rewards.payouts.bank.run import BankReport
@@ -50,13 +51,13 @@ def reconcile(
     from services.rewards.payouts.bank.run import agrees, reconcile_bank
     from services.rewards.payouts.listing import known_run
 
-    async def work(office: Office) -> BankReport:
+    async def work(rewards: Rewards) -> BankReport:
         named = None
         if run is not None:
-            async with office.database.connection() as connection:
+            async with rewards.database.connection() as connection:
                 named = (await known_run(connection, run)).id
         entries = _entries(file, format, mapping)
-        return await reconcile_bank(office.database, office.desk, entries, run=named, book=book, who=name_of(who))
+        return await reconcile_bank(rewards.database, rewards.desk, entries, run=named, book=book, who=name_of(who))
 
     report: BankReport = in_office(data, work)
     if as_json:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goodword.commands.payouts.office import Office, in_office, shown
+from goodword.commands.payouts.office import in_office, shown
 from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, emit_json, out
+
+if TYPE_CHECKING:
+    from goodword.rewarding import Rewards
 
 
 def request(
@@ -29,7 +32,7 @@ def request(
     from goodword.amounts import Amounts
     from services.rewards.payouts.listing import payout_shown, run_shown
 
-    async def work(office: Office) -> tuple[dict[str, Any], dict[str, Any]]:
+    async def work(rewards: Rewards) -> tuple[dict[str, Any], dict[str, Any]]:
         money = None if amount is None else Amounts().read(amount)
         unit = currency or (money.unit if money else None)
         if unit is None or (money is not None and money.unit != unit):
@@ -38,7 +41,7 @@ def request(
             raise PermanentError(Problem(code="currency-missing", message=message, where="currency", help=help))
         beneficiary = partner if ":" in partner else f"partner:{partner}"
         minor = None if money is None else money.amount_minor
-        run, payout = await office.preparer.request(programme, unit, beneficiary, minor, who=name_of(who))
+        run, payout = await rewards.preparer.request(programme, unit, beneficiary, minor, who=name_of(who))
         return run_shown(run), payout_shown(payout)
 
     run, payout = in_office(data, work)

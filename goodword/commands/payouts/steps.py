@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from goodword.commands.payouts.file import FormatOption, write_bytes
-from goodword.commands.payouts.office import Office, RunArgument, in_office, show_step, shown
+from goodword.commands.payouts.office import RunArgument, in_office, show_step, shown
 from goodword.commands.rules.named import NoteOption
 from goodword.commands.who import WhoOption, name_of
 from goodword.terminal import DataOption, JsonOption, emit_json, out
 
 if TYPE_CHECKING:
+    from goodword.rewarding import Rewards
     from services.rewards.payouts.payout import Payout, Run
 
 OneOption = Annotated[str | None, typer.Option("--payout", metavar="ID", help="Only this one of the run.")]
@@ -28,7 +28,7 @@ def approve(
     run: RunArgument, note: NoteOption = "", who: WhoOption = None, data: DataOption = None, as_json: JsonOption = False
 ) -> None:
     """Let a prepared run go to the bank."""
-    done = _step(data, lambda office: office.desk.approve(run, who=name_of(who), note=note))
+    done = in_office(data, lambda rewards: rewards.desk.approve(run, who=name_of(who), note=note))
     show_step(done, f"is {done.state}, by {name_of(who)}", as_json=as_json)
 
 
@@ -36,7 +36,7 @@ def reject(
     run: RunArgument, reason: ReasonOption, who: WhoOption = None, data: DataOption = None, as_json: JsonOption = False
 ) -> None:
     """Do not let a run go to the bank: everything in it is available again."""
-    done = _step(data, lambda office: office.desk.cancel(run, who=name_of(who), note=reason))
+    done = in_office(data, lambda rewards: rewards.desk.cancel(run, who=name_of(who), note=reason))
     show_step(done, "is cancelled; everything in it is available again", as_json=as_json)
 
 
@@ -53,13 +53,13 @@ def send(
 ) -> None:
     """Note that an approved run is at the bank."""
 
-    async def work(office: Office) -> Run:
+    async def work(rewards: Rewards) -> Run:
         if file is not None:
             # First: a run is not at the bank when its file could not be made.
-            await write_bytes(office, run, format, file)
-        return await office.desk.send(run, who=name_of(who), note=note)
+            await write_bytes(rewards, run, format, file)
+        return await rewards.desk.send(run, who=name_of(who), note=note)
 
-    show_step(_step(data, work), "is at the bank", as_json=as_json)
+    show_step(in_office(data, work), "is at the bank", as_json=as_json)
 
 
 def settle(
@@ -74,10 +74,15 @@ def settle(
     """Note that the bank has paid: a whole run, or one payout by --payout."""
     if payout is not None:
         one = payout
-        _show_one(_one(data, lambda o: o.desk.settle(one, _at_ms(at), reference, who=name_of(who))), as_json=as_json)
+        _show_one(
+            in_office(data, lambda rewards: rewards.desk.settle(one, _at_ms(at), reference, who=name_of(who))),
+            as_json=as_json,
+        )
         return
     named = _needed(run)
-    done = _step(data, lambda o: o.desk.settle_run(named, who=name_of(who), reference=reference, at_ms=_at_ms(at)))
+    done = in_office(
+        data, lambda rewards: rewards.desk.settle_run(named, who=name_of(who), reference=reference, at_ms=_at_ms(at))
+    )
     show_step(done, "is paid", as_json=as_json)
 
 
@@ -90,7 +95,7 @@ def return_payout(
     as_json: JsonOption = False,
 ) -> None:
     """Note that the bank could not pay one, or has it back: it is available again."""
-    done = _one(data, lambda office: office.desk.return_(payout, _at_ms(at), reason, who=name_of(who)))
+    done = in_office(data, lambda rewards: rewards.desk.return_(payout, _at_ms(at), reason, who=name_of(who)))
     _show_one(done, as_json=as_json)
 
 
@@ -105,19 +110,14 @@ def cancel(
     """Take back a run that was not sent, or one payout of it by --payout: it is available again."""
     if payout is not None:
         one = payout
-        _show_one(_one(data, lambda o: o.desk.cancel_one(one, who=name_of(who), reason=reason)), as_json=as_json)
+        _show_one(
+            in_office(data, lambda rewards: rewards.desk.cancel_one(one, who=name_of(who), reason=reason)),
+            as_json=as_json,
+        )
         return
     named = _needed(run)
-    done = _step(data, lambda office: office.desk.cancel(named, who=name_of(who), note=reason))
+    done = in_office(data, lambda rewards: rewards.desk.cancel(named, who=name_of(who), note=reason))
     show_step(done, "is cancelled; everything in it is available again", as_json=as_json)
-
-
-def _step(data: Path | None, work: Callable[[Office], Awaitable[Run]]) -> Run:
-    return in_office(data, work)
-
-
-def _one(data: Path | None, work: Callable[[Office], Awaitable[Payout]]) -> Payout:
-    return in_office(data, work)
 
 
 def _show_one(payout: Payout, *, as_json: bool) -> None:
