@@ -153,6 +153,13 @@ REWARDS: Final = (
         "Growing: look at the bus; the rewards service's log says what is in the way.",
     ),
     Metric(
+        "standings_behind_decisions",
+        "gauge",
+        ("rewards",),
+        "Decisions that were posted and not yet read for the tiers of partners: once after an upgrade or a restore.",
+        "Not falling: the service's log says what keeps `standings` from reading. Items for certain tiers wait for it.",
+    ),
+    Metric(
         "gifts_proposed",
         "gauge",
         ("rewards",),

@@ -38,7 +38,8 @@ from services.rewards.payouts.rates import RatesOwner
 from services.rewards.payouts.scheduling import PayoutClock
 from services.rewards.redemptions.redeeming import Redemptions
 from services.rewards.settings import GROUP, GROUP_ARCHIVE, GROUP_RATES, NAME, RewardsSettings
-from services.rewards.standings import Standings
+from services.rewards.standings.catching_up import CatchUp
+from services.rewards.standings.keeping import Standings
 from services.rewards.store import SETUP, Ledger, Posted
 from services.rewards.writer import Writer
 
@@ -98,6 +99,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         reserved_days_max=settings.rewards_reserved_days_max,
         gift_limits=settings.gift_limits,
     )
+    standings = Standings(database, bus)
     signer = signer_of(settings)
     dead_letters = DeadLetters(
         bus,
@@ -110,7 +112,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         bus,
         DECISIONS.name,
         GROUP,
-        PostingOwner(writer=writer, standings=Standings(database), dead_letters=dead_letters, clock=clock),
+        PostingOwner(writer=writer, standings=standings, dead_letters=dead_letters, clock=clock),
         retry=retry,
         batch_records_max=settings.batch_records_max,
         batch_bytes_max=settings.batch_bytes_max,
@@ -181,6 +183,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
             consumer,
             archive,
             rates,
+            Rounds("standings", CatchUp(database, bus, standings).round, every_s=clock_every_s),
             Rounds(
                 "snapshots",
                 Snapshots(database, clock=clock, transfers=settings.rewards_snapshot_transfers).tick,

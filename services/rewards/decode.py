@@ -44,6 +44,7 @@ class DecisionHead(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_def
     expires_at_ms: int | None = None
     restates: str | None = None
     budgets: tuple[BudgetClaim, ...] = ()
+    tier_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

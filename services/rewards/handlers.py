@@ -34,9 +34,11 @@ class Poster(Protocol):
 class TierKeeper(Protocol):
     """What of `services.rewards.standings` is used here."""
 
-    async def keep(
-        self, partition: int, records: Sequence[Received], indexes: Sequence[int], decisions: Sequence[DecisionHead]
-    ) -> None: ...
+    async def assigned(self, partition: int) -> None: ...
+
+    def revoked(self, partition: int) -> None: ...
+
+    async def keep(self, batch: Batch, indexes: Sequence[int], decisions: Sequence[DecisionHead]) -> None: ...
 
 
 class PostingOwner:
@@ -50,6 +52,7 @@ class PostingOwner:
 
     async def assigned(self, topic: str, partition: int) -> int | None:
         """At the group's committed offset: the ledger itself knows what it has."""
+        await self._standings.assigned(partition)
         return None
 
     async def handle(self, batch: Batch) -> None:
@@ -67,11 +70,12 @@ class PostingOwner:
         await self._writer.post(plan.transfers)
         # After the grants of the same batch: a clawback finds what it takes from.
         await self._writer.settle(plan.careful)
-        await self._standings.keep(batch.partition, records, decoded.indexes, decoded.decisions)
+        await self._standings.keep(batch, decoded.indexes, decoded.decisions)
         await batch.commit()
 
     async def revoked(self, topic: str, partition: int) -> None:
-        """Nothing is kept per partition."""
+        """Only what has come by is told no further."""
+        self._standings.revoked(partition)
 
 
 def _traceparent(headers: Headers) -> str:

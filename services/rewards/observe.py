@@ -72,7 +72,13 @@ class Housekeeping:
         self._overdue = metrics.gauge("holds_overdue_seconds")
         self._open = {
             name: metrics.gauge(name)
-            for name in ("redemptions_reserved", "memberships_active", "tiers_untold", "gifts_proposed")
+            for name in (
+                "redemptions_reserved",
+                "memberships_active",
+                "tiers_untold",
+                "gifts_proposed",
+                "standings_behind_decisions",
+            )
         }
         self._waiting = metrics.gauge("decisions_waiting")
         self._other = metrics.gauge("transfers_unpartitioned_count")
@@ -165,6 +171,8 @@ class Housekeeping:
             " UNION ALL SELECT 'memberships_active', count(*) FROM rewards.memberships WHERE state = 'active'"
             " UNION ALL SELECT 'tiers_untold', count(*) FROM rewards.tier_tellings WHERE told_at_ms IS NULL"
             " UNION ALL SELECT 'gifts_proposed', count(*) FROM rewards.gifts WHERE state = 'proposed'"
+            " UNION ALL SELECT 'standings_behind_decisions', coalesce(sum(greatest(until_offset - next_offset, 0)), 0)"
+            " FROM rewards.standings_read"
         )
         for name, count in rows:
             self._open[name].set(count)

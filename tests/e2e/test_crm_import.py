@@ -74,6 +74,15 @@ def test_tiers_equal_the_oracle(imported: tuple[dict[str, object], Path], stack:
     assert set(oracle.tiers.values()) == {"bronze", "silver", "gold"}
 
 
+def test_the_ledger_knows_the_same_tiers_as_the_rules(
+    imported: tuple[dict[str, object], Path], stack: UpStack, oracle: Expected
+) -> None:
+    # Who was never moved is in the first tier, and the ledger has not heard of them.
+    known = dict(stack.query("SELECT partner, tier FROM rewards.standings"))
+    assert {partner: known.get(partner, "bronze") for partner in oracle.tiers} == oracle.tiers
+    assert known.keys() <= oracle.tiers.keys()
+
+
 def test_a_second_import_changes_nothing(
     imported: tuple[dict[str, object], Path], stack: UpStack, oracle: Expected
 ) -> None:

@@ -43,6 +43,7 @@ PURE = (
     *(f"services/rewards/lives/{name}.py" for name in ("life", "moves", "waiting", "outcomes", "grants", "redelivery")),
     "services/rewards/lots/oldest_first.py",
     "services/rewards/budgets/claims.py",
+    "services/rewards/standings/changes.py",
     "services/rewards/partitions/months.py",
     "services/rewards/requests/identity.py",
     "services/rewards/asof/cuts.py",

@@ -25,7 +25,7 @@ from services.rewards.lots.spending import put_back, take_oldest
 from services.rewards.lots.store import NewLotError, lock_lots, purses
 from services.rewards.memberships import store, terms
 from services.rewards.memberships.terms import PERS, Membership, Per
-from services.rewards.standings import tier_of
+from services.rewards.standings import store as standings
 from services.rewards.store import Ledger, Posted, outages_are_transient
 
 TEXT_LENGTH_MAX: Final = 1_024
@@ -112,6 +112,9 @@ class Memberships:
         """The clockwork's part: renew what is to be renewed, end the rest, in its transaction."""
         now_ms = self._clock.now_ms()
         due = await store.find_over(connection, now_ms=now_ms, count_max=count_max)
+        if due and await standings.behind(connection):
+            # Where they go back to is not certain yet; one of the next ticks ends them.
+            return [], Posted()
         lots = await lock_lots(connection, {_place(each) for each in due if _pays_again(each)})
         over = await store.lock_over(connection, [each.id for each in due], now_ms=now_ms)
         # One of a partner at a time, so that each sees what the other left.
@@ -197,7 +200,7 @@ class Memberships:
         return made
 
     async def _close(self, connection: Connection, membership: Membership, at_ms: int) -> None:
-        stands_in = await tier_of(connection, membership.programme, membership.beneficiary)
+        stands_in = await standings.tier_of(connection, membership.programme, membership.beneficiary)
         await store.change_membership(connection, membership)
         tier = terms.tier_afterwards(membership, stands_in)
         await store.to_be_told(connection, membership, tier, at_ms=at_ms)

@@ -26,7 +26,7 @@ from services.rewards.lots.spending import put_back, take_oldest
 from services.rewards.lots.store import NewLotError, lock_lots, purses
 from services.rewards.redemptions import deciding, store
 from services.rewards.redemptions.deciding import BY_THE_CLOCK, Asked, Redemption
-from services.rewards.standings import tier_of
+from services.rewards.standings.store import tier_of
 from services.rewards.store import Ledger, Posted, outages_are_transient
 
 DAY_MS: Final = 86_400_000
@@ -154,7 +154,7 @@ class Redemptions:
         asked = Asked(
             beneficiary,
             quantity,
-            tier=await tier_of(connection, programme, beneficiary),
+            tier=await tier_of(connection, programme, beneficiary) if shelf.offer.item.tiers else None,
             had=await store.had_of(connection, shelf.id, beneficiary),
         )
         problem = deciding.refusal(shelf.offer, asked, shelf.stock, at_ms=at_ms)

@@ -10,7 +10,9 @@ import pytest
 
 from contracts.errors import PermanentError
 from contracts.facts import TransferPosted
-from runtime.bus.port import Received
+from contracts.topics import DECISIONS
+from runtime.bus.open import open_bus
+from runtime.bus.port import Batch, Received
 from runtime.database import Database
 from services.rewards.catalogue.publishing import Catalogues
 from services.rewards.clockwork import Clockwork
@@ -18,7 +20,7 @@ from services.rewards.decode import decode_heads
 from services.rewards.lives.settling import Settler
 from services.rewards.redemptions.deciding import Redemption
 from services.rewards.redemptions.redeeming import Redemptions
-from services.rewards.standings import Standings
+from services.rewards.standings.keeping import Standings
 from services.rewards.store import SETUP, Ledger
 from tests.integration.rewards.test_holds import DAY_MS, facts
 from tests.integration.rewards.test_lots import lot
@@ -112,16 +114,20 @@ async def test_a_refusal_moves_nothing(database: Database) -> None:
     await assert_sound(database)
 
 
-async def test_what_is_left_of_a_tier_is_what_the_newest_decision_says(database: Database) -> None:
+async def test_what_is_left_of_a_tier_is_what_the_newest_decision_says(database: Database, ledger_url: str) -> None:
     def told(number: int, tier: str) -> Received:
         from contracts.decisions import encode_decision
 
         decision = decided(number, rule="tier", amount_minor=None, unit=None, tier_to=tier)
         return Received(number, b"ann", encode_decision(decision), (), 0)
 
+    # What is tested does not look at the log.
+    standings = Standings(database, open_bus(kafka=None, postgres=ledger_url, client="test"))
+
     async def deliver_tiers(*records: Received) -> None:
         decoded = decode_heads([record.value for record in records])
-        await Standings(database).keep(0, records, decoded.indexes, decoded.decisions)
+        batch = Batch(DECISIONS.name, 0, records, records[-1].offset + 1, commit=asyncio.Event().wait)
+        await standings.keep(batch, decoded.indexes, decoded.decisions)
 
     await deliver(database, decided(1))
     await publish(database, card={"tiers": "[silver]", "price": "1 USD"})
