@@ -38,7 +38,14 @@ HOLD_AGES: Final = ("over-365-days", "under-365-days", "under-90-days", "under-3
 """By the time of the event, the oldest first."""
 
 REWARDS: Final = (
-    Metric("transfers_total", "counter", ("rewards",), "Transfers posted, by stage.", "None.", {"stage": STAGES}),
+    Metric(
+        "transfers_total",
+        "counter",
+        ("rewards",),
+        "Transfers posted by this process, by stage: of decisions, by time, and over HTTP.",
+        "None; what commands post is in the ledger and the facts only.",
+        {"stage": STAGES},
+    ),
     Metric(
         "postings_refused_total",
         "counter",

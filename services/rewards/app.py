@@ -72,7 +72,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         observer.posted(result)
         relay.wake()
 
-    ledger = Ledger(database)
+    ledger, counted = Ledger(database), Ledger(database, on_posted_within=posted)
     settler = Settler(database, ledger)
     redemptions = Redemptions(database, ledger, clock=clock, reserved_days_max=settings.rewards_reserved_days_max)
     memberships = Memberships(database, ledger, clock=clock)
@@ -98,6 +98,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
         requests_days=settings.rewards_requests_days,
         reserved_days_max=settings.rewards_reserved_days_max,
         gift_limits=settings.gift_limits,
+        on_posted=posted,
     )
     standings = Standings(database, bus)
     signer = signer_of(settings)
@@ -177,7 +178,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
             Rounds("clockwork", clockwork.tick, every_s=clock_every_s),
             Rounds(
                 "payout clock",
-                PayoutClock(database, Preparer(database, ledger, clock=clock), clock=clock).tick,
+                PayoutClock(database, Preparer(database, counted, clock=clock), clock=clock).tick,
                 every_s=settings.rewards_payouts_every_s,
             ),
             consumer,

@@ -39,10 +39,10 @@ TEXT_LENGTH_MAX: Final = 1_024
 class Bookings:
     """Bookings by hand; each returns the transfers that it made. All raise PermanentError and TransientError."""
 
-    def __init__(self, database: Connections, *, clock: Clock) -> None:
+    def __init__(self, database: Connections, *, clock: Clock, ledger: Ledger | None = None) -> None:
         self._database = database
         self._clock = clock
-        self._ledger = Ledger(database)
+        self._ledger = ledger or Ledger(database)
         self._settler = Settler(database, self._ledger)
 
     async def void(self, decision: str, amount: Money | None, by_hand: ByHand) -> list[TransferPosted]:

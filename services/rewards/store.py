@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -81,10 +81,17 @@ def outages_are_transient() -> Iterator[None]:
 
 
 class Ledger:
-    """Posts transfers. Safe to use from several tasks and processes at once."""
+    """Posts transfers. Safe to use from several tasks and processes at once.
 
-    def __init__(self, database: Connections) -> None:
+    Args:
+        on_posted_within: Told what `post_within` has posted, before the caller commits it, or rolls it back.
+    """
+
+    def __init__(
+        self, database: Connections, *, on_posted_within: Callable[[Posted], None] = lambda posted: None
+    ) -> None:
         self._database = database
+        self._on_posted_within = on_posted_within
         self._accounts: dict[str, int] = {}
         self._months = Months()
 
@@ -120,7 +127,9 @@ class Ledger:
         """
         if transfers:
             told: tuple[Fact, ...] = (*transfers, *notices)
-            return await self._post_all(connection, sorted(transfers, key=attrgetter("id")), told=told)
+            posted = await self._post_all(connection, sorted(transfers, key=attrgetter("id")), told=told)
+            self._on_posted_within(posted)
+            return posted
         if notices:
             await connection.execute("SELECT rewards.tell(%s)", (pack_facts(notices),))
         return Posted()

@@ -13,10 +13,9 @@ from starlette.responses import Response
 
 from contracts.money import Money
 from runtime.api.pages import Asked
-from runtime.database import Connections
 from services.rewards.api.bodies import Amount, Booked, DecisionId, Minor, Reason, Text, Unit, booked
-from services.rewards.api.books import Finance, FinanceOrApprover, TheBooks
-from services.rewards.api.once import Once, answers
+from services.rewards.api.books import Books, Finance, FinanceOrApprover, TheBooks
+from services.rewards.api.once import Hand, Once, answers
 from services.rewards.by_hand import Bookings
 from services.rewards.legs import ByHand
 
@@ -51,10 +50,8 @@ class WriteOff(Because):
 async def void(books: TheBooks, caller: Finance, once: Once, decision: DecisionId, body: Part) -> Response:
     """Take a hold back, or a part of it; a decision that waits is refused for good."""
 
-    async def work(connections: Connections) -> Booked:
-        return booked(
-            await Bookings(connections, clock=books.clock).void(decision, body.money(), _by(caller.who, body))
-        )
+    async def work(hand: Hand) -> Booked:
+        return booked(await _on(books, hand).void(decision, body.money(), _by(caller.who, body)))
 
     return await once(work)
 
@@ -63,10 +60,8 @@ async def void(books: TheBooks, caller: Finance, once: Once, decision: DecisionI
 async def release(books: TheBooks, caller: Finance, once: Once, decision: DecisionId, body: Part) -> Response:
     """Let go of a hold before its end, or of a part of it."""
 
-    async def work(connections: Connections) -> Booked:
-        return booked(
-            await Bookings(connections, clock=books.clock).release(decision, body.money(), _by(caller.who, body))
-        )
+    async def work(hand: Hand) -> Booked:
+        return booked(await _on(books, hand).release(decision, body.money(), _by(caller.who, body)))
 
     return await once(work)
 
@@ -75,8 +70,8 @@ async def release(books: TheBooks, caller: Finance, once: Once, decision: Decisi
 async def admit(books: TheBooks, caller: Finance, once: Once, decision: DecisionId, body: Because) -> Response:
     """Grant a decision that waits for a budget, although it is spent; the budget is not claimed."""
 
-    async def work(connections: Connections) -> Booked:
-        return booked(await Bookings(connections, clock=books.clock).admit(decision, _by(caller.who, body)))
+    async def work(hand: Hand) -> Booked:
+        return booked(await _on(books, hand).admit(decision, _by(caller.who, body)))
 
     return await once(work)
 
@@ -86,15 +81,18 @@ async def write_off(books: TheBooks, caller: FinanceOrApprover, once: Once, body
     """Forgive what an account owes, or a part of it; large ones are an approver's."""
     minor_max = None if "approver" in caller.roles else books.write_off_minor_max
 
-    async def work(connections: Connections) -> Booked:
-        bookings = Bookings(connections, clock=books.clock)
+    async def work(hand: Hand) -> Booked:
+        by_hand = _by(caller.who, body)
+        on = _on(books, hand)
         return booked(
-            await bookings.write_off(
-                body.account, body.unit, body.programme, body.minor, _by(caller.who, body), minor_max=minor_max
-            )
+            await on.write_off(body.account, body.unit, body.programme, body.minor, by_hand, minor_max=minor_max)
         )
 
     return await once(work)
+
+
+def _on(books: Books, hand: Hand) -> Bookings:
+    return Bookings(hand.connections, clock=books.clock, ledger=hand.ledger)
 
 
 def _by(who: str, body: Because) -> ByHand:

@@ -16,6 +16,7 @@ from runtime.database import Connections
 from runtime.keys import Caller
 from services.rewards.gifts.giving import NO_LIMITS, Limits
 from services.rewards.keys import OPERATOR, ROLES, ledger_caller
+from services.rewards.store import Posted
 
 LONG_REQUESTS_MAX: Final = 2
 """Requests in several transactions at once: each has one connection for its answer, and needs another one to work."""
@@ -36,6 +37,7 @@ class Books:
         requests_days: How long an answer is kept for whoever asks again under the same key.
         reserved_days_max: How long a redemption may stay reserved.
         gift_limits: The most of one gift, and of all gifts to one person within a year.
+        on_posted: Told what a request has posted.
     """
 
     postgres: str
@@ -45,6 +47,7 @@ class Books:
     requests_days: int
     reserved_days_max: int = 14
     gift_limits: Limits = NO_LIMITS
+    on_posted: Callable[[Posted], None] = lambda posted: None
     long_requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LONG_REQUESTS_MAX))
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READS_MAX))
 

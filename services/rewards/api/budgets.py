@@ -9,10 +9,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from runtime.api.pages import Asked, Cursor, Limit, page_of, texts_of
-from runtime.database import Connections
 from services.rewards.api.bodies import Amount, Booked, Reason, Text, booked
 from services.rewards.api.books import Finance, TheBooks, Viewer
-from services.rewards.api.once import Once, answers
+from services.rewards.api.once import Hand, Once, answers
 from services.rewards.budgets.claims import BudgetKey
 from services.rewards.by_hand import Bookings
 from services.rewards.legs import ByHand
@@ -54,8 +53,8 @@ async def list_budgets(books: TheBooks, caller: Viewer, limit: Limit = 100, curs
 async def top_up(books: TheBooks, caller: Finance, once: Once, body: TopUp) -> Response:
     """Put more into a budget; what waits for it is resumed in order, within seconds."""
 
-    async def work(connections: Connections) -> Booked:
-        bookings = Bookings(connections, clock=books.clock)
+    async def work(hand: Hand) -> Booked:
+        bookings = Bookings(hand.connections, clock=books.clock, ledger=hand.ledger)
         key = BudgetKey(body.programme, body.budget, body.period, body.amount.unit)
         return booked(await bookings.top_up(key, body.amount.minor, ByHand(body.reason, caller.who)))
 

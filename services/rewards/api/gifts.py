@@ -10,10 +10,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from runtime.api.pages import Asked, Cursor, Limit, page_of
-from runtime.database import Connections
 from services.rewards.api.bodies import Amount, Of, Reason, Text, before_of, decimals_of
 from services.rewards.api.books import Approver, Books, Finance, FinanceOrApprover, TheBooks, Viewer
-from services.rewards.api.once import Once, answers
+from services.rewards.api.once import Hand, Once, answers
 from services.rewards.gifts.desk import Gifts
 from services.rewards.gifts.giving import State
 from services.rewards.gifts.line import GiftLine, gift_line
@@ -65,9 +64,7 @@ async def list_gifts(
     cursor: Cursor = None,
 ) -> GiftPage:
     """The newest first."""
-    rows = await _on(books, books.database).listed(
-        beneficiary=of, state=state, before=before_of(cursor), limit=limit + 1
-    )
+    rows = await _on(books).listed(beneficiary=of, state=state, before=before_of(cursor), limit=limit + 1)
     page, then = page_of(rows, limit, lambda row: (row.id,))
     return GiftPage(gifts=[gift_line(row) for row in page], next=then)
 
@@ -75,15 +72,15 @@ async def list_gifts(
 @router.get("/gifts/{id}")
 async def show_gift(books: TheBooks, caller: Viewer, id: GiftId) -> OneGift:
     """One gift: who proposed it, who decided it, when and why."""
-    return OneGift(gift=gift_line(await _on(books, books.database).show(id)))
+    return OneGift(gift=gift_line(await _on(books).show(id)))
 
 
 @router.post("/gifts", **answers(OneGift))
 async def propose(books: TheBooks, caller: Finance, once: Once, body: Proposal) -> Response:
     """Ask for a gift; nothing moves yet."""
 
-    async def work(connections: Connections) -> OneGift:
-        made = await _on(books, connections).propose(
+    async def work(hand: Hand) -> OneGift:
+        made = await _on(books, hand).propose(
             body.programme,
             body.beneficiary,
             body.amount.money(),
@@ -103,8 +100,8 @@ async def propose(books: TheBooks, caller: Finance, once: Once, body: Proposal) 
 async def approve(books: TheBooks, caller: Approver, once: Once, id: GiftId, body: Approval) -> Response:
     """Grant it, out of its budget; by somebody else than who proposed it."""
 
-    async def work(connections: Connections) -> OneGift:
-        return OneGift(gift=gift_line(await _on(books, connections).approve(id, by=caller.who, because=body.note)))
+    async def work(hand: Hand) -> OneGift:
+        return OneGift(gift=gift_line(await _on(books, hand).approve(id, by=caller.who, because=body.note)))
 
     return await once(work)
 
@@ -113,11 +110,12 @@ async def approve(books: TheBooks, caller: Approver, once: Once, id: GiftId, bod
 async def reject(books: TheBooks, caller: FinanceOrApprover, once: Once, id: GiftId, body: Rejection) -> Response:
     """Do not give it, and say why."""
 
-    async def work(connections: Connections) -> OneGift:
-        return OneGift(gift=gift_line(await _on(books, connections).reject(id, by=caller.who, because=body.reason)))
+    async def work(hand: Hand) -> OneGift:
+        return OneGift(gift=gift_line(await _on(books, hand).reject(id, by=caller.who, because=body.reason)))
 
     return await once(work)
 
 
-def _on(books: Books, connections: Connections) -> Gifts:
-    return Gifts(connections, Ledger(connections), clock=books.clock, limits=books.gift_limits)
+def _on(books: Books, hand: Hand | None = None) -> Gifts:
+    hand = hand or Hand(books.database, Ledger(books.database))
+    return Gifts(hand.connections, hand.ledger, clock=books.clock, limits=books.gift_limits)

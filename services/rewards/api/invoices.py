@@ -11,10 +11,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from runtime.api.pages import Asked, Cursor, Limit
-from runtime.database import Connections
 from services.rewards.api.bodies import NO_NUL, Minor, Of, Reason, Text
 from services.rewards.api.books import Finance, TheBooks, Viewer
-from services.rewards.api.once import Once, answers
+from services.rewards.api.once import Hand, Once, answers
 from services.rewards.papers.invoice import Invoice, correction_reference, digest, encode
 from services.rewards.papers.issuing import issue_run
 from services.rewards.papers.parties import Issuer
@@ -137,8 +136,8 @@ async def draw_invoice(books: TheBooks, caller: Viewer, number: Number) -> Respo
 async def issue(books: TheBooks, caller: Finance, once: Once, body: RunToInvoice) -> Response:
     """Invoice what a payout run has sent, and credit what came back; again, it issues only what is missing."""
 
-    async def work(connections: Connections) -> PapersOfRun:
-        done = await issue_run(connections, body.payout_run, clock=books.clock, language=body.language)
+    async def work(hand: Hand) -> PapersOfRun:
+        done = await issue_run(hand.connections, body.payout_run, clock=books.clock, language=body.language)
         return PapersOfRun(
             issued=[_issued(one.invoice, is_new=one.is_new) for one in done.issued],
             left_out=[WithoutPaper(**msgspec.structs.asdict(one)) for one in done.left_out],
@@ -151,8 +150,8 @@ async def issue(books: TheBooks, caller: Finance, once: Once, body: RunToInvoice
 async def correct(books: TheBooks, caller: Finance, once: Once, number: Number, body: Correction) -> Response:
     """Issue a credit note. Nothing is paid or taken back by that."""
 
-    async def work(connections: Connections) -> IssuedPaper:
-        done = await Papers(connections, clock=books.clock).correct(
+    async def work(hand: Hand) -> IssuedPaper:
+        done = await Papers(hand.connections, clock=books.clock).correct(
             number,
             gross_minor=body.minor,
             reference=correction_reference(number, body.reference),
@@ -174,8 +173,8 @@ async def list_issuers(books: TheBooks, caller: Viewer) -> IssuersList:
 async def set_issuer(books: TheBooks, caller: Finance, once: Once, body: IssuerBody) -> Response:
     """Write down who issues papers for some programmes; papers that are issued keep what they say."""
 
-    async def work(connections: Connections) -> IssuerBody:
-        await Papers(connections, clock=books.clock).set_issuer(msgspec.convert(body.model_dump(), Issuer))
+    async def work(hand: Hand) -> IssuerBody:
+        await Papers(hand.connections, clock=books.clock).set_issuer(msgspec.convert(body.model_dump(), Issuer))
         return body
 
     return await once(work)

@@ -10,10 +10,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from runtime.api.pages import Asked, Cursor, Limit, page_of
-from runtime.database import Connections
 from services.rewards.api.bodies import Amount, Of, Reason, Text, before_of, decimals_of
 from services.rewards.api.books import Books, Finance, TheBooks, Viewer
-from services.rewards.api.once import Once, answers
+from services.rewards.api.once import Hand, Once, answers
 from services.rewards.memberships.line import MembershipLine, membership_line
 from services.rewards.memberships.selling import Memberships, Offer
 from services.rewards.memberships.terms import Per, State
@@ -62,9 +61,7 @@ async def list_memberships(
     cursor: Cursor = None,
 ) -> MembershipPage:
     """The newest first."""
-    rows = await _on(books, books.database).listed(
-        beneficiary=of, state=state, before=before_of(cursor), limit=limit + 1
-    )
+    rows = await _on(books).listed(beneficiary=of, state=state, before=before_of(cursor), limit=limit + 1)
     page, then = page_of(rows, limit, lambda row: (row.id,))
     return MembershipPage(memberships=[membership_line(row) for row in page], next=then)
 
@@ -72,7 +69,7 @@ async def list_memberships(
 @router.get("/memberships/{id}")
 async def show_membership(books: TheBooks, caller: Viewer, id: MembershipId) -> OneMembership:
     """One membership."""
-    return OneMembership(membership=membership_line(await _on(books, books.database).show(id)))
+    return OneMembership(membership=membership_line(await _on(books).show(id)))
 
 
 @router.post("/memberships", **answers(OneMembership))
@@ -90,8 +87,8 @@ async def buy(books: TheBooks, caller: Finance, once: Once, body: Purchase) -> R
         renews=body.renews,
     )
 
-    async def work(connections: Connections) -> OneMembership:
-        made = await _on(books, connections).buy(
+    async def work(hand: Hand) -> OneMembership:
+        made = await _on(books, hand).buy(
             body.programme, body.beneficiary, offer, key=secrets.token_hex(16), by=caller.who
         )
         return OneMembership(membership=membership_line(made))
@@ -103,13 +100,14 @@ async def buy(books: TheBooks, caller: Finance, once: Once, body: Purchase) -> R
 async def cancel(books: TheBooks, caller: Finance, once: Once, id: MembershipId, body: Cancellation) -> Response:
     """End it now; what is unused goes back to where it came from."""
 
-    async def work(connections: Connections) -> OneMembership:
-        on = _on(books, connections)
+    async def work(hand: Hand) -> OneMembership:
+        on = _on(books, hand)
         made = await on.cancel(id, reason=body.reason, by=caller.who, is_refunded=body.refund)
         return OneMembership(membership=membership_line(made))
 
     return await once(work)
 
 
-def _on(books: Books, connections: Connections) -> Memberships:
-    return Memberships(connections, Ledger(connections), clock=books.clock)
+def _on(books: Books, hand: Hand | None = None) -> Memberships:
+    hand = hand or Hand(books.database, Ledger(books.database))
+    return Memberships(hand.connections, hand.ledger, clock=books.clock)

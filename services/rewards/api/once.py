@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Final
 
@@ -26,6 +27,7 @@ from services.rewards.api.books import Books, TheBooks
 from services.rewards.api.statuses import STATUSES
 from services.rewards.requests.identity import HEADER, KEY_LENGTH_MAX, Identity, identity_of
 from services.rewards.requests.store import Answer, begin, find, keep
+from services.rewards.store import Ledger, Posted
 
 TRIES_MAX: Final = 5
 """Of a request that another transaction's locks or writes got in the way of."""
@@ -33,8 +35,17 @@ TRY_AGAIN_S: Final = 0.05
 DAY_MS: Final = 86_400_000
 REPLAYED: Final[Mapping[str, str]] = {"Idempotency-Replayed": "true"}
 
-Work = Callable[[Connections], Awaitable[BaseModel]]
-"""What a request does; all of it through the connections that it is given, and nothing that cannot be rolled back."""
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """What a request works with: where it is written, and by what it is posted."""
+
+    connections: Connections
+    ledger: Ledger
+
+
+Work = Callable[[Hand], Awaitable[BaseModel]]
+"""What a request does; all of it with the hand that it is given, and nothing that cannot be rolled back."""
 
 
 class OneRequest:
@@ -51,8 +62,9 @@ class OneRequest:
         answer yet, and asking again under the same key finishes it.
         """
         books = self._books
+        hand = Hand(books.database, Ledger(books.database, on_posted_within=books.on_posted))
         async with books.long_requests, books.database.connection() as connection, connection.transaction():
-            return await self._answer(connection, partial(work, books.database), status)
+            return await self._answer(connection, partial(work, hand), status)
 
     async def __call__(self, work: Work, *, status: int = 200) -> Response:
         """Carry it out, or give the answer of the first time.
@@ -62,12 +74,20 @@ class OneRequest:
             TransientError: Nothing was done. Some of `runtime.database.OUTAGES` say the same.
         """
         for tried in range(1, TRIES_MAX + 1):
+            posted: list[Posted] = []
             try:
                 async with self._books.database.connection() as connection, connection.transaction():
-                    return await self._answer(connection, partial(work, Within(connection)), status)
+                    within = Within(connection)
+                    hand = Hand(within, Ledger(within, on_posted_within=posted.append))
+                    answer = await self._answer(connection, partial(work, hand), status)
             except (TransientError, psycopg.OperationalError) as error:
                 if not _is_rivalry(error) or tried == TRIES_MAX:
                     raise
+            else:
+                # Counted now that it is durable; what was refused has posted nothing.
+                if answer.status_code < 400:
+                    self._books.on_posted(sum(posted, Posted()))
+                return answer
             await asyncio.sleep(TRY_AGAIN_S * tried)
         raise AssertionError("the last try returns or raises")
 

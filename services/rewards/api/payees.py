@@ -11,10 +11,9 @@ from starlette.responses import Response
 
 from contracts.money import PPM
 from runtime.api.pages import Asked, Cursor, Limit, page_of, texts_of
-from runtime.database import Connections
 from services.rewards.api.bodies import Text
 from services.rewards.api.books import Finance, TheBooks, Viewer
-from services.rewards.api.once import Once, answers
+from services.rewards.api.once import Hand, Once, answers
 from services.rewards.payouts import directory
 from services.rewards.payouts.bank_ids import normal_iban
 from services.rewards.payouts.payee import Method, Payee, Tax, TaxScheme, shown
@@ -95,14 +94,14 @@ async def list_payees(books: TheBooks, caller: Viewer, limit: Limit = 100, curso
 async def set_payee(books: TheBooks, caller: Finance, once: Once, body: PayeeBody) -> Response:
     """Say how to pay somebody."""
 
-    async def work(connections: Connections) -> SetBody:
+    async def work(hand: Hand) -> SetBody:
         fields = body.model_dump(exclude={"tax", "iban"})
         payee = Payee(
             **fields,
             iban=None if body.iban is None else normal_iban(body.iban),
             tax=None if body.tax is None else msgspec.convert(body.tax.model_dump(), Tax),
         )
-        is_news = await directory.set_payee(connections, payee, who=caller.who, clock=books.clock)
+        is_news = await directory.set_payee(hand.connections, payee, who=caller.who, clock=books.clock)
         return SetBody(changed=is_news, payee=PayeeRow.model_validate(shown(payee)))
 
     return await once(work)

@@ -13,7 +13,7 @@ from runtime.api.pages import Cursor, Limit, page_of, parts_of, texts_of
 from runtime.database import Connections
 from services.rewards.api.bodies import ProgrammeQuery, checked_id
 from services.rewards.api.books import Approver, Books, Finance, FinanceOrApprover, TheBooks, Viewer
-from services.rewards.api.once import Once, answers
+from services.rewards.api.once import Hand, Once, answers
 from services.rewards.api.payout_bodies import (
     CancelBody,
     LeftOutPage,
@@ -34,7 +34,6 @@ from services.rewards.payouts.listing import counted, known_run, payout_shown
 from services.rewards.payouts.pain import pain_001
 from services.rewards.payouts.payout import Run
 from services.rewards.payouts.plan import Terms
-from services.rewards.store import Ledger
 
 router = APIRouter()
 RunId = Annotated[str, Path(max_length=64, description="The run's id.")]
@@ -65,13 +64,13 @@ async def list_runs(
 async def prepare(books: TheBooks, caller: Finance, once: Once, body: NewRun) -> Response:
     """Prepare a run: what is available becomes what is to be approved."""
 
-    async def work(connections: Connections) -> RunRow:
-        terms = await _terms(connections, body)
+    async def work(hand: Hand) -> RunRow:
+        terms = await _terms(hand.connections, body)
         asked = preparing.Asked(
             programme=body.programme, unit=body.currency, period=body.period, day=body.day, terms=terms
         )
-        preparer = preparing.Preparer(connections, Ledger(connections), clock=books.clock)
-        return await _row(connections, await preparer.prepare(asked, who=caller.who))
+        preparer = preparing.Preparer(hand.connections, hand.ledger, clock=books.clock)
+        return await _row(hand.connections, await preparer.prepare(asked, who=caller.who))
 
     return await once.in_steps(work)
 
@@ -152,9 +151,9 @@ async def cancel(books: TheBooks, caller: FinanceOrApprover, once: Once, run: Ru
 
 
 async def _step(books: Books, once: Once, step: Callable[[PayoutDesk], Awaitable[Run]]) -> Response:
-    async def work(connections: Connections) -> RunRow:
-        desk = PayoutDesk(connections, Ledger(connections), clock=books.clock)
-        return await _row(connections, await step(desk))
+    async def work(hand: Hand) -> RunRow:
+        desk = PayoutDesk(hand.connections, hand.ledger, clock=books.clock)
+        return await _row(hand.connections, await step(desk))
 
     return await once.in_steps(work)
 

@@ -10,16 +10,14 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from runtime.api.pages import Asked
-from runtime.database import Connections
 from services.rewards.api.bodies import Minor, Text, Unit
 from services.rewards.api.books import Books, Finance, FinanceOrApprover, TheBooks
-from services.rewards.api.once import Once, answers
+from services.rewards.api.once import Hand, Once, answers
 from services.rewards.api.payout_bodies import CancelBody, PayoutRow, SettleBody
 from services.rewards.payouts.desk import PayoutDesk
 from services.rewards.payouts.listing import payout_shown
 from services.rewards.payouts.payout import Payout
 from services.rewards.payouts.preparing import Preparer
-from services.rewards.store import Ledger
 
 router = APIRouter()
 PayoutId = Annotated[str, Path(max_length=64, description="The payout's id, or the bank file's end-to-end id.")]
@@ -43,8 +41,8 @@ class RequestedBody(BaseModel):
 async def request(books: TheBooks, caller: Finance, once: Once, body: NewRequest) -> Response:
     """Prepare a payout that somebody asked for, in a run of its own."""
 
-    async def work(connections: Connections) -> RequestedBody:
-        preparer = Preparer(connections, Ledger(connections), clock=books.clock)
+    async def work(hand: Hand) -> RequestedBody:
+        preparer = Preparer(hand.connections, hand.ledger, clock=books.clock)
         run, payout = await preparer.request(
             body.programme, body.currency, body.beneficiary, body.minor, who=caller.who
         )
@@ -74,8 +72,8 @@ async def cancel(
 
 
 async def _step(books: Books, once: Once, step: Callable[[PayoutDesk], Awaitable[Payout]]) -> Response:
-    async def work(connections: Connections) -> PayoutRow:
-        desk = PayoutDesk(connections, Ledger(connections), clock=books.clock)
+    async def work(hand: Hand) -> PayoutRow:
+        desk = PayoutDesk(hand.connections, hand.ledger, clock=books.clock)
         return PayoutRow.model_validate(payout_shown(await step(desk)))
 
     return await once(work)

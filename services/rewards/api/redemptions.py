@@ -10,10 +10,9 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from runtime.api.pages import Asked, Cursor, Limit, page_of
-from runtime.database import Connections
 from services.rewards.api.bodies import Of, ProgrammeQuery, Reason, Text, before_of
 from services.rewards.api.books import Books, Finance, TheBooks, Viewer
-from services.rewards.api.once import Once, answers
+from services.rewards.api.once import Hand, Once, answers
 from services.rewards.catalogue.items import QUANTITY_MAX, Kind
 from services.rewards.catalogue.publishing import Catalogues
 from services.rewards.catalogue.store import Shelf
@@ -99,9 +98,7 @@ async def list_redemptions(
     cursor: Cursor = None,
 ) -> RedemptionPage:
     """The newest first."""
-    rows = await _on(books, books.database).listed(
-        beneficiary=of, state=state, before=before_of(cursor), limit=limit + 1
-    )
+    rows = await _on(books).listed(beneficiary=of, state=state, before=before_of(cursor), limit=limit + 1)
     page, then = page_of(rows, limit, lambda row: (row.id,))
     return RedemptionPage(redemptions=[redemption_line(row) for row in page], next=then)
 
@@ -109,16 +106,16 @@ async def list_redemptions(
 @router.get("/redemptions/{id}")
 async def show_redemption(books: TheBooks, caller: Viewer, id: RedemptionId) -> OneRedemption:
     """One redemption, without its codes."""
-    return OneRedemption(redemption=redemption_line(await _on(books, books.database).show(id)))
+    return OneRedemption(redemption=redemption_line(await _on(books).show(id)))
 
 
 @router.post("/redemptions", **answers(OneRedemption))
 async def reserve(books: TheBooks, caller: Finance, once: Once, body: Wish) -> Response:
     """Set something aside, and what it costs; never more than there is."""
 
-    async def work(connections: Connections) -> OneRedemption:
+    async def work(hand: Hand) -> OneRedemption:
         # The request is carried out once, so its redemption needs no name that anybody else knows.
-        made = await _on(books, connections).reserve(
+        made = await _on(books, hand).reserve(
             body.programme,
             body.item,
             body.beneficiary,
@@ -135,8 +132,8 @@ async def reserve(books: TheBooks, caller: Finance, once: Once, body: Wish) -> R
 async def fulfil(books: TheBooks, caller: Finance, once: Once, id: RedemptionId, body: Fulfilment) -> Response:
     """It was handed over; an item with codes hands out its own."""
 
-    async def work(connections: Connections) -> OneRedemption:
-        made = await _on(books, connections).fulfil(id, codes=body.codes, by=caller.who)
+    async def work(hand: Hand) -> OneRedemption:
+        made = await _on(books, hand).fulfil(id, codes=body.codes, by=caller.who)
         return OneRedemption(redemption=redemption_line(made))
 
     return await once(work)
@@ -146,8 +143,8 @@ async def fulfil(books: TheBooks, caller: Finance, once: Once, id: RedemptionId,
 async def cancel(books: TheBooks, caller: Finance, once: Once, id: RedemptionId, body: Because) -> Response:
     """What was reserved goes back; what has expired meanwhile then expires."""
 
-    async def work(connections: Connections) -> OneRedemption:
-        made = await _on(books, connections).cancel(id, reason=body.reason, by=caller.who)
+    async def work(hand: Hand) -> OneRedemption:
+        made = await _on(books, hand).cancel(id, reason=body.reason, by=caller.who)
         return OneRedemption(redemption=redemption_line(made))
 
     return await once(work)
@@ -157,11 +154,12 @@ async def cancel(books: TheBooks, caller: Finance, once: Once, id: RedemptionId,
 @router.get("/redemption-codes/{id}")
 async def reveal(books: TheBooks, caller: Finance, id: RedemptionId) -> Codes:
     """The codes that it handed out; it is kept who saw them."""
-    return Codes(codes=await _on(books, books.database).reveal(id, by=caller.who))
+    return Codes(codes=await _on(books).reveal(id, by=caller.who))
 
 
-def _on(books: Books, connections: Connections) -> Redemptions:
-    return Redemptions(connections, Ledger(connections), clock=books.clock, reserved_days_max=books.reserved_days_max)
+def _on(books: Books, hand: Hand | None = None) -> Redemptions:
+    hand = hand or Hand(books.database, Ledger(books.database))
+    return Redemptions(hand.connections, hand.ledger, clock=books.clock, reserved_days_max=books.reserved_days_max)
 
 
 def _offered(shelf: Shelf) -> Offered:

@@ -177,6 +177,24 @@ async def ask_over_http(app: App) -> None:
             answer = await client.get(path, headers=KEY)
             assert (answer.status_code, answer.json()["code"]) == (status, code)
             assert answer.headers["content-type"] == "application/problem+json"
+        await book_over_http(app, client)
+
+
+async def book_over_http(app: App, client: httpx.AsyncClient) -> None:
+    """What is booked by hand counts as every other transfer, once, and what is refused does not."""
+
+    def released() -> float | None:
+        return sample(app, "goodword_rewards_transfers_total", stage="released")
+
+    counts = [released()]
+    part = {"reason": "agreed", "amount": {"minor": 4_000, "unit": "USD"}}
+    for key, status in (("one", 200), ("one", 200), ("two", 200), ("too-much", 422)):
+        answer = await client.post(
+            f"/v1/decisions/{HELD.id}/release", headers=KEY | {"idempotency-key": key}, json=part
+        )
+        assert answer.status_code == status, answer.text
+        counts.append(released())
+    assert counts == [0, 1, 1, 2, 2]
 
 
 async def test_delivered_again_after_a_restart_nothing_changes(postgres_url: str) -> None:
