@@ -48,6 +48,9 @@ STAGES: Final = (RULES, HISTORY, REWARDS, ARCHIVE, REWARDS_RATES, NOTIFY_DECISIO
 TO_THE_LEDGER: Final = ((RULES,), (REWARDS, ARCHIVE))
 """What `--wait` waits for, in this order."""
 
+PATIENCE_S: Final = 30.0
+"""Of a command that publishes: somebody sits there who would only type it again. A service has its own callers."""
+
 Report = Callable[[str, int, int], None]
 """Called with what is waited for, records done, and records in all."""
 IsServing = Callable[[str], Awaitable[str]]
@@ -58,7 +61,13 @@ IsServing = Callable[[str], Awaitable[str]]
 async def open_target_bus(target: Target) -> AsyncIterator[Bus]:
     """The bus of the stack, started, for as long as the block runs."""
     security = Settings().kafka_security
-    bus = open_bus(kafka=target.kafka, postgres=target.postgres, client="command-line", security=security)
+    bus = open_bus(
+        kafka=target.kafka,
+        postgres=target.postgres,
+        client="command-line",
+        security=security,
+        publish_wait_s_max=PATIENCE_S,
+    )
     await bus.start()
     try:
         yield bus

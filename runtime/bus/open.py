@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.bus.port import Bus
+from runtime.bus.port import PUBLISH_WAIT_S_MAX, Bus
 from runtime.bus.retention import Retention
 from runtime.bus.security import IN_THE_CLEAR, KafkaSecurity
 from runtime.settings import Settings
@@ -26,6 +26,7 @@ def open_bus(
     client: str,
     security: KafkaSecurity = IN_THE_CLEAR,
     retention: Retention | None = None,
+    publish_wait_s_max: float = PUBLISH_WAIT_S_MAX,
 ) -> Bus:
     """A bus that is not started yet.
 
@@ -35,12 +36,13 @@ def open_bus(
         client: The name of the service, for the server's own logs and views.
         security: How Kafka is spoken to; unused with the log.
         retention: How the log is looked after by this process; None leaves that to the services. Unused with Kafka.
+        publish_wait_s_max: How long a publish waits in an outage before it raises BusUnavailable.
     """
     # Imported here, so that a process on one bus does not load the other's libraries (80 ms, 25 MB).
     if kafka:
         from runtime.bus.kafka import KafkaBus
 
-        return KafkaBus(kafka, client=client, security=security)
+        return KafkaBus(kafka, client=client, security=security, publish_wait_s_max=publish_wait_s_max)
     from runtime.bus.postgres import PostgresBus
 
-    return PostgresBus(postgres, client=client, retention=retention)
+    return PostgresBus(postgres, client=client, retention=retention, publish_wait_s_max=publish_wait_s_max)

@@ -27,6 +27,8 @@ Headers = tuple[tuple[str, bytes], ...]
 
 RECORD_BYTES_MAX: Final = 1_000_000
 """Key, value and headers of one record together: what a Kafka broker takes as it comes (`message.max.bytes`)."""
+PUBLISH_WAIT_S_MAX: Final = 5.0
+"""How long a publish waits in an outage, unless told otherwise, before it raises BusUnavailable."""
 
 
 class BusUnavailable(TransientError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -17,11 +16,11 @@ from contracts.topics import Topic
 from runtime.bus.batches import by_partition, check_size
 from runtime.bus.kafka.publisher import KafkaPublisher
 from runtime.bus.kafka.security import broker_security, client_options, probe
+from runtime.bus.kafka.stopping import stopped, stopping
 from runtime.bus.kafka.subscription import KafkaSubscription
-from runtime.bus.port import RECORD_BYTES_MAX, BusUnavailable, Owner, Received, Record
+from runtime.bus.port import PUBLISH_WAIT_S_MAX, RECORD_BYTES_MAX, BusUnavailable, Owner, Received, Record
 from runtime.bus.security import IN_THE_CLEAR, KafkaSecurity
 
-PUBLISH_WAIT_S_MAX: Final = 5.0
 ASK_S_MAX: Final = 5.0
 TOPICS_S_MAX: Final = 15.0
 READ_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -203,7 +202,7 @@ class KafkaBus:
         except (KafkaError, OSError) as error:
             raise BusUnavailable(f"Kafka: {error}") from error
         finally:
-            await consumer.stop()
+            await stopped(consumer.stop)
 
     def _consumer(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
@@ -252,14 +251,12 @@ class KafkaBus:
         except (KafkaError, OSError, TimeoutError) as error:
             raise BusUnavailable(f"Kafka: {error or 'no answer in time'}") from error
         finally:
-            with contextlib.suppress(KafkaError, OSError):
-                await admin.close()
+            await stopped(admin.close)
 
     async def _drop_observer(self) -> None:
         consumer, self._observer = self._observer, None
         if consumer is not None:
-            with contextlib.suppress(KafkaError, OSError):
-                await consumer.stop()
+            await stopped(consumer.stop)
 
 
 async def _started(consumer: AIOKafkaConsumer) -> None:
@@ -267,7 +264,7 @@ async def _started(consumer: AIOKafkaConsumer) -> None:
     try:
         await consumer.start()
     except BaseException:
-        await consumer.stop()
+        stopping(consumer.stop)
         raise
 
 

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from runtime import log
+from runtime.bus.kafka.stopping import stopping
 from runtime.bus.port import BusUnavailable, Record
 from runtime.bus.waiting_room import Waiting, WaitingRoom
 
@@ -90,7 +91,7 @@ class KafkaPublisher:
                 self._slots.release()
                 continue
             confirmations = await self._hand_over(producer, group)
-            self._spawn(self._confirm(producer, group, confirmations))
+            self._keep(asyncio.create_task(self._confirm(producer, group, confirmations)))
 
     async def _connected(self) -> AIOKafkaProducer:
         if self._producer is not None:
@@ -118,7 +119,7 @@ class KafkaPublisher:
             async with asyncio.timeout(self._wait_ms_max / 1000):
                 await producer.start()
         except BaseException:
-            await producer.stop()
+            self._stop(producer)
             raise
         self._producer = producer
         return producer
@@ -171,10 +172,13 @@ class KafkaPublisher:
     def _retire(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            self._spawn(_stop(producer))
+            self._stop(producer)
 
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
+    def _stop(self, producer: AIOKafkaProducer) -> None:
+        # It first waits for its batches, which expire by themselves.
+        self._keep(stopping(producer.stop))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._in_flight.add(task)
         task.add_done_callback(self._in_flight.discard)
 
@@ -194,9 +198,3 @@ async def _hand_over_partition(
     batch.close()
     confirmations.append(await producer.send_batch(batch, topic, partition=partition))
     return confirmations
-
-
-async def _stop(producer: AIOKafkaProducer) -> None:
-    # It first waits for its batches, which expire by themselves; whatever it says now is of no use any more.
-    with contextlib.suppress(KafkaError, OSError):
-        await producer.stop()

@@ -81,6 +81,9 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         self._idle.set()
         self._ending = asyncio.Event()
         self._failure: BaseException | None = None
+        self._settled = asyncio.Event()
+        """Cleared while owners are told what is assigned to them."""
+        self._settled.set()
         self._telling: asyncio.Task[None] | None = None
         self._commits = Together(self._write_commits, name="bus-commits")
         self._broker = KafkaBroker(
@@ -145,12 +148,19 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._give_up()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._settled.clear()
+        try:
+            await self._take_over(assigned)
+        finally:
+            self._settled.set()
+
+    async def _take_over(self, assigned: set[TopicPartition]) -> None:
         starts: dict[TopicPartition, int] = {}
         owned: dict[int, int] = {}
         try:
             for place in sorted(assigned):
                 if self._ending.is_set():
-                    return
+                    break
                 start = await self._owner.assigned(self._topic, place.partition)
                 if start is not None:
                     owned[place.partition] = start
@@ -179,8 +189,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         wait_s = 0.1
         while not self._ending.is_set():
             try:
-                await self._broker.start()
-                await self._ending.wait()
+                await self._start()
             except (KafkaError, OSError) as error:
                 logger.warning("bus unavailable", reason=str(error), where=self._topic)
                 await self._stop()
@@ -190,8 +199,25 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
             except Exception as error:  # noqa: BLE001 - told by wait()
                 self._fail(error)
         await self._idle.wait()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), STOP_S_MAX)
         await self._give_up()
         await self._stop()
+
+    async def _start(self) -> None:
+        """Join the group and stay until the end, which may come first: a group that is asked to wait waits long."""
+        starting = asyncio.create_task(self._broker.start())
+        ending = asyncio.create_task(self._ending.wait())
+        await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            try:
+                starting.result()
+                await ending
+            finally:
+                ending.cancel()
+        else:
+            starting.cancel()
+            await asyncio.wait({starting}, timeout=STOP_S_MAX)
 
     async def _stop(self) -> None:
         """Leave the group. In an outage the leave-taking is cut short: the broker will miss our heartbeat."""

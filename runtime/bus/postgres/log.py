@@ -13,7 +13,7 @@ from typing import Final
 from contracts.errors import Problem
 from contracts.topics import Topic
 from runtime.bus.batches import by_partition, check_size, cut
-from runtime.bus.port import BusUnavailable, Owner, Received, Record
+from runtime.bus.port import PUBLISH_WAIT_S_MAX, BusUnavailable, Owner, Received, Record
 from runtime.bus.postgres import frames, maintenance, schema
 from runtime.bus.postgres.keeper import LogKeeper
 from runtime.bus.postgres.link import Link, connect, reason
@@ -26,7 +26,6 @@ from runtime.clock import Clock, SystemClock
 from runtime.database import OUTAGES
 
 SYSTEM_CLOCK: Final = SystemClock()
-PUBLISH_WAIT_S_MAX: Final = 5.0
 READ_BYTES_MAX: Final = 4 * 1024 * 1024
 RECORD_BYTES_BESIDES: Final = 100
 """What a record takes in a blob beside key and value, most headers being shared; measured at 60 to 100."""

@@ -115,6 +115,32 @@ class HandingOverCases(Cases):
         await other.close()
         await other_bus.close()
 
+    async def test_a_member_that_waits_for_its_first_partitions_can_be_closed(
+        self, world: World, bus: Bus, topic: str
+    ) -> None:
+        """A service that is told to stop while another, which holds all partitions, has a long batch in hand."""
+        gate = asyncio.Event()
+
+        async def hold(batch: Batch) -> None:
+            await gate.wait()
+
+        first, second = Recorder(before=hold), Recorder()
+        subscription = await self._subscribed(bus, topic, first)
+        await eventually("all partitions", lambda: len(subscription.assignment()) == PARTITIONS)
+        await bus.publish(topic, [Record(b"all", b"%d" % number, partition=number) for number in range(PARTITIONS)])
+        await eventually("all in hand", lambda: len(first.busy) == PARTITIONS)
+        other_bus = world.make_bus("other")
+        await other_bus.start()
+        other = await self._subscribed(other_bus, topic, second)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(other.wait()), 1)
+        await asyncio.wait_for(other.close(), 25)
+        await other_bus.close()
+        assert not second.log, "it was given nothing"
+        gate.set()
+        await eventually("the first goes on", lambda: sorted(numbers(first)) == list(range(PARTITIONS)))
+        await subscription.close()
+
     async def test_a_killed_member_s_partitions_go_to_the_one_that_stays(
         self, world: World, bus: Bus, topic: str
     ) -> None:

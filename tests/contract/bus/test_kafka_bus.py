@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -12,7 +13,7 @@ from faststream.middlewares import AckPolicy
 from contracts.topics import Topic
 from runtime.bus.kafka import KafkaBus
 from runtime.bus.kafka.subscription import KafkaSubscription
-from runtime.bus.port import Batch, Bus, PartitionLost, Record
+from runtime.bus.port import Batch, Bus, BusUnavailable, PartitionLost, Record
 from tests.contract.bus.cases import BusCases
 from tests.contract.bus.owners import Recorder, eventually
 from tests.contract.bus.world import PARTITIONS, opened
@@ -129,6 +130,23 @@ class TestKafkaBus(BusCases):
         await bus.publish(topic, [Record(b"k", b"2")])
         assert bus._publisher._producer is not producer
         assert sum((await bus.end_offsets(topic)).values()) == 2
+
+    async def test_closing_ends_also_while_a_producer_is_given_up(self, topic: str, world: KafkaWorld) -> None:
+        """The trap of aiokafka's `close`, which swallows the cancellation of whoever awaits it (`stopping.py`).
+
+        The producer is given up and the publish refused at the same moment, so the close comes into the stopping.
+        """
+        rng = random.Random(5)
+        refused = 0
+        for _ in range(60):
+            bus = KafkaBus(world.url, client="test", publish_wait_s_max=rng.uniform(0.001, 0.02))
+            await bus.start()
+            try:
+                await bus.publish(topic, [Record(b"k", b"v")])
+            except BusUnavailable:
+                refused += 1
+            await asyncio.wait_for(bus.close(), 30)
+        assert refused, "some were in too much of a hurry"
 
     async def test_a_commit_after_the_group_moved_on_is_refused(self, bus: Bus, topic: str) -> None:
         """A member that the broker has expelled may not commit what is somebody else's by then."""
