@@ -62,8 +62,10 @@ class RewardsSettings(Settings):
     """The most, in minor units, that a key of finance writes off over HTTP; beyond it takes an approver's."""
     rewards_snapshots_every_s: Annotated[float, Field(gt=0)] = 10.0
     """How often snapshots of balances are brought up to date, and made where they are due."""
-    rewards_snapshot_transfers: Annotated[int, Field(ge=1_000)] = 100_000
-    """Transfers between two snapshots, from which any instant is read; more, where there are more balances."""
+    rewards_snapshot_transfers: Annotated[int, Field(ge=1_000)] = 25_000
+    """Transfers between two snapshots, from which any instant is read; each account has a row for those it has postings
+    between.
+    """
     rewards_trial_balance_every_s: Annotated[float, Field(gt=0)] = 30.0
     """How often the trial balance is drawn."""
     rewards_signing_key: SecretStr | None = None

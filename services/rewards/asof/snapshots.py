@@ -17,12 +17,13 @@ from runtime import log
 from runtime.clock import Clock
 from runtime.database import Connection, Database
 from services.rewards.asof.cuts import By
-from services.rewards.asof.sums import BEGINNING, RANGES, SIDES, moved
+from services.rewards.asof.late import COUNT
+from services.rewards.asof.sums import BEGINNING, CREDITS_MORE, DEBITS_MORE, LAST_KEPT, moved
 
 LOCK: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('goodword/rewards/snapshots', 0))"
 COUNTED_MAX: Final = 100_000
 """Transfers counted in one transaction, unless one block has more."""
-MADE_MAX: Final = 8
+MADE_MAX: Final = 32
 """Snapshots by one of the times that are made in one transaction."""
 OVER_MS: Final = 60_000
 """An instant is over when little is still to come that was booked before it; what does come is counted like all else
@@ -46,48 +47,40 @@ FROM rewards.snapshots_made m CROSS JOIN rewards.chain c LEFT JOIN LATERAL (
 ) b ON true
 GROUP BY 1, 2
 """
-_COUNT: Final = """
-WITH new AS MATERIALIZED (
-    SELECT t.debit_id, t.credit_id, t.unit, t.amount_minor, t.posted_at AS booked,
-        coalesce(t.news_at, t.event_at) AS effective
-    FROM rewards.blocks b CROSS JOIN unnest(b.ids) AS i (id) JOIN rewards.transfers t ON t.id = i.id
-    WHERE b.number > %(counted)s AND b.number <= %(last)s
-), late AS (
-    INSERT INTO rewards.balance_snapshots AS k (snapshot_id, account_id, unit, minor)
-    SELECT m.snapshot_id, side.account_id, m.unit, sum(side.minor)::bigint
-    FROM (
-        SELECT s.id AS snapshot_id, n.* FROM new n JOIN rewards.snapshots s
-        ON CASE s.by_time WHEN 'booked' THEN n.booked ELSE n.effective END < s.until
-    ) m, LATERAL (VALUES (m.debit_id, -m.amount_minor), (m.credit_id, m.amount_minor)) side (account_id, minor)
-    GROUP BY 1, 2, 3
-    ON CONFLICT (snapshot_id, account_id, unit) DO UPDATE SET minor = k.minor + excluded.minor
-)
-UPDATE rewards.snapshots_made SET block = %(last)s,
-    effective_count = effective_count + (SELECT count(*) FROM new WHERE effective >= coalesce(
-        (SELECT max(until) FROM rewards.snapshots WHERE by_time = 'effective'), '-infinity')),
-    booked_count = booked_count + (SELECT count(*) FROM new WHERE booked >= coalesce(
-        (SELECT max(until) FROM rewards.snapshots WHERE by_time = 'booked'), '-infinity'))
-"""
-
-_ENOUGH: Final = (
-    "SELECT CASE %(by)s WHEN 'booked' THEN booked_count ELSE effective_count END AS count,"
-    " greatest(%(every)s, (SELECT count(*) FROM rewards.balances) / 2) AS every FROM rewards.snapshots_made"
-)
-_NEWEST: Final = "SELECT id, until FROM rewards.snapshots WHERE by_time = %s ORDER BY until DESC LIMIT 1"
+_COUNTED: Final = {By.EFFECTIVE: "effective_count", By.BOOKED: "booked_count"}
+_NEWEST: Final = "SELECT number, until FROM rewards.snapshots WHERE by_time = %s ORDER BY until DESC LIMIT 1"
 _INSTANTS: Final = (
-    "SELECT n.at, n.no FROM (SELECT m.at, row_number() OVER (ORDER BY m.at) AS no FROM ({times}) m) n"
-    " WHERE n.no %% %(every)s = 0 ORDER BY n.no LIMIT %(most)s"
+    "SELECT DISTINCT n.at FROM (SELECT m.at, row_number() OVER (ORDER BY m.at) AS no FROM ({times}) m) n"
+    " WHERE n.no %% %(every)s = 0 ORDER BY n.at"
 )
-_MAKE: Final = (
-    "INSERT INTO rewards.balance_snapshots (snapshot_id, account_id, unit, minor)"
-    " SELECT %(id)s, p.account_id, p.unit, sum(p.minor)::bigint FROM ({sides} UNION ALL"
-    " SELECT account_id, unit, minor FROM rewards.balance_snapshots WHERE snapshot_id = %(before)s"
-    ") p GROUP BY 2, 3"
+_NEW: Final = (
+    "INSERT INTO rewards.snapshots (by_time, number, until, made_at)"
+    " SELECT %(by)s, %(first)s + n.index - 1, n.until, to_timestamp(%(now_ms)s / 1000.0)"
+    " FROM unnest(%(untils)s::timestamptz[]) WITH ORDINALITY n (until, index)"
 )
-_LEFT: Final = {
-    By.EFFECTIVE: "UPDATE rewards.snapshots_made SET effective_count = greatest(0, effective_count - %s)",
-    By.BOOKED: "UPDATE rewards.snapshots_made SET booked_count = greatest(0, booked_count - %s)",
-}
+_MAKE: Final = f"""
+WITH changed AS MATERIALIZED (
+    SELECT b.*, coalesce(k.minor, 0) + sum(moved) OVER (
+        PARTITION BY b.account_id, b.unit ORDER BY b.number) AS minor
+    FROM (
+        SELECT side.account_id, m.unit, %(first)s + width_bucket(m.at, %(untils)s::timestamptz[]) AS number,
+            sum(side.minor) AS moved, count(*) AS postings
+        FROM ({{moved}}) m,
+            LATERAL (VALUES (m.debit_id, -m.amount_minor), (m.credit_id, m.amount_minor)) side (account_id, minor)
+        GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+    ) b LEFT JOIN {LAST_KEPT.format(by="%(by)s", of="b", until="< %(first)s")} k ON true
+), kept AS (
+    INSERT INTO rewards.balance_snapshots (by_time, account_id, unit, number, minor, postings)
+    SELECT %(by)s, account_id, unit, number, minor::bigint, postings FROM changed
+), totals AS (
+    INSERT INTO rewards.snapshot_totals (by_time, number, unit, debits, credits)
+    SELECT %(by)s, number, unit, sum({DEBITS_MORE}), sum({CREDITS_MORE}) FROM changed GROUP BY number, unit
+)
+UPDATE rewards.snapshots_made SET {{counted}} = greatest(0, {{counted}} - (SELECT sum(postings) / 2 FROM changed))
+""".format(  # noqa: S608  # of constants alone
+    before="minor - moved", after="minor", moved="{moved}", counted="{counted}"
+)
+"""Accounts in their order, so that each page of the index is visited once, however many snapshots are made."""
 
 logger = log.get(__name__)
 
@@ -96,8 +89,7 @@ class Snapshots:
     """Makes them in rounds (`runtime.rounds`) of `tick`.
 
     Args:
-        transfers: So many lie between two snapshots by one of the times; half as many as there are balances, where
-            that is more, so that snapshots never take more room than the ledger.
+        transfers: So many lie between two snapshots by one of the times.
     """
 
     def __init__(self, database: Database, *, clock: Clock, transfers: int) -> None:
@@ -115,8 +107,9 @@ class Snapshots:
             pass
         made = 0
         for by in By:
-            while some := await self._make(by):
-                made += some
+            due = await self._due(by)
+            for start in range(0, len(due), MADE_MAX):
+                made += await self._make(by, due[start : start + MADE_MAX])
         return made
 
     async def _count(self) -> bool:
@@ -126,57 +119,48 @@ class Snapshots:
                 return True
             return await _count(connection, COUNTED_MAX)
 
-    async def _make(self, by: By) -> int:
-        """Make some of the snapshots that are due; returns how many."""
+    async def _due(self, by: By) -> list[datetime]:
+        """The instants of snapshots to make."""
+        async with self._database.connection() as connection, connection.transaction():
+            (count,) = await _row(connection, f"SELECT {_COUNTED[by]} FROM rewards.snapshots_made")  # noqa: S608  # of two names
+            if count < self._transfers:
+                return []
+            _, since = await _newest(connection, by)
+            now = EPOCH + timedelta(milliseconds=self._clock.now_ms() - OVER_MS)
+            found = await connection.execute(
+                _INSTANTS.format(times=moved(by)), {"since": since, "until": now, "every": self._transfers}
+            )
+            return [at + _TICK for (at,) in await found.fetchall()]
+
+    async def _make(self, by: By, untils: list[datetime]) -> int:
+        """Make snapshots at instants; returns how many, for another process may have made some."""
         async with self._database.connection() as connection, connection.transaction():
             # One moment for all: what is visible is what the blocks up to the counted one hold.
             await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             if not await _is_alone(connection) or not await _count(connection, None):
                 return 0
-            parameters: dict[str, Any] = {"by": by.value, "every": self._transfers}
-            count, every = await _row(connection, _ENOUGH, parameters)
-            if count < every:
-                return 0
-            now = EPOCH + timedelta(milliseconds=self._clock.now_ms() - OVER_MS)
-            newest = await _row_or_none(connection, _NEWEST, (by.value,))
-            before, since = newest or (None, BEGINNING)
-            parameters |= {"since": since, "until": now, "every": every, "most": MADE_MAX}
-            times = " UNION ALL ".join(
-                f"SELECT {time} AS at FROM rewards.transfers t WHERE {found}"  # noqa: S608  # of sums.RANGES alone
-                for time, found in RANGES[by]
-            )
-            instants = await connection.execute(_INSTANTS.format(times=times), parameters)
-            made, passed = 0, 0
-            for at, number in await instants.fetchall():
-                until: datetime = at + _TICK
-                if until == since:
-                    continue  # So many of one instant.
-                before = await _make_one(connection, by, before, since, until, now_ms=self._clock.now_ms())
-                since, made, passed = until, made + 1, number
-            await connection.execute(_LEFT[by], (passed,))
-            return made
+            number, since = await _newest(connection, by)
+            new = [until for until in untils if since == BEGINNING or until > since]
+            if new:
+                await connection.execute("SET LOCAL work_mem = '64MB'")
+                parameters = {"by": by.value, "first": number + 1, "untils": new, "now_ms": self._clock.now_ms()}
+                await connection.execute(_NEW, parameters)
+                query = _MAKE.format(moved=moved(by), counted=_COUNTED[by])
+                await connection.execute(query, parameters | {"since": since, "until": new[-1]})
+            return len(new)
+
+
+async def _newest(connection: Connection, by: By) -> tuple[int, Any]:
+    """The newest snapshot's number and instant."""
+    return await _row_or_none(connection, _NEWEST, (by.value,)) or (0, BEGINNING)
 
 
 async def _count(connection: Connection, count_max: int | None) -> bool:
     """Add what is late to the snapshots it is missing in; returns whether all blocks are counted now."""
     counted, newest, last = await _row(connection, _STATE, {"count_max": count_max or 2**62})
     if last > counted:
-        await connection.execute(_COUNT, {"counted": counted, "last": last})
+        await connection.execute(COUNT, {"counted": counted, "last": last})
     return bool(last >= newest)
-
-
-async def _make_one(
-    connection: Connection, by: By, before: int | None, since: datetime | str, until: datetime, *, now_ms: int
-) -> int:
-    (id,) = await _row(
-        connection,
-        "INSERT INTO rewards.snapshots (by_time, until, made_at) VALUES (%s, %s, to_timestamp(%s / 1000.0))"
-        " RETURNING id",
-        (by.value, until, now_ms),
-    )
-    parameters = {"id": id, "before": before, "since": since, "until": until}
-    await connection.execute(_MAKE.format(sides=SIDES.format(moved=moved(by))), parameters)
-    return int(id)
 
 
 async def _is_alone(connection: Connection) -> bool:

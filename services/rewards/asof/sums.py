@@ -1,5 +1,8 @@
 """Balances at a cut, in SQL: the nearest snapshot, and what moved between it and the cut.
 
+A snapshot has the balances of the accounts that changed since the one before, so an account's balance is the last one
+it has there; and the totals of all, so a trial balance looks up only what moved since.
+
 Transfers are found by BRIN indexes: they lie in the order of their posting, and so nearly in that of their events,
 and such an index costs next to nothing when posting. The few that count at another time than their event's have a
 B-tree of their own. What a snapshot has not counted, because it was posted after snapshots were last brought up to
@@ -8,13 +11,10 @@ date, is found by its block; blocks are numbered in the order of their commits, 
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-import psycopg
+from typing import Any, Final, NamedTuple
 
 from services.rewards.asof.cuts import By, Cut
 
-Cursor = psycopg.Cursor[dict[str, Any]]
 RANGES: Final = {
     By.BOOKED: (("t.posted_at", "t.posted_at >= %(since)s::timestamptz AND t.posted_at < %(until)s::timestamptz"),),
     By.EFFECTIVE: (
@@ -27,9 +27,6 @@ RANGES: Final = {
 }
 """The kinds of transfers `t` from %(since)s on and before %(until)s: their time, and how to find them."""
 
-TIMES: Final = {By.BOOKED: "t.posted_at", By.EFFECTIVE: "coalesce(t.news_at, t.event_at)"}
-"""The time of a transfer `t` that is found already; no index has it as an expression."""
-
 BEGINNING: Final = "-infinity"
 END: Final = "infinity"
 
@@ -39,62 +36,127 @@ SIDES: Final = (
 )
 """Postings (account_id, unit, minor) of the transfers that `moved` finds."""
 
-SIDES_BACK: Final = SIDES.replace("-m.amount_minor", "m.amount_minor").replace(
+NEAREST_SNAPSHOT: Final = """
+SELECT s.number, s.until AS snapshot_at, m.block FROM rewards.snapshots_made m, (
+    (SELECT number, until FROM rewards.snapshots WHERE by_time = %(by)s AND until <= %(until)s
+        ORDER BY until DESC LIMIT 1)
+    UNION ALL
+    (SELECT number, until FROM rewards.snapshots WHERE by_time = %(by)s AND until > %(until)s AND number > 1
+        AND NOT %(before)s ORDER BY until LIMIT 1)
+) s ORDER BY greatest(s.until - %(until)s, %(until)s - s.until), s.until LIMIT 1
+"""
+"""What sums go on from, or back from; no row, where they begin with the first transfer."""
+
+LAST_KEPT: Final = (
+    "LATERAL (SELECT k.minor FROM rewards.balance_snapshots k WHERE k.by_time = {by} AND k.account_id = {of}.account_id"
+    " AND k.unit = {of}.unit AND k.number {until} ORDER BY k.number DESC LIMIT 1)"
+)
+"""The balance that the account and unit of `of` had at a snapshot; none, where there was no posting until then."""
+
+DEBITS_MORE: Final = "least({before}, 0) - least({after}, 0)"
+CREDITS_MORE: Final = "greatest({after}, 0) - greatest({before}, 0)"
+"""What a balance adds to the totals, when it changes."""
+
+_SIDES_BACK: Final = SIDES.replace("-m.amount_minor", "m.amount_minor").replace(
     "m.credit_id, m.amount_minor", "m.credit_id, -m.amount_minor"
 )
-"""The same, undone."""
-
-NEAREST_SNAPSHOT: Final = (
-    "SELECT s.id AS snapshot, s.until AS snapshot_at, m.block FROM rewards.snapshots s, rewards.snapshots_made m"
-    " WHERE s.by_time = %(by)s AND (s.until <= %(until)s OR NOT %(before)s)"
-    " ORDER BY greatest(s.until - %(until)s, %(until)s - s.until), s.until LIMIT 1"
-)
-"""What `sums_from` goes on from, or back from."""
-
 _COLUMNS: Final = "t.debit_id, t.credit_id, t.unit, t.amount_minor"
-_MOVED: Final = "SELECT {columns} FROM rewards.transfers t WHERE {found}{side}"
+_MOVED: Final = "SELECT {columns}, {time} AS at FROM rewards.transfers t WHERE {found}{side}"
+_TIMES: Final = {By.BOOKED: "t.posted_at", By.EFFECTIVE: "coalesce(t.news_at, t.event_at)"}
 _UNCOUNTED: Final = (
     "SELECT {columns} FROM rewards.blocks b CROSS JOIN unnest(b.ids) AS i (id)"
     " JOIN rewards.transfers t ON t.id = i.id WHERE b.number > %(block)s AND {time} < %(snapshot_at)s::timestamptz"
 )
-_SNAPSHOT: Final = (
-    "SELECT s.account_id, s.unit, s.minor FROM rewards.balance_snapshots s WHERE s.snapshot_id = %(snapshot)s"
+_NET: Final = (
+    "SELECT account_id, unit, sum(minor) AS minor FROM ({sides}) p GROUP BY account_id, unit HAVING sum(minor) <> 0"
 )
-_SUMS: Final = "SELECT account_id, unit, sum(minor) AS minor FROM ({sides}) p{of} GROUP BY account_id, unit"
+_LEFT_KEPT: Final = f"LEFT JOIN {LAST_KEPT.format(by='%(by)s', of='b', until='<= %(number)s')} k ON true"
+_ALL: Final = f"""
+SELECT * FROM (
+    SELECT b.account_id, b.unit, coalesce(k.minor, 0) + coalesce(n.minor, 0) AS minor
+    FROM rewards.balances b LEFT JOIN ({{net}}) n ON n.account_id = b.account_id AND n.unit = b.unit
+    {_LEFT_KEPT}{{of}}
+) s WHERE minor <> 0
+"""  # noqa: S608  # of constants alone
+_OF_ACCOUNT: Final = """
+SELECT unit, sum(minor) AS minor FROM (
+    SELECT unit, minor FROM ({sides}) p WHERE account_id = %(account)s
+    UNION ALL
+    (SELECT DISTINCT ON (k.unit) k.unit, k.minor FROM rewards.balance_snapshots k
+        WHERE k.by_time = %(by)s AND k.account_id = %(account)s AND k.number <= %(number)s
+        ORDER BY k.unit, k.number DESC)
+) p GROUP BY unit
+"""
+_TOTALS: Final = f"""
+SELECT unit, sum(debits) AS debits, sum(credits) AS credits FROM (
+    SELECT unit, {DEBITS_MORE} AS debits, {CREDITS_MORE} AS credits FROM (
+        SELECT b.unit, coalesce(k.minor, 0) AS before, b.minor FROM ({{net}}) b {_LEFT_KEPT}
+    ) n
+    UNION ALL
+    SELECT k.unit, k.debits, k.credits FROM rewards.snapshot_totals k
+    WHERE k.by_time = %(by)s AND k.number <= %(number)s
+) t GROUP BY unit HAVING sum(debits) <> 0 OR sum(credits) <> 0
+""".format(before="before", after="before + minor", net="{net}")  # noqa: S608  # of constants alone
+
+
+class Query(NamedTuple):
+    """A query without an order, and its parameters."""
+
+    text: str
+    parameters: dict[str, Any]
 
 
 def moved(by: By, side: str = "") -> str:
-    """Transfers (debit_id, credit_id, unit, amount_minor) from %(since)s on and before %(until)s."""
-    return " UNION ALL ".join(_MOVED.format(columns=_COLUMNS, found=found, side=side) for _, found in RANGES[by])
+    """Transfers (debit_id, credit_id, unit, amount_minor, at) from %(since)s on and before %(until)s."""
+    return " UNION ALL ".join(
+        _MOVED.format(columns=_COLUMNS, time=time, found=found, side=side) for time, found in RANGES[by]
+    )
 
 
-def sums_at(cursor: Cursor, cut: Cut, *, account: int | None = None) -> tuple[str, dict[str, Any]]:
-    """A query of the balances (account_id, unit, minor) at a cut, and its parameters.
+def sums_from(found: dict[str, Any] | None, cut: Cut, *, of: str = "") -> Query:
+    """The balances (account_id, unit, minor) of all accounts at a cut, but for those of zero.
 
-    Of all accounts, balances of zero are left out; of one account, it has those of all units that were ever posted to
-    it until then. The transaction of the cursor sees one moment, else a snapshot could be older than what is added.
+    Args:
+        found: The row of NEAREST_SNAPSHOT, where there is one. The transaction sees one moment since it was read, else
+            a snapshot could be older than what is added.
+        cut: The cut.
+        of: Which of the rows `b` of `rewards.balances`, as a condition.
     """
-    cursor.execute(NEAREST_SNAPSHOT, {"by": cut.by.value, "until": cut.until, "before": account is not None})
-    return sums_from(cursor.fetchone(), cut, account=account)
+    sides, parameters = _sides(found, cut, None)
+    net = _NET.format(sides=sides)
+    if not found and not of:
+        return Query(net, parameters)
+    return Query(_ALL.format(net=net, of=of and f" WHERE {of}"), parameters)
 
 
-def sums_from(found: dict[str, Any] | None, cut: Cut, *, account: int | None = None) -> tuple[str, dict[str, Any]]:
-    """`sums_at` from the row of NEAREST_SNAPSHOT, where there is one.
+def totals_from(found: dict[str, Any] | None, cut: Cut) -> Query:
+    """The sums of all negative balances of a unit (as a positive number) and of all positive ones, at a cut."""
+    sides, parameters = _sides(found, cut, None)
+    return Query(_TOTALS.format(net=_NET.format(sides=sides)), parameters)
+
+
+def account_from(found: dict[str, Any] | None, cut: Cut, account: int) -> Query:
+    """The balances (unit, minor) of an account at a cut, of all units that were ever posted to it until then.
+
+    For that, the snapshot must be one at or before the cut (`before` in NEAREST_SNAPSHOT).
+    """
+    sides, parameters = _sides(found, cut, account)
+    return Query(_OF_ACCOUNT.format(sides=sides), parameters)
+
+
+def _sides(found: dict[str, Any] | None, cut: Cut, account: int | None) -> Query:
+    """Postings that lead from the snapshot to the cut.
 
     What a snapshot after the cut has not counted is added all the same: what of it lies between the two is taken away
     again with all that does.
     """
     at: Any = found["snapshot_at"] if found else BEGINNING
     is_back = found is not None and at > cut.until
-    parameters = (found or {}) | {"account": account}
+    parameters = {"by": cut.by.value, "number": 0, "account": account} | (found or {})
     parameters |= {"since": cut.until, "until": at} if is_back else {"since": at, "until": cut.until}
-    between = SIDES_BACK if is_back else SIDES
+    between = _SIDES_BACK if is_back else SIDES
     sides = ("",) if account is None else (" AND t.debit_id = %(account)s", " AND t.credit_id = %(account)s")
     parts = [between.format(moved=" UNION ALL ".join(moved(cut.by, side) for side in sides))]
     if found is not None:
-        parts.append(SIDES.format(moved=_UNCOUNTED.format(columns=_COLUMNS, time=TIMES[cut.by])))
-        parts.append(_SNAPSHOT + ("" if account is None else " AND s.account_id = %(account)s"))
-    whole = " UNION ALL ".join(parts)
-    if account is None:
-        return _SUMS.format(sides=whole, of="") + " HAVING sum(minor) <> 0", parameters
-    return _SUMS.format(sides=whole, of=" WHERE account_id = %(account)s"), parameters
+        parts.append(SIDES.format(moved=_UNCOUNTED.format(columns=_COLUMNS, time=_TIMES[cut.by])))
+    return Query(" UNION ALL ".join(parts), parameters)

@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow
 Connection = psycopg.Connection[TupleRow]
 Source = str | Connection
 """The URL of the database, or a connection that `open_ledger` gave."""
+Cursor = psycopg.Cursor[dict[str, Any]]
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def open_ledger(postgres: str) -> Iterator[Connection]:
 
 
 @contextmanager
-def reading(source: Source) -> Iterator[psycopg.Cursor[dict[str, Any]]]:
+def reading(source: Source) -> Iterator[Cursor]:
     """A cursor of dictionaries on either."""
     if isinstance(source, str):
         with open_ledger(source) as connection, reading(connection) as cursor:

@@ -7,7 +7,7 @@ balance beside the same posting, because balances are exact.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,8 +18,9 @@ from contracts.errors import PermanentError, Problem
 from contracts.events import EPOCH
 from services.rewards import chart
 from services.rewards.asof.cuts import By, Cut, Period
-from services.rewards.asof.sums import BEGINNING, END, RANGES, Cursor, sums_at
-from services.rewards.reads.connect import Source, reading
+from services.rewards.asof.sums import BEGINNING, END, NEAREST_SNAPSHOT, RANGES, account_from
+from services.rewards.asof.windows import BACK_TO, FORWARD_TO
+from services.rewards.reads.connect import Cursor, Source, reading
 from services.rewards.reads.cursors import bad_cursor, decode_cursor, encode_cursor
 from services.rewards.reads.transfers import Transfer, transfer_of
 
@@ -139,8 +140,7 @@ def statement(
             "unit": unit,
             "limit": limit + 1,
         }
-        database.execute((_NEWEST_FIRST if newest_first else _OLDEST_FIRST)[period.by], parameters)
-        found = database.fetchall()
+        found = _postings(database, period.by, parameters, newest_first=newest_first)
     start = closing if newest_first else opening
     running = dict(start if at is None else at.balances)
     page = [_posting(row, account_id, running, newest_first=newest_first) for row in found[:limit]]
@@ -157,9 +157,33 @@ def statement(
 
 
 def _balances(cursor: Cursor, account_id: int, cut: Cut) -> dict[str, int]:
-    query, parameters = sums_at(cursor, cut, account=account_id)
+    cursor.execute(NEAREST_SNAPSHOT, {"by": cut.by.value, "until": cut.until, "before": True})
+    query, parameters = account_from(cursor.fetchone(), cut, account_id)
     cursor.execute(query + ' ORDER BY unit COLLATE "C"', parameters)
     return {row["unit"]: int(row["minor"]) for row in cursor}
+
+
+def _postings(cursor: Cursor, by: By, parameters: dict[str, Any], *, newest_first: bool) -> list[dict[str, Any]]:
+    """Up to `limit` of them in order, from the beginning of the page on."""
+    query = (_NEWEST_FIRST if newest_first else _OLDEST_FIRST)[by]
+    if by is By.EFFECTIVE:
+        cursor.execute(BACK_TO if newest_first else FORWARD_TO, parameters | {"by": by.value})
+        reached = cursor.fetchone()
+        if reached is not None:
+            near = _nearer(parameters, reached["until"], newest_first=newest_first)
+            found = cursor.execute(query, near).fetchall()
+            if len(found) == parameters["limit"] or near == parameters:
+                return found
+    return cursor.execute(query, parameters).fetchall()
+
+
+def _nearer(parameters: dict[str, Any], reached: datetime, *, newest_first: bool) -> dict[str, Any]:
+    """The same, no farther than an instant that is reached."""
+    end = "since" if newest_first else "until"
+    asked = parameters[end]
+    if isinstance(asked, datetime):
+        reached = max(asked, reached) if newest_first else min(asked, reached)
+    return parameters | {end: reached}
 
 
 def _bounds(period: Period, at: _Cursor | None, *, newest_first: bool) -> dict[str, Any]:

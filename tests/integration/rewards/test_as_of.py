@@ -100,7 +100,7 @@ async def test_snapshots_change_no_answer_whenever_they_are_made_missed_or_dropp
             made += await snapshots.tick()
         elif chance < 0.25:
             with psycopg.connect(ledger_url, autocommit=True) as owner:
-                owner.execute("TRUNCATE rewards.snapshots, rewards.balance_snapshots")
+                owner.execute("TRUNCATE rewards.snapshots, rewards.balance_snapshots, rewards.snapshot_totals")
         elif chance < 0.4:
             with open_ledger(ledger_url) as connection:
                 by = draw.choice(list(By))
@@ -158,9 +158,13 @@ def all_pages(connection: Connection, account: str, period: Period, *, newest_fi
     return pages
 
 
+@pytest.mark.parametrize("snapshot_transfers", [None, 10, 40])
 async def test_a_statement_goes_from_its_opening_to_its_closing_balance_from_both_ends(
-    posted: list[TransferPosted], ledger_url: str, seed: int
+    posted: list[TransferPosted], database: Database, ledger_url: str, seed: int, snapshot_transfers: int | None
 ) -> None:
+    if snapshot_transfers:
+        clock = SetClock(max(transfer.posted_at_ms for transfer in posted) + OVER_MS)
+        assert await Snapshots(database, clock=clock, transfers=snapshot_transfers).tick() > 0
     draw = random.Random(seed)
     with open_ledger(ledger_url) as connection:
         for account in ACCOUNTS:
