@@ -55,7 +55,7 @@ def import_events(
         typer.Option("--rejects", metavar="FILE", help="Write what was refused, with its reason, as NDJSON."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read, map and check everything, send nothing.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Return when all of it has reached the ledger.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when what was accepted has reached the ledger.")] = False,
     timeout: Annotated[
         float, typer.Option("--timeout", min=1, help="With --wait: give up after so many seconds without progress.")
     ] = 600,
@@ -96,7 +96,7 @@ def import_events(
     if as_json:
         emit_json(summary)
     else:
-        _show(summary, rejects)
+        _show(summary, rejects, wait=wait)
     nothing_taken = summary.rejected > 0 and summary.accepted == 0 and summary.duplicates == 0
     raise typer.Exit(EXIT_NO if nothing_taken or (strict and summary.rejected) else 0)
 
@@ -139,7 +139,8 @@ async def _send(importer: Importer, target: Target, progress: ImportProgress, wa
             url = target.services.get(name)
             return "its address is not known" if url is None else await readiness(client, url)
 
-        if wait_s_max is not None:
+        # Of a file that was refused as a whole nothing is on its way.
+        if wait_s_max is not None and (summary.accepted or summary.duplicates):
             started_s = time.monotonic()
             async with open_target_bus(target) as bus:
                 await wait_until_reached(bus, report=progress.stage, is_serving=is_serving, wait_s_max=wait_s_max)
@@ -198,7 +199,7 @@ def _join_places(options: list[str]) -> dict[str, Path]:
     return places
 
 
-def _show(summary: Summary, rejects: Path | None) -> None:
+def _show(summary: Summary, rejects: Path | None, *, wait: bool) -> None:
     what = "would be sent" if summary.dry_run else "sent"
     rate = f", {summary.events / summary.seconds:,.0f} a second" if summary.seconds > 0.5 else ""
     rows = f"{summary.rows:,} rows, " if summary.rows else ""
@@ -223,5 +224,16 @@ def _show(summary: Summary, rejects: Path | None) -> None:
         out.print(f"{one.file}:{one.line}: {one.name}{field}{reason}", markup=False, highlight=False)
     if summary.rejected > len(summary.first_rejected) and rejects is None:
         say("--rejects FILE writes all that was refused, each with its line and reason", "dim")
-    if summary.waited:
-        out.print(f"all of it has reached the ledger, {summary.wait_seconds:.1f} s later")
+    if wait:
+        out.print(what_reached_the_ledger(summary))
+
+
+def what_reached_the_ledger(summary: Summary) -> str:
+    """What is true after `--wait`, as one line."""
+    if not summary.accepted and not summary.duplicates:
+        return "nothing was accepted, so nothing is on its way to the ledger"
+    later = f"{summary.wait_seconds:.1f} s later"
+    if summary.accepted:
+        return f"{'what was accepted' if summary.rejected else 'all of it'} has reached the ledger, {later}"
+    there = f"{summary.duplicates:,} {'event was' if summary.duplicates == 1 else 'events were'} there already"
+    return f"nothing is new: {there}; all that was on its way has reached the ledger, {later}"

@@ -62,17 +62,19 @@ def read_or_refuse(text: str) -> RuleSet | None:
 
 
 @given(st.text())
+@settings(deadline=None)
 def test_any_text_is_read_or_refused(text: str) -> None:
     read_or_refuse(text)
 
 
 @given(SECTIONS, st.sampled_from([None, True, False]))
+@settings(deadline=None)
 def test_any_yaml_is_read_or_refused(tree: object, flow: bool | None) -> None:
     read_or_refuse(yaml.safe_dump(tree, default_flow_style=flow, allow_unicode=True))
 
 
 @given(st.data())
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_a_rule_file_with_a_slip_of_the_hand_is_read_or_refused(data: st.DataObject) -> None:
     text = data.draw(st.sampled_from([WHOLE, CRM]))
     start = data.draw(st.integers(0, len(text)))

@@ -25,7 +25,7 @@ from services.rules.language.checks import (
 )
 from services.rules.language.literals import Literals
 from services.rules.language.located import Fault
-from services.rules.language.paths import TYPE_WORDS, PathType, can_be_in
+from services.rules.language.paths import TYPE_WORDS, PathType, can_be_in, known_path
 from services.rules.language.scope import Scope
 from services.rules.language.source import ListNode, MapNode, Node, TextNode
 from services.rules.language.words import quoted
@@ -87,13 +87,12 @@ def read_conditions(node: Node, scope: Scope, place: Place, depth: int = 0) -> C
     if not node.items:
         scope.add(node.span, empty_conditions.fault())
         return None
-    return AllOf(_read_items(node, scope, place, depth))
+    return AllOf(tuple(each for each in _read_items(node, scope, place, depth) if each is not None))
 
 
-def _read_items(node: ListNode, scope: Scope, place: Place, depth: int) -> tuple[Condition, ...]:
+def _read_items(node: ListNode, scope: Scope, place: Place, depth: int) -> list[Condition | None]:
     # A list right inside a list is a group that only lacks the word `all`.
-    read = [read_conditions(item, scope, place, depth + isinstance(item, ListNode)) for item in node.items]
-    return tuple(each for each in read if each is not None)
+    return [read_conditions(item, scope, place, depth + isinstance(item, ListNode)) for item in node.items]
 
 
 def _read_group(node: MapNode, scope: Scope, place: Place, depth: int) -> Condition | None:
@@ -105,8 +104,10 @@ def _read_group(node: MapNode, scope: Scope, place: Place, depth: int) -> Condit
         if not value.items:
             scope.add(value.span, empty_conditions.fault())
             return None
-        items = _read_items(value, scope, place, depth + 1)
-        return _group_of(key.text, items)
+        read = _read_items(value, scope, place, depth + 1)
+        items = tuple(each for each in read if each is not None)
+        # Of a choice with one part unread nobody knows what it asks for.
+        return _group_of(key.text, items) if key.text == "all" or len(items) == len(read) else None
     inner = read_conditions(value, scope, place, depth + 1)
     if inner is None:
         return None
@@ -199,13 +200,15 @@ def read_comparison(node: TextNode, scope: Scope, place: Place) -> Comparison | 
 
 
 def _checked_type(path: str, node: TextNode, offset: int, scope: Scope, place: Place) -> PathType | None:
+    if path in scope.unread.metrics and known_path(path) is None:
+        return None
     type = scope.type_of(path)
     span = node.part(offset, len(path))
     if type is None:
         at, length, fault = scope.explain_unknown(path)
         scope.add(node.part(offset + at, length), fault)
         return None
-    if path == "tier" and not scope.tiers:
+    if path == "tier" and scope.has_no_tiers():
         scope.add(span, unknown_path.no_tiers())
         return None
     if place.is_tier:

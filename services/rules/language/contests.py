@@ -10,7 +10,7 @@ from services.rules.language.durations import read_days
 from services.rules.language.fields import Fields, expect_list, expect_map, limited, texts_of
 from services.rules.language.located import Fault
 from services.rules.language.metrics import read_counted
-from services.rules.language.rule_names import take_name
+from services.rules.language.rule_names import note_unread, take_name
 from services.rules.language.scope import Scope
 from services.rules.language.source import ListNode, Node, TextNode
 from services.rules.language.values import read_given_amount
@@ -27,11 +27,13 @@ def read_contests(node: Node, scope: Scope) -> tuple[Contest, ...]:
         mapping = expect_map(item, scope, "a contest", "write it as: - id: spring-race")
         if mapping is None:
             continue
+        errors_before = scope.problems.errors_count
         fields = Fields(mapping, scope, "a contest", CONTEST_KEYS)
         id = fields.require_text("id")
         contest = _read_contest(id, fields, scope)
-        if id is not None and take_name(id, "contest", scope) and contest is not None:
-            contests.append(contest)
+        if take_name(id, "contest", scope) and id is not None:
+            contests += [contest] if contest is not None else []
+            note_unread(id.text, errors_before, scope)
     return tuple(contests)
 
 

@@ -22,8 +22,9 @@ TEST_EVENT_TYPES: Final = (*RULE_EVENT_TYPES, "clock.day_closed", "contest.close
 
 
 def read_event_types(node: Node, scope: Scope, of: str) -> tuple[str, ...]:
-    """One event type or a list; the known ones of it, once each."""
-    known = []
+    """One event type or a list, once each; nothing when one is unknown: then nobody knows what happens there."""
+    known: list[str] = []
+    errors_before = scope.problems.errors_count
     for text in texts_of(node, scope, of):
         if text.text in RULE_EVENT_TYPES:
             known.append(text.text)
@@ -31,4 +32,4 @@ def read_event_types(node: Node, scope: Scope, of: str) -> tuple[str, ...]:
             scope.add(text.span, unknown_event_type.not_for_rules(text.text))
         else:
             scope.add(text.span, unknown_event_type.fault(text.text, RULE_EVENT_TYPES))
-    return tuple(dict.fromkeys(known))
+    return tuple(dict.fromkeys(known)) if scope.problems.errors_count == errors_before else ()

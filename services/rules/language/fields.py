@@ -15,6 +15,7 @@ from services.rules.language.checks import (
 )
 from services.rules.language.scope import Scope
 from services.rules.language.source import ListNode, MapNode, Node, TextNode
+from services.rules.language.words import is_slip, nearest
 
 NAME_LENGTH_MAX: Final = 64
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -30,9 +31,16 @@ def shape_of(node: Node) -> str:
 class Fields:
     """The entries of one mapping that its section knows.
 
+    A misspelt key is noted and then read as the one that was meant, so that neither the absence of that one is told
+    nor what would follow from it.
+
     Args:
         of: What the mapping is, for messages: `a reward`.
         known: The keys it may have.
+
+    Attributes:
+        keys: The known key to how it is written.
+        has_unknown: Whether there is a key of which nobody knows what it means.
     """
 
     def __init__(self, node: MapNode, scope: Scope, of: str, known: Sequence[str]) -> None:
@@ -40,17 +48,23 @@ class Fields:
         self._of = of
         self.node = node
         self.keys: dict[str, TextNode] = {}
+        self.has_unknown = False
         self._values: dict[str, Node] = {}
+        written = {key.text for key, _ in node.entries}
         for key, value in node.entries:
+            name: str | None = key.text
             if key.text not in known:
-                scope.add(key.span, unknown_key.fault(key.text, of, known))
+                guess = nearest(key.text, (each for each in known if each not in written))
+                scope.add(key.span, unknown_key.fault(key.text, of, known, guess))
+                name = guess if guess is not None and is_slip(key.text, guess) else None
+                self.has_unknown = self.has_unknown or name is None
+            if name is None or name in self.keys:
                 continue
+            self.keys[name] = key
             if isinstance(value, TextNode) and value.is_nothing:
                 scope.add(key.span, missing_key.without_value(key.text))
-                self.keys[key.text] = key
             else:
-                self.keys[key.text] = key
-                self._values[key.text] = value
+                self._values[name] = value
 
     def get(self, key: str) -> Node | None:
         return self._values.get(key)

@@ -37,7 +37,7 @@ def read_give(node: Node, on: tuple[str, ...], scope: Scope) -> Giving:
         scope.add(node.span, wrong_shape.fault('"give"', "an amount or a mapping", "a list", help))
         return Giving(None)
     keys = {key.text for key, _ in node.entries}
-    if "by" in keys and "percent" not in keys:
+    if keys & {"by", "values", "rows", "from"} and "percent" not in keys:
         fields = Fields(node, scope, "a lookup", (*LOOKUP_KEYS, "at_most"))
         lookup = read_lookup(fields, on, scope, _AmountOrPercentOf(on, scope))
         return Giving(lookup, _read_at_most(fields, lookup, scope))

@@ -36,6 +36,8 @@ def _read_group(key: TextNode, fields: Fields, group_of: dict[str, str], scope: 
     named = texts_of(node, scope, '"rewards"') if node is not None else []
     ids: set[str] = set()
     for each in named:
+        if each.text not in scope.rewards and each.text in scope.unread.rules:
+            continue
         if each.text not in scope.rewards:
             scope.add(each.span, unknown_reward.fault(each.text, list(scope.rewards)))
         elif each.text in group_of:
@@ -49,6 +51,6 @@ def _read_group(key: TextNode, fields: Fields, group_of: dict[str, str], scope: 
     units = list(dict.fromkeys(unit for id in in_order for unit in units_of(scope.rewards[id].give)))
     # What a percentage gives is in the currency of the deal, which is the programme's unless a sender says otherwise.
     kinds = {scope.currency if unit == "money" else unit for unit in units}
-    if len(kinds) > 1:
+    if len(kinds) > 1 and scope.has_currency:
         scope.add(key.span, group_of_different_units.fault(key.text, units))
     return RewardGroup(id=key.text, rewards=in_order, line=key.span.line)

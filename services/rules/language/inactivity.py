@@ -29,7 +29,7 @@ def read_inactivity(node: Node, scope: Scope) -> tuple[Inactivity, ...]:
         id = fields.require_text("id")
         when = fields.require_text("when", "such as when: wins missing for 90 days")
         silence = _read_when(id.text if id else "", when, scope) if when is not None else None
-        if id is not None and take_name(id, "inactivity", scope) and silence is not None:
+        if take_name(id, "inactivity", scope) and silence is not None:
             silences.append(silence)
     return tuple(silences)
 
@@ -46,6 +46,8 @@ def _read_when(id: str, node: TextNode, scope: Scope) -> Inactivity | None:
         scope.add(node.part(found.start(2), len(text)), duration)
         return None
     metric = scope.metrics.get(name)
+    if name in scope.unread.metrics:
+        return None
     if metric is None:
         scope.add(node.part(found.start(1), len(name)), unknown_metric.fault(name, list(scope.metrics)))
         return None

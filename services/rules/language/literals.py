@@ -129,7 +129,7 @@ class Literals:
             return self._wrong(offset, text, needs_quotes.fault(text))
         else:
             value = text
-        if self._path == "tier" and not is_search and value not in self._scope.tiers:
+        if self._path == "tier" and not is_search and not self._scope.may_be_tier(value):
             return self._wrong(offset, text, unknown_tier.fault(value, self._scope.tiers))
         if self._path == "event.type" and not is_search and value not in EVENT_TYPES:
             return self._wrong(offset, text, unknown_event_type.fault(value, EVENT_TYPES))

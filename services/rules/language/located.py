@@ -116,9 +116,13 @@ class Problems:
     def count(self) -> int:
         return len(self._found)
 
+    @property
+    def errors_count(self) -> int:
+        return sum(each.severity == "error" for each in self._found.values())
+
     def in_file_order(self) -> list[LocatedProblem]:
         return [self._found[key] for key in sorted(self._found)]
 
     @property
     def has_errors(self) -> bool:
-        return any(each.severity == "error" for each in self._found.values())
+        return self.errors_count > 0

@@ -58,7 +58,7 @@ def _row_value(node: Node, path: str | None, scope: Scope) -> str | None:
     text = expect_text(node, scope, "a value of a row")
     if text is None or (text.is_plain and text.text == ANY):
         return None
-    if path == "tier" and text.text not in scope.tiers:
+    if path == "tier" and not scope.may_be_tier(text.text):
         scope.add(text.span, unknown_tier.fault(text.text, scope.tiers))
     return text.text
 

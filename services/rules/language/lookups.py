@@ -59,7 +59,7 @@ def _read_values(
     values = []
     for key, value in mapping.entries:
         given = read_given(value)
-        if path == "tier" and scope.tiers and key.text not in scope.tiers:
+        if path == "tier" and scope.tiers and not scope.may_be_tier(key.text):
             scope.add(key.span, unknown_tier.fault(key.text, scope.tiers))
         if given is not None:
             values.append((key.text, given))

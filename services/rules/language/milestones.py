@@ -16,7 +16,7 @@ from services.rules.language.checks import (
 )
 from services.rules.language.fields import Fields, expect_list, expect_map, limited
 from services.rules.language.located import Fault
-from services.rules.language.rule_names import take_name
+from services.rules.language.rule_names import note_unread, take_name
 from services.rules.language.scope import Scope
 from services.rules.language.source import Node
 from services.rules.language.units import gives_percentage
@@ -39,11 +39,13 @@ def read_milestones(node: Node, scope: Scope) -> tuple[Milestone, ...]:
         mapping = expect_map(item, scope, "a milestone", "write it as: - id: first-100k")
         if mapping is None:
             continue
+        errors_before = scope.problems.errors_count
         fields = Fields(mapping, scope, "a milestone", MILESTONE_KEYS)
         id = fields.require_text("id")
         milestone = _read_milestone(id.text if id else "", id.span.line if id else mapping.span.line, fields, scope)
-        if id is not None and take_name(id, "milestone", scope):
+        if take_name(id, "milestone", scope):
             milestones.append(milestone)
+            note_unread(milestone.id, errors_before, scope)
     return tuple(milestones)
 
 
@@ -72,6 +74,8 @@ def read_metric_name(key: str, fields: Fields, scope: Scope) -> Metric | None:
     """The metric that a key names; its absence is noted."""
     node = fields.require_text(key, "name a metric of this file")
     if node is None:
+        return None
+    if node.text in scope.unread.metrics:
         return None
     if node.text not in scope.metrics:
         scope.add(node.span, unknown_metric.fault(node.text, list(scope.metrics)))
@@ -104,7 +108,7 @@ def _read_mark(key: str, metric: Metric | None, fields: Fields, scope: Scope) ->
         mark = read_given_amount(node.text, scope.decimals_of)
     if isinstance(mark, Number) and mark.millionths <= 0:
         mark = amount_out_of_range.not_positive(node.text)
-    if isinstance(mark, Money) and mark.unit != metric.unit:
+    if isinstance(mark, Money) and mark.unit != metric.unit and scope.has_currency:
         mark = wrong_unit.mark(mark.unit, metric.id, metric.unit or "")
     if isinstance(mark, Fault):
         scope.add(node.span, mark)
@@ -135,6 +139,8 @@ def _read_raise(fields: Fields, scope: Scope) -> Raise | None:
     if by is not None and isinstance(by_ppm, Fault):
         scope.add(by.span, by_ppm)
     if rule is None:
+        return None
+    if rule.text in scope.unread.rules:
         return None
     if rule.text not in scope.rewards:
         scope.add(rule.span, unknown_reward.fault(rule.text, list(scope.rewards)))

@@ -66,7 +66,7 @@ def _read_currency(fields: Fields, scope: Scope) -> None:
     if currency is None:
         return
     if is_currency(currency.text):
-        scope.currency = currency.text
+        scope.currency, scope.has_currency = currency.text, True
     else:
         scope.add(currency.span, unknown_currency.fault(currency.text))
 
@@ -145,4 +145,5 @@ def _read_unit(id: str, fields: Fields, scope: Scope) -> Unit:
         if decimals > UNIT_DECIMALS_MAX or decimals_text.text != str(decimals):
             help = f"a unit has 0 to {UNIT_DECIMALS_MAX} decimals"
             scope.add(decimals_text.span, unreadable_value.fault(decimals_text.text, "a number of decimals", help))
+            decimals = UNIT_DECIMALS_MAX  # No amount in it shall be called too fine.
     return Unit(id=id, decimals=decimals, expires_after=read_duration_of("expires_after", fields, scope))

@@ -37,7 +37,8 @@ def refuse_unreachable_rewards(rule_set: RuleSet, scope: Scope) -> None:
     # What was negotiated may turn the outcome for somebody.
     negotiated = {override.rule for terms in rule_set.terms for override in terms.overrides}
     for group in rule_set.groups:
-        members = [rewards[id] for id in group.rewards if id not in negotiated]
+        # And of what was not read nobody knows when it is given.
+        members = [rewards[id] for id in group.rewards if id not in negotiated and id not in scope.unread.rules]
         _compare_bids(group, members, order, scope)
 
 

@@ -34,7 +34,7 @@ from services.rules.language.reachability import refuse_unreachable_rewards
 from services.rules.language.rewards import read_rewards
 from services.rules.language.rule_tests import read_tests
 from services.rules.language.scope import Scope
-from services.rules.language.source import MapNode, Node, parse_source
+from services.rules.language.source import ListNode, MapNode, Node, parse_source
 from services.rules.language.terms import read_terms
 from services.rules.language.tiers import read_tiers
 
@@ -160,6 +160,11 @@ def _list(
 ) -> tuple[_Part, ...]:
     """What a section says, each part in file order; nothing where the file does not have it."""
     node = fields.get(name)
+    names = scope.unread.of_section(name)
+    # Nobody knows what a section with an unknown name defines; nor one without content.
+    is_readable = isinstance(node, MapNode if name == "metrics" else ListNode)
+    if names is not None and not is_readable and (fields.has_unknown or name in fields.keys):
+        names.add_any()
     return read(node, scope) if node is not None else ()
 
 

@@ -21,7 +21,7 @@ from services.rules.language.event_types import read_event_types
 from services.rules.language.fields import Fields, expect_list, expect_map, limited
 from services.rules.language.gives import Giving, read_at_most, read_give
 from services.rules.language.limits import read_limits
-from services.rules.language.rule_names import take_name
+from services.rules.language.rule_names import note_unread, take_name
 from services.rules.language.scope import Scope
 from services.rules.language.source import Node, TextNode
 
@@ -41,13 +41,14 @@ def read_rewards(node: Node, scope: Scope) -> tuple[Reward, ...]:
         mapping = expect_map(item, scope, "a reward", "write it as: - id: welcome")
         if mapping is None:
             continue
+        problems_before, errors_before = scope.problems.count, scope.problems.errors_count
         fields = Fields(mapping, scope, "a reward", REWARD_KEYS)
         id = fields.require_text("id")
-        problems_before = scope.problems.count
         reward = _read_reward(id, fields, scope)
-        if id is None or not take_name(id, "reward", scope):
+        if not take_name(id, "reward", scope) or id is None:
             continue
         rewards[id.text] = scope.rewards[id.text] = reward
+        note_unread(id.text, errors_before, scope)
         if scope.problems.count > problems_before:
             continue  # What was not read cannot be compared.
         meaning = (reward.on, reward.to, reward.give, reward.at_most, reward.lasts, _meaning(reward.when))

@@ -14,12 +14,16 @@ from services.rules.language.words import with_article
 RESERVED_IDS: Final = frozenset({RULE_EVENT, RULE_METRIC, RULE_TIER, RULE_LEAD_QUALIFIED})
 
 
-def take_name(id: TextNode, kind: str, scope: Scope) -> bool:
+def take_name(id: TextNode | None, kind: str, scope: Scope) -> bool:
     """Whether the name is free and can be one; it is taken from then on. What is wrong is noted."""
+    if id is None:
+        scope.unread.rules.add_any()
+        return False
     if id.text in RESERVED_IDS:
         scope.add(id.span, bad_name.taken(id.text, with_article(kind)))
         return False
     if not check_name(id, scope, with_article(kind)):
+        scope.unread.rules.add(id.text)
         return False
     if id.text in scope.rules:
         other, span = scope.rules[id.text]
@@ -27,3 +31,9 @@ def take_name(id: TextNode, kind: str, scope: Scope) -> bool:
         return False
     scope.rules[id.text] = (kind, id.span)
     return True
+
+
+def note_unread(id: str, errors_before: int, scope: Scope) -> None:
+    """Let nothing that refers to a rule be judged by it, when errors were noted since it was begun."""
+    if scope.problems.errors_count > errors_before:
+        scope.unread.rules.add(id)

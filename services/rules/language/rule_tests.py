@@ -13,6 +13,7 @@ from services.rules.language.checks import (
     duplicate_id,
     missing_key,
     unknown_event_type,
+    unknown_path,
     unknown_reward,
     unknown_tier,
     unreadable_value,
@@ -22,9 +23,11 @@ from services.rules.language.event_types import TEST_EVENT_TYPES
 from services.rules.language.fields import Fields, expect_list, expect_map, expect_text, limited, shape_of
 from services.rules.language.literals import Literals
 from services.rules.language.located import Fault
+from services.rules.language.paths import known_path
 from services.rules.language.scope import Scope
 from services.rules.language.source import ListNode, MapNode, Node, TextNode
 from services.rules.language.values import read_amount, read_number, read_start_ms
+from services.rules.language.words import is_slip, nearest
 
 TESTS_MAX: Final = 2_000
 TEST_KEYS: Final = ("name", "given", "events", "expect", "because")
@@ -51,6 +54,9 @@ def read_tests(node: Node, scope: Scope) -> tuple[RuleTest, ...]:
             scope.add(name.span, duplicate_id.fault(name.text, "test", tests[name.text].line))
         tests.setdefault(name.text, test)
         scope.tests.setdefault(name.text, name.span)
+        because = fields.text("because")
+        if because is not None:
+            scope.because.setdefault(name.text, because.span)
     return tuple(tests.values())
 
 
@@ -80,7 +86,7 @@ def read_events(node: Node, scope: Scope) -> tuple[dict[str, str], ...]:
     events = []
     for item in items.items if items else ():
         facts = _read_facts(item, "an event", CONTEXT_KEYS, scope)
-        if isinstance(item, MapNode) and "type" not in (key.text for key, _ in item.entries):
+        if isinstance(item, MapNode) and "type" not in facts:
             scope.add(item.span, missing_key.fault("type", "an event"))
         events.append(facts)
     return tuple(events)
@@ -93,23 +99,36 @@ def _read_facts(
     mapping = expect_map(node, scope, of, "write it as {tier: silver, deal.amount: 500 USD}")
     facts: dict[str, str] = {}
     for key, value in mapping.entries if mapping else ():
+        name = _meant_context(key.text, context_keys, scope)
         text = _text_of(value, key.text, scope)
+        facts[name] = text or ""
         if text is None:
             continue
-        facts[key.text] = text
-        if key.text in context_keys:
-            _check_context(key.text, value, scope)
+        if name != key.text:
+            scope.add(key.span, unknown_path.fault(key.text, context_keys))
+        if name in context_keys:
+            _check_context(name, value, scope)
             continue
         if takes_rates and is_pair(key.text):
             _check_rate(key, value, scope)
             continue
+        if key.text in scope.unread.metrics and known_path(key.text) is None:
+            continue
         type = scope.type_of(key.text)
         if type is None:
-            offset, length, fault = scope.explain_unknown(key.text)
+            offset, length, fault = scope.explain_unknown(key.text, besides=context_keys)
             scope.add(key.part(offset, length), fault)
         elif type != "texts" and isinstance(value, TextNode):
             _check_fact(key.text, value, scope)
     return facts
+
+
+def _meant_context(key: str, context_keys: tuple[str, ...], scope: Scope) -> str:
+    """The key, or what of an event's context was meant by it: a misspelt `type` is told once, and is not missing."""
+    if "." in key or key in context_keys or scope.type_of(key) is not None:
+        return key
+    guess = nearest(key, (*context_keys, *scope.path_names()))
+    return guess if guess in context_keys and is_slip(key, guess) else key
 
 
 def _check_rate(key: TextNode, node: Node, scope: Scope) -> None:
@@ -149,7 +168,7 @@ def _check_context(key: str, node: Node, scope: Scope) -> None:
 def _check_fact(path: str, node: TextNode, scope: Scope) -> None:
     type = scope.type_of(path)
     if path == "tier":
-        if node.text not in scope.tiers:
+        if not scope.may_be_tier(node.text):
             scope.add(node.span, unknown_tier.fault(node.text, scope.tiers))
     elif type in ("amount", "number", "time", "flag"):
         Literals(scope, node, path, type).read("==", node.text, 0)
@@ -166,10 +185,12 @@ def _read_expected(node: Node, scope: Scope) -> tuple[tuple[str, Money | str], .
             )
             continue
         key, value = item.entries[0]
-        if key.text not in scope.rules and key.text not in WITHOUT_AMOUNT:
-            scope.add(key.span, unknown_reward.fault(key.text, list(scope.rules)))
+        is_known = key.text in scope.rules or key.text in WITHOUT_AMOUNT
+        if not is_known and key.text not in scope.unread.rules:
+            scope.add(key.span, unknown_reward.fault(key.text, list(scope.rules), besides=WITHOUT_AMOUNT))
         text = expect_text(value, scope, "an amount")
-        outcome = _read_outcome(key.text, text, scope) if text is not None else None
+        # What a rule gives that nobody knows, an amount or a tier, is nobody's to say.
+        outcome = _read_outcome(key.text, text, scope) if text is not None and is_known else None
         if outcome is not None:
             expected.append((key.text, outcome))
     return tuple(expected)
@@ -178,7 +199,7 @@ def _read_expected(node: Node, scope: Scope) -> tuple[tuple[str, Money | str], .
 def _read_outcome(rule: str, node: TextNode, scope: Scope) -> Money | str | None:
     """What a rule is expected to give: an amount, a tier, or that it grants what has no amount."""
     if rule == RULE_TIER:
-        if node.text not in scope.tiers:
+        if not scope.may_be_tier(node.text):
             scope.add(node.span, unknown_tier.fault(node.text, scope.tiers))
         return node.text
     if node.text == GRANTED:

@@ -77,6 +77,8 @@ def _read_set(key: TextNode, value: Node, scope: Scope) -> Iterator[Override]:
     """What one line under `set` replaces; `give` may say a ceiling too."""
     rule, dot, part = key.text.partition(".")
     reward = scope.rewards.get(rule)
+    if reward is None and rule in scope.unread.rules:
+        return
     if reward is None:
         scope.add(key.part(0, len(rule)), unknown_reward.fault(rule, list(scope.rewards)))
         return

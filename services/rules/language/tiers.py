@@ -30,21 +30,27 @@ PERIODS: Final = ("month", "quarter", "year")
 def read_tiers(node: Node, scope: Scope) -> tuple[Tier, ...]:
     """The tiers in file order; their ids are known to the scope before any condition is read."""
     items = expect_list(node, scope, '"tiers"', "write each after a dash: - id: bronze")
-    read: list[tuple[TextNode, Fields]] = []
-    for item in limited(items, scope, "tiers", TIERS_MAX):
+    errors_before = scope.problems.errors_count
+    read: list[tuple[TextNode, Fields, bool]] = []
+    for index, item in enumerate(limited(items, scope, "tiers", TIERS_MAX)):
         mapping = expect_map(item, scope, "a tier", "write it as: - id: bronze")
         fields = Fields(mapping, scope, "a tier", TIER_KEYS) if mapping else None
         id = fields.require_text("id") if fields else None
-        if id is None or fields is None or not check_name(id, scope, "a tier"):
+        if id is None or fields is None:
+            scope.unread.tiers.add_any()
             continue
-        first = next((other for other, _ in read if other.text == id.text), None)
+        if not check_name(id, scope, "a tier"):
+            scope.unread.tiers.add(id.text)
+            continue
+        first = next((other for other, _, _ in read if other.text == id.text), None)
         if first is not None:
             scope.add(id.span, duplicate_id.fault(id.text, "tier", first.span.line))
             continue
-        read.append((id, fields))
-    scope.tiers = tuple(id.text for id, _ in read)
-    tiers = tuple(_read_tier(id, fields, scope, is_first=index == 0) for index, (id, fields) in enumerate(read))
-    refuse_unreachable_tiers(tiers, [id for id, _ in read], scope)
+        read.append((id, fields, index == 0))
+    scope.tiers = tuple(id.text for id, _, _ in read)
+    tiers = tuple(_read_tier(id, fields, scope, is_first=is_first) for id, fields, is_first in read)
+    if scope.problems.errors_count == errors_before:  # What was not read asks for less than it says.
+        refuse_unreachable_tiers(tiers, [id for id, _, _ in read], scope)
     return tiers
 
 
@@ -58,7 +64,7 @@ def _read_tier(id: TextNode, fields: Fields, scope: Scope, *, is_first: bool) ->
             scope.add(fields.keys["by"].span, wrong_tier.first())
         elif "when" in fields.keys:
             scope.add(fields.keys["when"].span, wrong_tier.both())
-    if "price" in fields.keys and (by is None or by.text != "choice"):
+    if "price" in fields.keys and (by is None or by.text == "hand"):
         scope.add(fields.keys["price"].span, wrong_tier.price())
     is_reached_by_when = by is None or "when" in fields.keys or is_first
     return Tier(

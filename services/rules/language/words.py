@@ -14,6 +14,7 @@ GUESSED_LENGTH_MAX: Final = 64
 COMPARED_MAX: Final = 640
 """A name is compared with so many known ones at most; there are about 600 timezones."""
 _ALIKE_MIN: Final = 0.6
+_SHORT_LENGTH_MAX: Final = 4
 
 
 def quoted(text: str) -> str:
@@ -38,6 +39,27 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
         return swapped
     found = difflib.get_close_matches(word, words, n=1, cutoff=_ALIKE_MIN)
     return found[0] if found else None
+
+
+def is_slip(word: str, meant: str) -> bool:
+    """Whether one is the other but for a slip: a letter too many, missing, wrong or swapped; two in longer words.
+
+    Stricter than `nearest`, because a key that is a slip is read as the key that was meant.
+    """
+    slips_max = 1 if len(meant) <= _SHORT_LENGTH_MAX else 2
+    if abs(len(word) - len(meant)) > slips_max:
+        return False
+    # Optimal string alignment, row by row: what it takes to make the beginning of one out of that of the other.
+    before: list[int] = []
+    row = list(range(len(meant) + 1))
+    for i, letter in enumerate(word, 1):
+        oldest, before, row = before, row, [i]
+        for j, other in enumerate(meant, 1):
+            cost = min(before[j] + 1, row[j - 1] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == meant[j - 2] and word[i - 2] == other:
+                cost = min(cost, oldest[j - 2] + 1)
+            row.append(cost)
+    return row[-1] <= slips_max
 
 
 def did_you_mean(word: str, known: Iterable[str], otherwise: str = "") -> str:

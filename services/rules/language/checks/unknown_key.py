@@ -24,11 +24,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.rules.language.located import Fault
-from services.rules.language.words import did_you_mean, listed, quoted
+from services.rules.language.words import listed, quoted
 
 CODE = "unknown-key"
 
 
-def fault(key: str, of: str, known: Sequence[str], help: str = "") -> Fault:
-    advice = help or did_you_mean(key, known, f"it has {listed(known)}")
+def fault(key: str, of: str, known: Sequence[str], guess: str | None) -> Fault:
+    advice = f"did you mean {guess}?" if guess else f"it has {listed(known)}"
     return Fault(CODE, f"{of} has no {quoted(key)}", advice)

@@ -30,6 +30,7 @@ from services.rules.language.words import did_you_mean, listed, quoted
 CODE = "unknown-reward"
 
 
-def fault(name: str, known: Sequence[str]) -> Fault:
-    help = did_you_mean(name, known, f"there are {listed(known)}" if known else "this file has no rewards")
+def fault(name: str, known: Sequence[str], *, besides: Sequence[str] = ()) -> Fault:
+    """`besides` is what else could stand there and may have been meant."""
+    help = did_you_mean(name, [*known, *besides], f"there are {listed(known)}" if known else "this file has no rewards")
     return Fault(CODE, f"there is no reward {quoted(name)}", help)
