@@ -51,12 +51,22 @@ def fulfil(
     code: Annotated[
         list[str] | None, typer.Option("--code", help="A gift card's code, where none are loaded; may be repeated.")
     ] = None,
+    codes: Annotated[
+        typer.FileText | None,
+        typer.Option(
+            "--codes",
+            metavar="FILE",
+            help="The same, one a line; - is standard input. Neither stands in the shell's history.",
+        ),
+    ] = None,
     who: WhoOption = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """It was handed over; an item with codes hands out its own."""
-    _do(data, lambda rewards: rewards.redemptions.fulfil(id, codes=code or (), by=name_of(who)), as_json=as_json)
+    lines = [line.strip() for line in codes] if codes else []
+    given = [*(code or ()), *(line for line in lines if line)]
+    _do(data, lambda rewards: rewards.redemptions.fulfil(id, codes=given, by=name_of(who)), as_json=as_json)
 
 
 @app.command("cancel")
@@ -98,11 +108,10 @@ def list_redemptions(
 
 @app.command("show")
 def show_redemption(id: IdArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """One redemption; its codes are shown by `reveal` only."""
+    """One redemption, and who was shown its codes; they are masked here, and shown by `reveal`."""
     from goodword.rewarding import done, show_one
-    from services.rewards.redemptions.line import redemption_line
 
-    show_one(dict(redemption_line(done(data, lambda rewards: rewards.redemptions.show(id)))), as_json=as_json)
+    show_one(dict(done(data, lambda rewards: rewards.redemptions.show(id))), as_json=as_json)
 
 
 @app.command("reveal")

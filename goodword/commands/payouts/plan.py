@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final
 
-import msgspec
 import typer
 
 from goodword.commands.payouts.office import (
@@ -48,51 +47,22 @@ def set_plan(
     as_json: JsonOption = False,
 ) -> None:
     """Set what is given, and leave the rest as it was. A new schedule is due from today on."""
-    from services.rewards.payouts import directory
-    from services.rewards.payouts.bank_ids import normal_iban
-    from services.rewards.payouts.plan import Payer, Plan, Terms, plan_faults, plan_shown
-    from services.rewards.payouts.scheduling import today_in
-
-    def given(value: object, before: object) -> object:
-        return before if value is None else value
+    from services.rewards.payouts.directory import change_plan
+    from services.rewards.payouts.plan import Plan, PlanChange, plan_shown
 
     async def work(rewards: Rewards) -> tuple[bool, Plan]:
-        async with rewards.database.connection() as connection:
-            before = await directory.plan_of(connection, programme, currency)
-        before = before or Plan(programme=programme, currency=currency)
-        terms, payer = before.terms, before.terms.payer
-        if payer_name is not None or payer_iban is not None or payer_bic is not None:
-            old = payer or Payer(name="", iban="")
-            payer = Payer(
-                name=payer_name or old.name,
-                iban=normal_iban(payer_iban or old.iban),
-                bic=payer_bic or old.bic,
-            )
-        plan = msgspec.convert(
-            {
-                "programme": programme,
-                "currency": currency,
-                "schedule": given(schedule, before.schedule),
-                "zone": given(zone, before.zone),
-                "from_day": before.from_day,
-            },
-            Plan,
+        change = PlanChange(
+            minimum_minor=None if minimum is None else minor_of(minimum, currency, "minimum"),
+            fee_minor=None if fee is None else minor_of(fee, currency, "fee"),
+            fee_borne_by=fee_borne_by,  # type: ignore[arg-type]  # plan_faults says which there are
+            method=method,  # type: ignore[arg-type]  # as above
+            schedule=schedule,
+            zone=zone,
+            payer_name=payer_name,
+            payer_iban=payer_iban,
+            payer_bic=payer_bic,
         )
-        plan = msgspec.structs.replace(
-            plan,
-            terms=Terms(
-                minimum_minor=terms.minimum_minor if minimum is None else minor_of(minimum, currency, "minimum"),
-                fee_minor=terms.fee_minor if fee is None else minor_of(fee, currency, "fee"),
-                fee_borne_by=fee_borne_by or terms.fee_borne_by,  # type: ignore[arg-type]  # plan_faults says which
-                method=(None if method == "all" else method) if method else terms.method,  # type: ignore[arg-type]  # as above
-                payer=payer,
-            ),
-        )
-        if schedule is not None or not plan.from_day:
-            directory.refuse(plan_faults(plan))
-            today = today_in(plan.zone, rewards.clock.now_ms()).isoformat()
-            plan = msgspec.structs.replace(plan, from_day=today)
-        return await directory.set_plan(rewards.database, plan, who=name_of(who), clock=rewards.clock), plan
+        return await change_plan(rewards.database, programme, currency, change, who=name_of(who), clock=rewards.clock)
 
     is_news, plan = in_office(data, work)
     if as_json:

@@ -15,6 +15,9 @@ from services.rewards.api import (
     balances,
     bookings,
     budgets,
+    catalogue,
+    chain,
+    conflicts,
     explain,
     gifts,
     invoices,
@@ -22,6 +25,7 @@ from services.rewards.api import (
     lives,
     memberships,
     payees,
+    payout_plans,
     payout_runs,
     payouts,
     redemptions,
@@ -30,8 +34,8 @@ from services.rewards.api.books import Books, bearer_of
 from services.rewards.api.statuses import STATUSES
 
 _SUBJECTS = (
-    *(balances, lives, budgets, bookings, explain, liability),
-    *(payout_runs, payouts, payees, redemptions, memberships, gifts, invoices),
+    *(balances, lives, budgets, bookings, explain, liability, chain, conflicts),
+    *(payout_runs, payouts, payees, payout_plans, catalogue, redemptions, memberships, gifts, invoices),
 )
 
 

@@ -49,6 +49,7 @@ class Books:
     gift_limits: Limits = NO_LIMITS
     on_posted: Callable[[Posted], None] = lambda posted: None
     long_requests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LONG_REQUESTS_MAX))
+    verifying: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READS_MAX))
 
     async def ask(self, question: Callable[Concatenate[str, P], R], *arguments: P.args, **options: P.kwargs) -> R:

@@ -1,4 +1,4 @@
-"""How beneficiaries are paid, and what programmes pay out: account numbers are taken whole and shown masked."""
+"""How beneficiaries are paid: account numbers are taken whole and shown masked."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from starlette.responses import Response
 
 from contracts.money import PPM
 from runtime.api.pages import Asked, Cursor, Limit, page_of, texts_of
-from services.rewards.api.bodies import Text
+from services.rewards.api.bodies import Of, Text
 from services.rewards.api.books import Finance, TheBooks, Viewer
 from services.rewards.api.once import Hand, Once, answers
 from services.rewards.payouts import directory
 from services.rewards.payouts.bank_ids import normal_iban
 from services.rewards.payouts.payee import Method, Payee, Tax, TaxScheme, shown
-from services.rewards.payouts.plan import plan_shown
 
 router = APIRouter()
 
@@ -74,17 +73,16 @@ class SetBody(BaseModel):
     payee: PayeeRow
 
 
-class PlansBody(BaseModel):
-    """What programmes pay out: minimum, fee, schedule and payer of each currency."""
-
-    plans: list[dict[str, Any]]
-
-
 @router.get("/payees")
-async def list_payees(books: TheBooks, caller: Viewer, limit: Limit = 100, cursor: Cursor = None) -> PayeePage:
-    """Payees, by beneficiary."""
+async def list_payees(
+    books: TheBooks, caller: Viewer, of: Of = None, limit: Limit = 100, cursor: Cursor = None
+) -> PayeePage:
+    """Payees, by beneficiary; or how one of them is paid."""
     after = "" if cursor is None else texts_of(cursor, 1)[0]
     async with books.database.connection() as connection:
+        if of is not None:
+            known = await directory.payees_of(connection, [of])
+            return PayeePage(payees=[PayeeRow.model_validate(shown(payee)) for payee in known.values()])
         rows = await directory.list_payees(connection, after=after, count_max=limit + 1)
     page, then = page_of(rows, limit, lambda row: (row.beneficiary,))
     return PayeePage(payees=[PayeeRow.model_validate(shown(row)) for row in page], next=then)
@@ -105,11 +103,3 @@ async def set_payee(books: TheBooks, caller: Finance, once: Once, body: PayeeBod
         return SetBody(changed=is_news, payee=PayeeRow.model_validate(shown(payee)))
 
     return await once(work)
-
-
-@router.get("/payout-plans")
-async def list_plans(books: TheBooks, caller: Viewer) -> PlansBody:
-    """Plans by programme and currency; `goodword payouts plan set` writes them."""
-    async with books.database.connection() as connection:
-        plans = await directory.list_plans(connection)
-    return PlansBody(plans=[plan_shown(plan) for plan in plans])

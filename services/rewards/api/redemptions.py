@@ -1,4 +1,4 @@
-"""What is offered, and what is redeemed of it: reserved, fulfilled, cancelled; codes are revealed one by one."""
+"""What is redeemed of what is offered: reserved, fulfilled, cancelled; codes are revealed one by one."""
 
 from __future__ import annotations
 
@@ -10,41 +10,18 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from runtime.api.pages import Asked, Cursor, Limit, page_of
-from services.rewards.api.bodies import Of, ProgrammeQuery, Reason, Text, before_of
+from services.rewards.api.bodies import Of, Reason, Text, before_of
 from services.rewards.api.books import Books, Finance, TheBooks, Viewer
 from services.rewards.api.once import Hand, Once, answers
-from services.rewards.catalogue.items import QUANTITY_MAX, Kind
-from services.rewards.catalogue.publishing import Catalogues
-from services.rewards.catalogue.store import Shelf
+from services.rewards.catalogue.items import QUANTITY_MAX
 from services.rewards.redemptions.deciding import State
-from services.rewards.redemptions.line import RedemptionLine, redemption_line
+from services.rewards.redemptions.line import RedemptionInFull, RedemptionLine, redemption_line
 from services.rewards.redemptions.redeeming import Redemptions
 from services.rewards.store import Ledger
 
 router = APIRouter()
 
 RedemptionId = Annotated[str, Path(max_length=64, description="The redemption's id.")]
-
-
-class Offered(BaseModel):
-    """An item that can be reserved now; `left` is none where there is no end."""
-
-    programme: str
-    version: int
-    item: str
-    kind: Kind
-    price_minor: int
-    unit: str
-    tiers: list[str] | None
-    starts: str | None
-    ends: str | None
-    per_person: int | None
-    left: int | None
-    text: dict[str, str]
-
-
-class Catalogue(BaseModel):
-    items: list[Offered]
 
 
 class RedemptionPage(BaseModel):
@@ -54,6 +31,10 @@ class RedemptionPage(BaseModel):
 
 class OneRedemption(BaseModel):
     redemption: RedemptionLine
+
+
+class WholeRedemption(BaseModel):
+    redemption: RedemptionInFull
 
 
 class Codes(BaseModel):
@@ -81,13 +62,6 @@ class Because(Asked):
     reason: Reason
 
 
-@router.get("/catalogue")
-async def list_catalogue(books: TheBooks, caller: Viewer, programme: ProgrammeQuery = None) -> Catalogue:
-    """What is offered now, of one programme or of all."""
-    found = await Catalogues(books.database, clock=books.clock).offered(programme)
-    return Catalogue(items=[_offered(shelf) for shelf in found])
-
-
 @router.get("/redemptions")
 async def list_redemptions(
     books: TheBooks,
@@ -104,9 +78,9 @@ async def list_redemptions(
 
 
 @router.get("/redemptions/{id}")
-async def show_redemption(books: TheBooks, caller: Viewer, id: RedemptionId) -> OneRedemption:
-    """One redemption, without its codes."""
-    return OneRedemption(redemption=redemption_line(await _on(books).show(id)))
+async def show_redemption(books: TheBooks, caller: Viewer, id: RedemptionId) -> WholeRedemption:
+    """One redemption, its codes masked, and who was shown them."""
+    return WholeRedemption(redemption=await _on(books).show(id))
 
 
 @router.post("/redemptions", **answers(OneRedemption))
@@ -152,29 +126,12 @@ async def cancel(books: TheBooks, caller: Finance, once: Once, id: RedemptionId,
 
 # Not kept as an answer to a key: codes stand in one place only.
 @router.get("/redemption-codes/{id}")
-async def reveal(books: TheBooks, caller: Finance, id: RedemptionId) -> Codes:
+async def reveal(books: TheBooks, caller: Finance, response: Response, id: RedemptionId) -> Codes:
     """The codes that it handed out; it is kept who saw them."""
+    response.headers["Cache-Control"] = "no-store"
     return Codes(codes=await _on(books).reveal(id, by=caller.who))
 
 
 def _on(books: Books, hand: Hand | None = None) -> Redemptions:
     hand = hand or Hand(books.database, Ledger(books.database))
     return Redemptions(hand.connections, hand.ledger, clock=books.clock, reserved_days_max=books.reserved_days_max)
-
-
-def _offered(shelf: Shelf) -> Offered:
-    item = shelf.offer.item
-    return Offered(
-        programme=shelf.programme,
-        version=shelf.offer.version,
-        item=item.id,
-        kind=item.kind,
-        price_minor=item.price.minor,
-        unit=item.price.unit,
-        tiers=list(item.tiers) if item.tiers else None,
-        starts=item.starts.isoformat() if item.starts else None,
-        ends=item.ends.isoformat() if item.ends else None,
-        per_person=item.per_person,
-        left=shelf.stock.left,
-        text=item.text,
-    )

@@ -13,15 +13,20 @@ from services.rewards.reads.connect import Connection, open_ledger
 NAMED_MAX: Final = 10
 _HEADS: Final = (
     "SELECT block, hash, (extract(epoch FROM signed_at) * 1000)::bigint, public_key, signature FROM rewards.heads"
-    " ORDER BY block DESC LIMIT %s"
+    " WHERE block < coalesce(%s, block + 1) ORDER BY block DESC LIMIT %s"
 )
 
 
 def newest_head(postgres: str) -> LedgerHead | None:
     """The newest signed head; None before the first one."""
-    with open_ledger(postgres) as connection:
-        heads = _kept(connection, 1)
+    heads = kept_heads(postgres, limit=1)
     return heads[0] if heads else None
+
+
+def kept_heads(postgres: str, *, before: int | None = None, limit: int) -> list[LedgerHead]:
+    """Signed heads, the newest first; only those of earlier blocks than `before`."""
+    with open_ledger(postgres) as connection:
+        return _kept(connection, limit, before=before)
 
 
 def check_kept_heads(postgres: str, public_key: bytes | None, findings: Findings) -> LedgerHead | None:
@@ -58,8 +63,8 @@ def check_given_head(postgres: str, head: LedgerHead, public_key: bytes | None, 
         findings.add(_differs(head.block, is_there=row is not None))
 
 
-def _kept(connection: Connection, count_max: int) -> list[LedgerHead]:
-    rows = connection.execute(_HEADS, (count_max,)).fetchall()
+def _kept(connection: Connection, count_max: int, *, before: int | None = None) -> list[LedgerHead]:
+    rows = connection.execute(_HEADS, (before, count_max)).fetchall()
     return [
         LedgerHead(
             id=f"head-{block}-{signed_at_ms}",

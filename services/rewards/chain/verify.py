@@ -66,32 +66,76 @@ def verify_chain(
             connection, "SELECT coalesce(sum(count), 0) FROM rewards.blocks WHERE number >= %s", from_block or 0
         )
         walk = Walk(done.findings, _before(connection, from_block))
-        accounts: Accounts = {}
-        for window in _windows(connection, from_block or 0):
-            if done.first_block is None:
-                done.first_block = window[0].number
-            rows = rows_of_blocks(connection, window[0].number, window[-1].number, accounts)
-            for block in window:
-                walk.block(block)
-                rows_of_block = list(islice(rows, block.ids_count))
-                for position in walk.rows(block, rows_of_block):
-                    done.findings.add(_bad_row(connection, block.number, position, rows_of_block[position]))
+        for _ in _walked(connection, walk, from_block or 0, done):
             on_progress(walk.transfers, int(total))
         if from_block is not None and not walk.blocks:
-            raise PermanentError(
-                Problem(
-                    code="no-such-block",
-                    message=f"the chain has no block {from_block}, nor any after it",
-                    help="`goodword ledger verify` says where it ends",
-                )
-            )
-        done.blocks, done.transfers = walk.blocks, walk.transfers
-        if walk.end is not None:
-            done.last_block, done.last_hash = walk.end[0], walk.end[1].hex()
+            raise _no_such_block(from_block)
         _check_end(connection, walk, done.findings)
         if from_block is None:
             _check_both_ways(connection, done.findings)
     return done
+
+
+def verify_part(
+    postgres: str,
+    *,
+    from_block: int | None = None,
+    after: tuple[int, bytes] | None = None,
+    is_over: Callable[[], bool],
+) -> tuple[Verified, bool]:
+    """Recompute a part of the chain, a window of blocks at least; returns whether that was the rest of it.
+
+    Parts that follow each other see a moment of the ledger each, and together every block: what was rewritten meanwhile
+    does not follow the part before. Rows that are in no block, only the whole finds.
+
+    Args:
+        postgres: URL of the database.
+        from_block: The first block; None for the chain's beginning.
+        after: Number and hash of the last block of the part before, whatever the ledger says of it now.
+        is_over: Asked after each window.
+
+    Raises:
+        PermanentError: `no-such-block`.
+    """
+    done = Verified()
+    with open_ledger(postgres) as connection:
+        set_up(connection)
+        walk = Walk(done.findings, after or _before(connection, from_block))
+        for _ in _walked(connection, walk, after[0] + 1 if after else from_block or 0, done):
+            if is_over():
+                return done, False
+        if from_block is not None and after is None and not walk.blocks:
+            raise _no_such_block(from_block)
+        _check_end(connection, walk, done.findings)
+    return done, True
+
+
+def _walked(connection: Connection, walk: Walk, number: int, done: Verified) -> Iterator[None]:
+    """Walk from a block on, and pause after each window."""
+    accounts: Accounts = {}
+    for window in _windows(connection, number):
+        if done.first_block is None:
+            done.first_block = window[0].number
+        rows = rows_of_blocks(connection, window[0].number, window[-1].number, accounts)
+        for block in window:
+            walk.block(block)
+            rows_of_block = list(islice(rows, block.ids_count))
+            for position in walk.rows(block, rows_of_block):
+                done.findings.add(_bad_row(connection, block.number, position, rows_of_block[position]))
+        done.blocks, done.transfers = walk.blocks, walk.transfers
+        if walk.end is not None:
+            done.last_block, done.last_hash = walk.end[0], walk.end[1].hex()
+        yield
+
+
+def _no_such_block(number: int) -> PermanentError:
+    return PermanentError(
+        Problem(
+            code="no-such-block",
+            message=f"the chain has no block {number}, nor any after it",
+            help="`goodword ledger verify` says where it ends",
+        )
+    )
 
 
 def _before(connection: Connection, from_block: int | None) -> tuple[int, bytes] | None:

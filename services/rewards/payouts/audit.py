@@ -33,12 +33,20 @@ async def note(
     )
 
 
-async def audit_of(connection: Connection, subject: str) -> list[AuditRow]:
-    """The newest rows about one subject (a beneficiary, a plan's `programme/currency`, a run's id), oldest first."""
+async def list_audit(
+    connection: Connection, subject: str | None = None, *, before: int | None = None, count_max: int
+) -> list[AuditRow]:
+    """The newest first, about one subject or all; only those before the row of this number."""
     async with connection.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            "SELECT number, at_ms, who, action, subject, details FROM rewards.payout_audit WHERE subject = %s"
+            "SELECT number, at_ms, who, action, subject, details FROM rewards.payout_audit"
+            " WHERE subject = coalesce(%s, subject) AND number < coalesce(%s, number + 1)"
             " ORDER BY number DESC LIMIT %s",
-            (subject, ROWS_MAX),
+            (subject, before, count_max),
         )
-        return [AuditRow(**row) for row in reversed(await cursor.fetchall())]  # type: ignore[typeddict-item]  # dict_row
+        return [AuditRow(**row) for row in await cursor.fetchall()]  # type: ignore[typeddict-item]  # dict_row
+
+
+async def audit_of(connection: Connection, subject: str) -> list[AuditRow]:
+    """The newest rows about one subject (a beneficiary, a plan's `programme/currency`, a run's id), oldest first."""
+    return (await list_audit(connection, subject, count_max=ROWS_MAX))[::-1]

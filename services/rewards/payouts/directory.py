@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import msgspec
+
 from contracts.errors import ManyProblems, Problem
 from runtime.clock import Clock
-from runtime.database import Connection, Connections
+from runtime.database import Connection, Connections, Within
 from runtime.people import checked_who
 from services.rewards.payouts.audit import note
 from services.rewards.payouts.payee import Payee, decode_payee, encode_payee, payee_faults, shown
-from services.rewards.payouts.plan import Plan, decode_plan, encode_plan, plan_faults, plan_shown
+from services.rewards.payouts.plan import Plan, PlanChange, changed, decode_plan, encode_plan, plan_faults, plan_shown
+from services.rewards.payouts.schedule import today_in
 from services.rewards.store import outages_are_transient
 
 
@@ -88,6 +91,24 @@ async def set_plan(database: Connections, plan: Plan, *, who: str, clock: Clock)
                 details={"before": None if before is None else plan_shown(before), "after": plan_shown(plan)},
             )
     return True
+
+
+async def change_plan(
+    database: Connections, programme: str, currency: str, change: PlanChange, *, who: str, clock: Clock
+) -> tuple[bool, Plan]:
+    """Set what is given of a plan, and leave the rest as it was; returns whether it is news. Raises as `set_plan`.
+
+    A new schedule is due from today on.
+    """
+    with outages_are_transient():
+        async with database.connection() as connection, connection.transaction():
+            await _one_at_a_time(connection, f"{programme}/{currency}")
+            before = await plan_of(connection, programme, currency)
+            plan = changed(before or Plan(programme=programme, currency=currency), change)
+            if change.schedule is not None or not plan.from_day:
+                refuse(plan_faults(plan))
+                plan = msgspec.structs.replace(plan, from_day=today_in(plan.zone, clock.now_ms()).isoformat())
+            return await set_plan(Within(connection), plan, who=who, clock=clock), plan
 
 
 async def plan_of(connection: Connection, programme: str, unit: str) -> Plan | None:

@@ -10,7 +10,7 @@ import msgspec
 from contracts.errors import Problem
 from contracts.ids import is_id
 from contracts.money import AMOUNT_MINOR_MAX, is_currency
-from services.rewards.payouts.bank_ids import bic_fault, iban_fault, masked
+from services.rewards.payouts.bank_ids import bic_fault, iban_fault, masked, normal_iban
 from services.rewards.payouts.payee import METHODS, Method
 from services.rewards.payouts.schedule import HELP, ON_REQUEST, is_schedule
 
@@ -60,6 +60,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     from_day: str = ""
 
 
+class PlanChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What is set of a plan; None leaves it as it was. `method`: `all` for any."""
+
+    minimum_minor: int | None = None
+    fee_minor: int | None = None
+    fee_borne_by: FeeBearer | None = None
+    method: Method | Literal["all"] | None = None
+    schedule: str | None = None
+    zone: str | None = None
+    payer_name: str | None = None
+    payer_iban: str | None = None
+    payer_bic: str | None = None
+
+
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(Plan)
 _terms_decoder: Final = msgspec.json.Decoder(Terms)
@@ -79,6 +93,31 @@ def encode_terms(terms: Terms) -> str:
 
 def decode_terms(text: str) -> Terms:
     return _terms_decoder.decode(text)
+
+
+def changed(plan: Plan, change: PlanChange) -> Plan:
+    """The plan with what is set; its faults are for `plan_faults`."""
+    terms, payer = plan.terms, plan.terms.payer
+    if (change.payer_name, change.payer_iban, change.payer_bic) != (None, None, None):
+        old = payer or Payer(name="", iban="")
+        payer = Payer(
+            name=change.payer_name or old.name,
+            iban=normal_iban(change.payer_iban or old.iban),
+            bic=change.payer_bic or old.bic,
+        )
+    method = terms.method if change.method is None else change.method
+    return msgspec.structs.replace(
+        plan,
+        terms=Terms(
+            minimum_minor=terms.minimum_minor if change.minimum_minor is None else change.minimum_minor,
+            fee_minor=terms.fee_minor if change.fee_minor is None else change.fee_minor,
+            fee_borne_by=change.fee_borne_by or terms.fee_borne_by,
+            method=None if method == "all" else method,
+            payer=payer,
+        ),
+        schedule=plan.schedule if change.schedule is None else change.schedule,
+        zone=plan.zone if change.zone is None else change.zone,
+    )
 
 
 def plan_faults(plan: Plan) -> list[Problem]:

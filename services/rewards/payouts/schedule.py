@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 ON_REQUEST: Final = "on request"
@@ -22,6 +23,11 @@ _WEEKLY: Final = re.compile(rf"weekly on ({'|'.join(WEEKDAYS)})", re.ASCII)
 
 def is_schedule(text: str) -> bool:
     return text in {ON_REQUEST, "daily"} or bool(_MONTHLY.fullmatch(text) or _WEEKLY.fullmatch(text))
+
+
+def today_in(zone: str, now_ms: int) -> date:
+    """The day of a programme's calendar."""
+    return datetime.fromtimestamp(now_ms // 1_000, UTC).astimezone(ZoneInfo(zone)).date()
 
 
 def newest_due(schedule: str, today: date, *, since: date) -> date | None:

@@ -6,8 +6,7 @@ there on is made up for. Time is the clock's, handed in.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from contracts.errors import PermanentError
 from runtime import log
@@ -16,16 +15,11 @@ from runtime.database import Database
 from services.rewards.payouts.directory import list_plans
 from services.rewards.payouts.payout import run_id
 from services.rewards.payouts.preparing import BY_SCHEDULE, Asked, Preparer
-from services.rewards.payouts.schedule import newest_due
+from services.rewards.payouts.schedule import newest_due, today_in
 from services.rewards.payouts.store import find_run
 from services.rewards.store import outages_are_transient
 
 logger = log.get(__name__)
-
-
-def today_in(zone: str, now_ms: int) -> date:
-    """The day of a programme's calendar."""
-    return datetime.fromtimestamp(now_ms // 1_000, UTC).astimezone(ZoneInfo(zone)).date()
 
 
 class PayoutClock:

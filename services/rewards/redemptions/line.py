@@ -1,11 +1,17 @@
-"""A redemption as everybody is shown it: all fields but codes, which are revealed one by one. Pure."""
+"""A redemption as everybody is shown it: all fields but codes, which are masked, and revealed one by one. Pure."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
 
 from typing_extensions import TypedDict
 
 from contracts.events import format_time
 from services.rewards.redemptions.deciding import Redemption, State
+
+ENDING_MAX: Final = 4
+"""Characters of a code that anybody may see."""
 
 
 class RedemptionLine(TypedDict):
@@ -32,6 +38,29 @@ class RedemptionLine(TypedDict):
     closed_at: str | None
     closed_by: str | None
     reason: str | None
+
+
+class RevealLine(TypedDict):
+    """Who was shown its codes, and when."""
+
+    by: str
+    at: str
+
+
+class RedemptionInFull(RedemptionLine):
+    """`codes` are what it handed out, each but for its end; `revealed` is who was shown them whole."""
+
+    codes: list[str]
+    revealed: list[RevealLine]
+
+
+def masked(code: str) -> str:
+    """Enough of a code to tell it from others, and too little to use it: its end, and never more than a third."""
+    return f"…{code[len(code) - min(ENDING_MAX, len(code) // 3) :]}"
+
+
+def redemption_in_full(one: Redemption, codes: Sequence[str], revealed: Sequence[RevealLine]) -> RedemptionInFull:
+    return RedemptionInFull(**redemption_line(one), codes=[masked(code) for code in codes], revealed=list(revealed))
 
 
 def redemption_line(one: Redemption) -> RedemptionLine:

@@ -26,6 +26,7 @@ from services.rewards.lots.spending import put_back, take_oldest
 from services.rewards.lots.store import NewLotError, lock_lots, purses
 from services.rewards.redemptions import deciding, store
 from services.rewards.redemptions.deciding import BY_THE_CLOCK, Asked, Redemption
+from services.rewards.redemptions.line import RedemptionInFull, redemption_in_full
 from services.rewards.standings.store import tier_of
 from services.rewards.store import Ledger, Posted, outages_are_transient
 
@@ -121,10 +122,13 @@ class Redemptions:
                     await store.note_reveal(connection, id, by=by, at_ms=self._clock.now_ms())
                 return codes
 
-    async def show(self, id: str) -> Redemption:
+    async def show(self, id: str) -> RedemptionInFull:
+        """All of it, its codes masked, and who was shown them."""
         with outages_are_transient():
-            async with self._connections.connection() as connection:
-                return await _known(connection, id)
+            async with self._connections.connection() as connection, connection.transaction():
+                found = await _known(connection, id)
+                codes, revealed = await store.codes_of(connection, id), await store.reveals_of(connection, id)
+                return redemption_in_full(found, codes, revealed)
 
     async def listed(
         self, *, beneficiary: str | None = None, state: str | None = None, before: str | None = None, limit: int = 100

@@ -11,16 +11,19 @@ from typing import Final, LiteralString
 import msgspec
 from psycopg.rows import dict_row
 
+from contracts.events import format_time
 from runtime.database import Connection
 from services.rewards import packing
 from services.rewards.lots.spending import Part
 from services.rewards.redemptions.deciding import Redemption
+from services.rewards.redemptions.line import RevealLine
 
 _SELECT: Final[LiteralString] = (
     "SELECT id::text, programme, key, beneficiary, item_id, item, kind, version, quantity, price_minor, unit, decimals,"
     " gives_minor, gives_unit, gives_decimals, has_codes, parts::text, state, reserved_at_ms,"
     " reserved_by, until_ms, closed_at_ms, closed_by, reason FROM rewards.redemptions"
 )
+REVEALS_MAX: Final = 1_000
 _COLUMNS: Final = tuple(Redemption.__struct_fields__)
 
 
@@ -126,6 +129,16 @@ async def codes_of(connection: Connection, id: str) -> list[str]:
         "SELECT code FROM rewards.redemption_codes WHERE redemption_id = %s::uuid ORDER BY id", (id,)
     )
     return [row[0] for row in await cursor.fetchall()]
+
+
+async def reveals_of(connection: Connection, id: str) -> list[RevealLine]:
+    """Who was shown its codes, and when; the first one first."""
+    cursor = await connection.execute(
+        "SELECT revealed_by, revealed_at_ms FROM rewards.code_reveals WHERE redemption_id = %s::uuid"
+        " ORDER BY revealed_at_ms, revealed_by LIMIT %s",
+        (id, REVEALS_MAX),
+    )
+    return [RevealLine(by=by, at=format_time(at_ms)) for by, at_ms in await cursor.fetchall()]
 
 
 async def note_reveal(connection: Connection, id: str, *, by: str, at_ms: int) -> None:

@@ -75,3 +75,35 @@ async def test_a_partner_asks_to_be_paid_once_at_a_time(http: Http) -> None:
     assert (made.json()["payout"]["pay_minor"], made.json()["payout"]["state"]) == (100, "prepared")
     again = await http("fay", "POST", "/v1/payout-requests", json=asked)
     assert (again.status_code, again.json()["code"]) == (409, "payout-open")
+
+
+async def test_a_plan_is_set_in_parts_and_it_is_kept_who_did_it(http: Http) -> None:
+    plan = {"programme": "crm-sales", "currency": "EUR"}
+    first = plan | {"minimum_minor": 5_000, "schedule": "monthly on 5", "zone": "Europe/Berlin"}
+    first |= {"payer_name": "Acme", "payer_iban": "DE89 3704 0044 0532 0130 00"}
+    made = (await http("fay", "POST", "/v1/payout-plans", json=first)).json()
+    assert (made["changed"], made["plan"]["terms"]["minimum_minor"]) == (True, 5_000)
+    assert "0532" not in str(made)
+    second = await http("fay", "POST", "/v1/payout-plans", json=plan | {"fee_minor": 50, "method": "sepa"})
+    assert second.json()["plan"] == made["plan"] | {
+        "terms": made["plan"]["terms"] | {"fee_minor": 50, "method": "sepa"}
+    }
+    same = await http("fay", "POST", "/v1/payout-plans", json=plan | {"fee_minor": 50})
+    assert same.json() == second.json() | {"changed": False}
+    any_method = (await http("fay", "POST", "/v1/payout-plans", json=plan | {"method": "all"})).json()
+    assert any_method["plan"]["terms"]["method"] is None
+    bad = await http("fay", "POST", "/v1/payout-plans", json=plan | {"schedule": "yearly", "zone": "Mars"})
+    assert [problem["where"] for problem in bad.json()["problems"]] == ["schedule", "zone"]
+    (listed,) = (await http("vic", "GET", "/v1/payout-plans")).json()["plans"]
+    assert listed == any_method["plan"]
+    await http("fay", "POST", "/v1/payees", json=PAYEE | {"beneficiary": "partner:p0"})
+    of = (await http("vic", "GET", "/v1/payees?of=partner:p0")).json()["payees"]
+    assert [each["beneficiary"] for each in of] == ["partner:p0"]
+    assert (await http("vic", "GET", "/v1/payees?of=partner:p1")).json()["payees"] == []
+    about = {"about": "crm-sales/EUR", "limit": 2}
+    page = (await http("vic", "GET", "/v1/payout-audit", params=about)).json()
+    rest = (await http("vic", "GET", "/v1/payout-audit", params=about | {"cursor": page["next"]})).json()
+    assert [each["who"] for each in page["deeds"] + rest["deeds"]] == ["fay"] * 3
+    assert (rest["next"], rest["deeds"][0]["details"]["before"]) == (None, None)
+    everything = (await http("vic", "GET", "/v1/payout-audit")).json()["deeds"]
+    assert [each["about"] for each in everything] == ["partner:p0", *["crm-sales/EUR"] * 3]

@@ -12,7 +12,7 @@ from services.rewards.by_hand import Bookings
 from services.rewards.catalogue.publishing import Catalogues
 from services.rewards.legs import ByHand
 from tests.integration.rewards.over_http import Http, asking
-from tests.support.catalogues import publish
+from tests.support.catalogues import catalogue_text, publish
 from tests.support.decisions import decided
 from tests.support.ledger import SetClock, assert_sound, deliver, found_balances
 
@@ -39,9 +39,11 @@ async def test_a_code_is_bought_once_and_stands_in_one_place(http: Http, databas
     assert (await http("fay", "POST", f"/v1/redemptions/{id}/fulfil", json={})).json()["redemption"][
         "closed_by"
     ] == "fay"
-    assert (await http("fay", "GET", f"/v1/redemption-codes/{id}")).json() == {"codes": ["SECRET-1"]}
+    revealed = await http("fay", "GET", f"/v1/redemption-codes/{id}")
+    assert (revealed.json(), revealed.headers["cache-control"]) == ({"codes": ["SECRET-1"]}, "no-store")
     shown = (await http("vic", "GET", f"/v1/redemptions/{id}")).json()["redemption"]
-    assert (shown["state"], "SECRET" in str(shown)) == ("fulfilled", False)
+    assert (shown["state"], shown["codes"], "SECRET" in str(shown)) == ("fulfilled", ["…-1"], False)
+    assert [each["by"] for each in shown["revealed"]] == ["fay"]
     late = await http("fay", "POST", f"/v1/redemptions/{id}/cancel", json={"reason": "late"})
     assert (late.status_code, late.json()["code"]) == (422, "redemption-over")
     assert (await http("vic", "GET", "/v1/redemptions/x")).status_code == 404
@@ -94,3 +96,37 @@ async def test_a_gift_takes_two_people(http: Http, database: Database, ledger_ur
     assert len((await http("vic", "GET", "/v1/gifts?state=proposed")).json()["gifts"]) == 1
     assert found_balances(ledger_url)[f"{ANN}:available", "USD"] == 15_000
     await assert_sound(database)
+
+
+async def test_a_catalogue_is_published_with_its_codes_or_told_all_its_faults(http: Http) -> None:
+    text = catalogue_text(gift={"kind": "gift_card", "stock": "codes", "price": "10 USD"})
+    first = await http("fay", "POST", "/v1/catalogue", json={"text": text})
+    assert first.json() == {"programme": "crm-sales", "version": 1, "is_new": True, "items": 1, "withdrawn": []}
+    assert (await http("fay", "POST", "/v1/catalogue", json={"text": text})).json()["is_new"] is False
+    more = {"programme": "crm-sales", "item": "gift", "codes": ["SECRET-1", "SECRET-2"]}
+    assert (await http("fay", "POST", "/v1/catalogue/codes", json=more)).json() == {
+        "item": "gift",
+        "loaded": 2,
+        "known": 0,
+    }
+    again = await http("fay", "POST", "/v1/catalogue/codes", json=more | {"codes": ["SECRET-2", "SECRET-3"]})
+    assert (again.json()["loaded"], again.json()["known"]) == (1, 1)
+    (item,) = (await http("vic", "GET", "/v1/catalogue")).json()["items"]
+    assert (item["item"], item["left"]) == ("gift", 3)
+    await http("fay", "POST", "/v1/catalogue", json={"text": catalogue_text(card={"stock": 1})})
+    source = "/v1/catalogue/source?programme=crm-sales"
+    assert (await http("vic", "GET", f"{source}&version=1")).json() == {
+        "programme": "crm-sales",
+        "version": 1,
+        "text": text,
+    }
+    assert (await http("vic", "GET", source)).json()["version"] == 2
+    missing = await http("vic", "GET", f"{source}&version=3")
+    assert (missing.status_code, missing.json()["code"]) == (404, "no-catalogue")
+    bad = catalogue_text(gift={"kind": "gift", "price": "10 usd"})
+    refused = await http("fay", "POST", "/v1/catalogue", json={"text": bad})
+    assert refused.status_code == 422
+    assert [problem["where"] for problem in refused.json()["problems"]] == ["text:7:11", "text:8:12"]
+    assert "items.0.price" in refused.json()["problems"][1]["message"]
+    unwanted = await http("fay", "POST", "/v1/catalogue/codes", json=more | {"item": "card"})
+    assert (unwanted.status_code, unwanted.json()["code"]) == (422, "no-codes-wanted")

@@ -219,11 +219,11 @@ async def test_the_clock_cancels_what_nobody_fulfils(database: Database, ledger_
     on = redeeming(database)
     made = await reserve(on)
     await tick(database, 13.9)
-    assert (await on.show(made.id)).state == "reserved"
+    assert (await on.show(made.id))["state"] == "reserved"
     await tick(database, 14)
     await tick(database, 14)
     found = await on.show(made.id)
-    assert (found.state, found.closed_by, found.reason) == ("cancelled", "clock", "not fulfilled in time")
+    assert (found["state"], found["closed_by"], found["reason"]) == ("cancelled", "clock", "not fulfilled in time")
     assert found_balances(ledger_url)["partner:ann:available", "USD"] == 10_000
     assert [each.id for each in await on.listed(state="cancelled", beneficiary=ANN)] == [made.id]
     await assert_sound(database)

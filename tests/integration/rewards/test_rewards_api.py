@@ -82,6 +82,16 @@ ROLES: dict[str, tuple[str, str, set[str]]] = {
     "payees": ("GET", "/v1/payees", EVERYBODY),
     "set a payee": ("POST", "/v1/payees", {"finance"}),
     "plans": ("GET", "/v1/payout-plans", EVERYBODY),
+    "set a plan": ("POST", "/v1/payout-plans", {"finance"}),
+    "who did what": ("GET", "/v1/payout-audit", EVERYBODY),
+    "catalogue as written": ("GET", "/v1/catalogue/source", EVERYBODY),
+    "publish a catalogue": ("POST", "/v1/catalogue", {"finance"}),
+    "load codes": ("POST", "/v1/catalogue/codes", {"finance"}),
+    "head": ("GET", "/v1/chain/head", EVERYBODY),
+    "heads": ("GET", "/v1/chain/heads", EVERYBODY),
+    "verify": ("GET", "/v1/chain/verify", EVERYBODY),
+    "conflicts": ("GET", "/v1/conflicts", EVERYBODY),
+    "refusals": ("GET", "/v1/refusals", EVERYBODY),
 }
 FILLED = {
     "{decision}": HELD.id,
