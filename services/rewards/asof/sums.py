@@ -70,13 +70,14 @@ _UNCOUNTED: Final = (
 _NET: Final = (
     "SELECT account_id, unit, sum(minor) AS minor FROM ({sides}) p GROUP BY account_id, unit HAVING sum(minor) <> 0"
 )
-_LEFT_KEPT: Final = f"LEFT JOIN {LAST_KEPT.format(by='%(by)s', of='b', until='<= %(number)s')} k ON true"
+KEPT_THEN: Final = LAST_KEPT.format(by="%(by)s", of="b", until="<= %(number)s")
+"""What the account and unit of `b` have in the snapshot of a query that is made here."""
 _ALL: Final = f"""
-SELECT * FROM (
-    SELECT b.account_id, b.unit, coalesce(k.minor, 0) + coalesce(n.minor, 0) AS minor
-    FROM rewards.balances b LEFT JOIN ({{net}}) n ON n.account_id = b.account_id AND n.unit = b.unit
-    {_LEFT_KEPT}{{of}}
-) s WHERE minor <> 0
+SELECT account_id, unit, sum(minor) AS minor FROM (
+    SELECT b.account_id, b.unit, k.minor FROM rewards.balances b CROSS JOIN {KEPT_THEN} k
+    UNION ALL
+    {{sides}}
+) p GROUP BY account_id, unit HAVING sum(minor) <> 0
 """  # noqa: S608  # of constants alone
 _OF_ACCOUNT: Final = """
 SELECT unit, sum(minor) AS minor FROM (
@@ -90,7 +91,7 @@ SELECT unit, sum(minor) AS minor FROM (
 _TOTALS: Final = f"""
 SELECT unit, sum(debits) AS debits, sum(credits) AS credits FROM (
     SELECT unit, {DEBITS_MORE} AS debits, {CREDITS_MORE} AS credits FROM (
-        SELECT b.unit, coalesce(k.minor, 0) AS before, b.minor FROM ({{net}}) b {_LEFT_KEPT}
+        SELECT b.unit, coalesce(k.minor, 0) AS before, b.minor FROM ({{net}}) b LEFT JOIN {KEPT_THEN} k ON true
     ) n
     UNION ALL
     SELECT k.unit, k.debits, k.credits FROM rewards.snapshot_totals k
@@ -113,26 +114,28 @@ def moved(by: By, side: str = "") -> str:
     )
 
 
-def sums_from(found: dict[str, Any] | None, cut: Cut, *, of: str = "") -> Query:
-    """The balances (account_id, unit, minor) of all accounts at a cut, but for those of zero.
+def net_from(found: dict[str, Any] | None, cut: Cut) -> Query:
+    """What moved (account_id, unit, minor) from the snapshot to the cut, but for what comes to zero.
 
     Args:
-        found: The row of NEAREST_SNAPSHOT, where there is one. The transaction sees one moment since it was read, else
-            a snapshot could be older than what is added.
+        found: The row of NEAREST_SNAPSHOT, where there is one; else all there was moved since the beginning. The
+            transaction sees one moment since it was read, else a snapshot could be older than what is added.
         cut: The cut.
-        of: Which of the rows `b` of `rewards.balances`, as a condition.
     """
     sides, parameters = _sides(found, cut, None)
-    net = _NET.format(sides=sides)
-    if not found and not of:
-        return Query(net, parameters)
-    return Query(_ALL.format(net=net, of=of and f" WHERE {of}"), parameters)
+    return Query(_NET.format(sides=sides), parameters)
+
+
+def sums_from(found: dict[str, Any] | None, cut: Cut) -> Query:
+    """The balances (account_id, unit, minor) of all accounts at a cut, but for those of zero."""
+    sides, parameters = _sides(found, cut, None)
+    return Query(_ALL.format(sides=sides), parameters)
 
 
 def totals_from(found: dict[str, Any] | None, cut: Cut) -> Query:
     """The sums of all negative balances of a unit (as a positive number) and of all positive ones, at a cut."""
-    sides, parameters = _sides(found, cut, None)
-    return Query(_TOTALS.format(net=_NET.format(sides=sides)), parameters)
+    net, parameters = net_from(found, cut)
+    return Query(_TOTALS.format(net=net), parameters)
 
 
 def account_from(found: dict[str, Any] | None, cut: Cut, account: int) -> Query:

@@ -11,28 +11,44 @@ from typing import Any, Final, cast
 from typing_extensions import TypedDict
 
 from services.rewards.asof.cuts import Cut
-from services.rewards.asof.sums import NEAREST_SNAPSHOT, Query, sums_from, totals_from
+from services.rewards.asof.sums import KEPT_THEN, NEAREST_SNAPSHOT, Query, net_from, totals_from
 from services.rewards.reads.connect import Cursor, Source, open_ledger, reading
 
 STREAM_ROWS: Final = 5_000
 _LAST_CHARACTER: Final = "\U0010ffff"
 
-_NOW: Final = Query("TABLE rewards.balances", {})
 CANDIDATES_MIN: Final = 1_000
 """Accounts that are looked at for a page of the past, at first; ten times as many, while it is not full."""
 
-_LIST: Final = (
-    "SELECT a.address AS account, b.unit, b.minor FROM {balances} b JOIN rewards.accounts a ON a.id = b.account_id"
-    ' WHERE a.address COLLATE "C" >= %(from)s AND a.address COLLATE "C" < %(before)s'
-    ' AND (a.address COLLATE "C", b.unit COLLATE "C") > (%(account_after)s, %(unit_after)s)'
-    ' ORDER BY a.address COLLATE "C", b.unit COLLATE "C"'
+_FROM: Final = '{address} COLLATE "C" >= %(from)s AND {address} COLLATE "C" < %(before)s'
+_LISTED: Final = _FROM + ' AND ({address} COLLATE "C", {unit} COLLATE "C") > (%(account_after)s, %(unit_after)s)'
+_ORDER: Final = ' ORDER BY a.address COLLATE "C", {unit} COLLATE "C"'
+_NOW: Final = (
+    "SELECT a.address AS account, b.unit, b.minor FROM rewards.balances b"  # noqa: S608  # of constants alone
+    " JOIN rewards.accounts a ON a.id = b.account_id WHERE "
+    + _LISTED.format(address="a.address", unit="b.unit")
+    + _ORDER.format(unit="b.unit")
 )
-_LISTED: Final = (
-    "SELECT a.{column} FROM rewards.accounts a"
-    ' WHERE a.address COLLATE "C" >= %(from)s AND a.address COLLATE "C" < %(before)s'
+# How many accounts lie between two addresses is estimated badly, and adding up must never be done once for each. So the
+# joins are such as cannot become nested loops over what is added up: full ones, and outer ones from its side, with
+# conditions that hold them there (`coalesce`).
+_THEN: Final = (
+    "SELECT a.address AS account, a.unit, coalesce(a.minor, 0) + coalesce(n.minor, 0) AS minor FROM ("  # noqa: S608  # of constants alone
+    "SELECT a.id, a.address, b.unit, k.minor FROM rewards.accounts a JOIN rewards.balances b ON b.account_id = a.id"
+    f" LEFT JOIN {KEPT_THEN} k ON true WHERE {_LISTED.format(address='a.address', unit='b.unit')}"
+    ") a FULL JOIN ({net}) n ON n.account_id = a.id AND n.unit = a.unit"
+    " WHERE coalesce(a.address, '') <> '' AND coalesce(a.minor, 0) + coalesce(n.minor, 0) <> 0"
+    + _ORDER.format(unit="a.unit")
 )
-_OF_LISTED: Final = f"b.account_id IN ({_LISTED.format(column='id')})"
-_NEXT: Final = _LISTED.format(column="address") + ' ORDER BY a.address COLLATE "C" OFFSET %(candidates)s LIMIT 1'
+_SINCE_BEGINNING: Final = (
+    "SELECT a.address AS account, n.unit, n.minor FROM ({net}) n LEFT JOIN rewards.accounts a ON a.id = n.account_id"  # noqa: S608  # of constants alone
+    " WHERE " + _LISTED.format(address="coalesce(a.address, '')", unit="n.unit") + _ORDER.format(unit="n.unit")
+)
+_NEXT: Final = (
+    "SELECT a.address FROM rewards.accounts a WHERE "  # noqa: S608  # of constants alone
+    + _FROM.format(address="a.address")
+    + ' ORDER BY a.address COLLATE "C" OFFSET %(candidates)s LIMIT 1'
+)
 _TOTALS: Final = (
     "SELECT unit, coalesce(-sum(minor) FILTER (WHERE minor < 0), 0) AS debits,"
     " coalesce(sum(minor) FILTER (WHERE minor > 0), 0) AS credits FROM rewards.balances GROUP BY unit"
@@ -78,24 +94,20 @@ def balances(
     """
     bounds = _bounds(starting_with, after) | {"limit": limit}
     with reading(postgres) as cursor:
-        if at is None:
-            return _listed(cursor, _NOW, bounds)
-        found = _nearest(cursor, at)
-        if limit is None:
-            return _listed(cursor, _all_listed(found, at, starting_with), bounds)
-        return _page(cursor, found, at, bounds, limit)
+        snapshot = None if at is None else _nearest(cursor, at)
+        query = _list(snapshot, at)
+        if snapshot is not None and limit is not None:
+            return _page(cursor, query, bounds, limit)
+        return _listed(cursor, query, bounds)
 
 
 def each_balance(postgres: str, *, at: Cut | None = None, starting_with: str = "") -> Iterator[Balance]:
     """Every balance, sorted by account and unit, as they come out of the database: nobody holds them all."""
     with open_ledger(postgres) as connection, reading(connection) as cursor:
-        balances = _NOW
-        if at is not None:
-            balances = _all_listed(_nearest(cursor, at), at, starting_with)
+        query, parameters = _list(None if at is None else _nearest(cursor, at), at)
         with connection.cursor("balances") as stream:
             stream.itersize = STREAM_ROWS
-            query = _LIST.format(balances=f"({balances.text})")
-            for account, unit, minor in stream.execute(query, balances.parameters | _bounds(starting_with, None)):
+            for account, unit, minor in stream.execute(query, parameters | _bounds(starting_with, None)):
                 yield Balance(account=account, unit=unit, minor=int(minor))
 
 
@@ -115,31 +127,30 @@ def trial_balance(postgres: Source, *, at: Cut | None = None) -> list[TrialBalan
         ]
 
 
-def _page(
-    cursor: Cursor, snapshot: dict[str, Any] | None, at: Cut, bounds: dict[str, Any], limit: int
-) -> list[Balance]:
-    """Balances of the past are added up for the accounts that a page may hold, not for all there are."""
+def _list(snapshot: dict[str, Any] | None, at: Cut | None) -> Query:
+    if at is None:
+        return Query(_NOW, {})
+    net, parameters = net_from(snapshot, at)
+    return Query((_SINCE_BEGINNING if snapshot is None else _THEN).format(net=net), parameters)
+
+
+def _page(cursor: Cursor, query: Query, bounds: dict[str, Any], limit: int) -> list[Balance]:
+    """Snapshots are asked for the accounts that a page may hold, not for all there are."""
     page: list[Balance] = []
     candidates, end = max(CANDIDATES_MIN, 2 * limit), bounds["before"]
-    sums = sums_from(snapshot, at, of=_OF_LISTED)
     while True:
         cursor.execute(_NEXT, bounds | {"candidates": candidates})
         following = cursor.fetchone()
         bounds |= {"before": following["address"] if following else end, "limit": limit - len(page)}
-        page += _listed(cursor, sums, bounds)
+        page += _listed(cursor, query, bounds)
         if following is None or len(page) == limit:
             return page
         bounds |= {"from": following["address"], "before": end}
         candidates *= 10
 
 
-def _listed(cursor: Cursor, balances: Query, bounds: dict[str, Any]) -> list[Balance]:
-    query = _LIST.format(balances=f"({balances.text})") + " LIMIT %(limit)s"
-    return [_balance(row) for row in cursor.execute(query, balances.parameters | bounds)]
-
-
-def _all_listed(snapshot: dict[str, Any] | None, at: Cut, starting_with: str) -> Query:
-    return sums_from(snapshot, at, of=_OF_LISTED if starting_with else "")
+def _listed(cursor: Cursor, query: Query, bounds: dict[str, Any]) -> list[Balance]:
+    return [_balance(row) for row in cursor.execute(query.text + " LIMIT %(limit)s", query.parameters | bounds)]
 
 
 def _nearest(cursor: Cursor, at: Cut) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import sys
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
@@ -116,7 +117,7 @@ async def test_snapshots_change_no_answer_whenever_they_are_made_missed_or_dropp
     await assert_sound(database)
 
 
-async def test_a_snapshot_that_was_altered_is_named(
+async def test_a_snapshot_or_a_total_that_was_altered_is_named(
     posted: list[TransferPosted], database: Database, ledger_url: str
 ) -> None:
     clock = SetClock(max(transfer.posted_at_ms for transfer in posted) + OVER_MS)
@@ -127,10 +128,11 @@ async def test_a_snapshot_that_was_altered_is_named(
             " WHERE a.id = b.account_id AND a.address = %s AND b.unit = 'USD'",
             (ACCOUNTS[1],),
         )
+        owner.execute("UPDATE rewards.snapshot_totals SET credits = credits + 2 WHERE number = 1 AND unit = 'POINTS'")
     async with database.connection() as connection:
         found = await SnapshotsMatch().check(connection)
     assert [(one.where, one.found_minor - one.expected_minor) for one in found] == [
-        (f"{ACCOUNTS[1]} USD, {by.value}", 1) for by in By
+        one for by in By for one in ((f"{ACCOUNTS[1]} USD, {by}", 1), (f"total of POINTS, {by}", 2))
     ]
 
 
@@ -200,25 +202,37 @@ def assert_statement(
         assert page["balances"] == of_account(None)
 
 
-async def test_balances_come_page_by_page_and_as_a_stream(posted: list[TransferPosted], ledger_url: str) -> None:
-    middle = sorted(time_of(t, By.EFFECTIVE) for t in posted)[len(posted) // 2]
-    for at in (None, Cut(By.EFFECTIVE, EPOCH + timedelta(milliseconds=middle))):
-        whole = balances(ledger_url, at=at)
-        assert [(row["account"], row["unit"]) for row in whole] == sorted(
-            (row["account"], row["unit"]) for row in whole
-        )
-        assert list(each_balance(ledger_url, at=at)) == whole
-        for limit in (1, 3, 500):
-            found: list[Balance] = []
-            while True:
-                after = (found[-1]["account"], found[-1]["unit"]) if found else None
-                page = balances(ledger_url, at=at, after=after, limit=limit)
-                found += page
-                if len(page) < limit:
-                    break
-            assert found == whole
-        some = balances(ledger_url, at=at, starting_with="partner:p1")
-        assert some == [row for row in whole if row["account"].startswith("partner:p1")]
+async def test_balances_come_page_by_page_and_as_a_stream(
+    posted: list[TransferPosted], database: Database, ledger_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A page looks at few accounts, so that it has to look at more.
+    monkeypatch.setattr(sys.modules["services.rewards.reads.balances"], "CANDIDATES_MIN", 1)
+    times = sorted(time_of(t, By.EFFECTIVE) for t in posted)
+    cuts = [Cut(By.EFFECTIVE, EPOCH + timedelta(milliseconds=times[len(times) * part // 8])) for part in (1, 4)]
+    assert_pages_are_the_whole(ledger_url, None)
+    for at in cuts:
+        assert_pages_are_the_whole(ledger_url, at)
+    clock = SetClock(max(transfer.posted_at_ms for transfer in posted) + OVER_MS)
+    assert await Snapshots(database, clock=clock, transfers=20).tick() > 0
+    for at in cuts:
+        assert_pages_are_the_whole(ledger_url, at)
+
+
+def assert_pages_are_the_whole(ledger_url: str, at: Cut | None) -> None:
+    whole = balances(ledger_url, at=at)
+    assert [(row["account"], row["unit"]) for row in whole] == sorted((row["account"], row["unit"]) for row in whole)
+    assert list(each_balance(ledger_url, at=at)) == whole
+    for limit in (1, 3, 500):
+        found: list[Balance] = []
+        while True:
+            after = (found[-1]["account"], found[-1]["unit"]) if found else None
+            page = balances(ledger_url, at=at, after=after, limit=limit)
+            found += page
+            if len(page) < limit:
+                break
+        assert found == whole
+    some = balances(ledger_url, at=at, starting_with="partner:p1")
+    assert some == [row for row in whole if row["account"].startswith("partner:p1")]
 
 
 async def test_an_event_that_comes_late_changes_what_was_effective_and_not_what_was_booked(
