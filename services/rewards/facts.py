@@ -22,7 +22,7 @@ from contracts.facts import (
     Fact,
     TransferPosted,
     decode_transfer_list,
-    encode_fact,
+    encode_facts,
 )
 from runtime.bus.port import Record
 
@@ -52,7 +52,7 @@ _CONTENT_TYPE: Final = ("content-type", b"application/json")
 
 
 def pack_facts(facts: Sequence[Fact]) -> bytes:
-    return zlib.compress(b"[" + b",".join(map(encode_fact, facts)) + b"]", _COMPRESSION)
+    return zlib.compress(encode_facts(facts), _COMPRESSION)
 
 
 def unpack_facts(blob: bytes, posted_ids: AbstractSet[str] | None) -> list[TransferPosted]:

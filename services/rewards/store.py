@@ -22,6 +22,8 @@ from contracts.errors import InvariantBroken, TransientError
 from contracts.facts import Fact, RewardNotice, TransferPosted, encode_fact
 from runtime import log
 from runtime.database import OUTAGES, Connection, Connections
+from services.rewards.bulk.rows import bulk_of
+from services.rewards.bulk.store import copy_new
 from services.rewards.columns import post_columns
 from services.rewards.facts import pack_facts
 from services.rewards.partitions.store import Months
@@ -38,8 +40,8 @@ SETUP: Final = (
 )
 """What each connection of the service runs first."""
 ACCOUNTS_CACHE_MAX: Final = 500_000
-PACKED_ASIDE_MIN: Final = 500
-"""From so many transfers on it pays to pack their facts in another thread."""
+COPIED_MIN: Final = 500
+"""From so many transfers on they are copied, and it pays to pack their facts in another thread."""
 
 _POST: Final = (
     "SELECT posted, inserted, refused, conflicting FROM rewards.post("
@@ -157,12 +159,15 @@ class Ledger:
     ) -> Posted:
         """Post a batch sorted by id; its facts leave in the order of `told`, where several are of one story."""
         accounts = await self._account_ids(connection, batch)
-        if len(batch) < PACKED_ASIDE_MIN:
-            parameters = (*post_columns(batch, accounts), pack_facts(told or batch))
+        if len(batch) < COPIED_MIN:
+            facts = pack_facts(told or batch)
         else:
-            # Compressing lets go of the interpreter, so it runs beside the packing of the columns.
+            # Compressing lets go of the interpreter, so it runs beside the packing of the rows and the copying.
             packing_facts = asyncio.create_task(asyncio.to_thread(pack_facts, told or batch))
-            parameters = (*post_columns(batch, accounts), await packing_facts)
+            if await copy_new(connection, bulk_of(batch, accounts), packing_facts):
+                return Posted(Counter(transfer.stage for transfer in batch))
+            facts = await packing_facts
+        parameters = (*post_columns(batch, accounts), facts)
         cursor = await connection.execute(_POST, parameters, prepare=True, binary=True)
         row = await cursor.fetchone()
         if row is None:

@@ -49,6 +49,7 @@ PURE = (
     "services/rewards/asof/cuts.py",
     *(f"services/rewards/chain/{name}.py" for name in ("encoding", "findings", "walk")),
     "services/rewards/elements.py",
+    "services/rewards/bulk/rows.py",
     *(f"services/rewards/papers/{name}.py" for name in ("parties", "invoice", "shown")),
     *(
         f"services/rewards/{name}.py"

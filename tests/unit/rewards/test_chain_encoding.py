@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import Final
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.facts import TransferPosted
+from services.rewards.bulk.rows import bulk_of
 from services.rewards.chain.encoding import NO_HASH, ROW_FIELDS, Block, block_hash, encode_row, fields_of, row_hash
 from services.rewards.columns import post_columns
 from tests.support.transfers import any_transfer, plain
@@ -64,13 +65,17 @@ def test_a_row_is_its_fields_each_with_its_length() -> None:
     assert fields_of(FULL)["lead"] == b"\0\0\0\0"
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(any_transfer, max_size=5))
 def test_the_columns_hash_as_the_rows_do(batch: list[TransferPosted]) -> None:
-    accounts = {address: number for number, t in enumerate(batch) for address in (t.debit, t.credit)}
+    addresses = [address for t in batch for address in (t.debit, t.credit)]
+    accounts = {address: number for number, address in enumerate(addresses)}
     *_, hashes = post_columns(batch, accounts)
     assert hashes == b"".join(map(row_hash, batch))
+    assert bulk_of(batch, accounts).hashes == hashes
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(any_transfer, any_transfer)
 def test_no_two_rows_encode_alike(one: TransferPosted, other: TransferPosted) -> None:
     assert (encode_row(one) == encode_row(other)) == (fields_of(one) == fields_of(other))

@@ -1,0 +1,1 @@
+"""Large batches of transfers that are new: copied into the ledger."""
