@@ -27,7 +27,7 @@ from services.tracking.partners import PARTNER_EVENT, REGISTERED, first_profile,
 from services.tracking.validate import check_body
 
 CHUNK_RECORDS_MAX: Final = 5_000
-CHUNK_LINES_MAX: Final = 2_000
+CHUNK_LINES_MAX: Final = 5_000
 LATEST_MS: Final = 253_402_300_799_000
 """A back-test may ask what will be: an event file may lie in the future."""
 
@@ -94,8 +94,8 @@ _read_line: Final = msgspec.json.Decoder(_Line).decode
 def _file_chunks(plan: Plan, source: FileSource, part: Part, start: int) -> Iterator[Chunk]:
     """Every part reads every line, and takes those of its own partners; the first one counts what is nobody's.
 
-    The cuts are the same every time, so that what lies before `start` can be passed over by whole chunks; it is read
-    all the same, for the partners that it registers.
+    There is a cut at `start`, so that what lies before it can be passed over by whole chunks; it is read all the same,
+    for the partners that it registers.
     """
     partners = _Partners(plan.programme)
     lines: list[bytes] = []
@@ -111,7 +111,7 @@ def _file_chunks(plan: Plan, source: FileSource, part: Part, start: int) -> Iter
             skipped += part.number == 0 and named.programme == plan.programme
         elif named.programme == plan.programme and partition_of(named.partner.encode(), len(plan.parts)) == part.number:
             lines.append(line)
-        if len(lines) >= CHUNK_LINES_MAX:
+        if len(lines) >= CHUNK_LINES_MAX or position == start:
             events, refused = partners.read(lines)
             if position > start:
                 yield Chunk(events, position, skipped + refused)
@@ -143,17 +143,17 @@ class _Partners:
         )
         events: list[Event] = []
         for candidate in checked.candidates:
-            envelope = candidate.envelope
-            data = envelope.data
+            envelope, time_ms = candidate.envelope, candidate.time_ms
+            type, data = envelope.type, envelope.data
             name = data.partner or ""
             profile = self._profiles.get(name)
             if profile is None:
-                profile = self._profiles[name] = first_profile(candidate.time_ms)
-                if envelope.type != REGISTERED:
-                    events.append(self._registration(name, profile, candidate.time_ms))
-            if envelope.type.startswith(PARTNER_EVENT):
-                data.profile = self._profiles[name] = merged(profile, envelope.type, data.profile)
-            events.append(Event(envelope.type, envelope.source, envelope.id, candidate.time_ms, data))
+                profile = self._profiles[name] = first_profile(time_ms)
+                if type != REGISTERED:
+                    events.append(self._registration(name, profile, time_ms))
+            if type.startswith(PARTNER_EVENT):
+                data.profile = self._profiles[name] = merged(profile, type, data.profile)
+            events.append(Event(type, envelope.source, envelope.id, time_ms, data))
         return events, len(checked.rejections)
 
     def _registration(self, partner: str, profile: PartnerProfile, time_ms: int) -> Event:

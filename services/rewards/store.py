@@ -234,10 +234,11 @@ class Ledger:
 
     async def _account_ids(self, connection: Connection, batch: Sequence[TransferPosted]) -> dict[str, int]:
         """Ids of all accounts of the batch; they are open."""
-        missing = {a for t in batch for a in (t.debit, t.credit)} - self._accounts.keys()
+        known = self._accounts
+        missing = {a for t in batch for a in (t.debit, t.credit) if a not in known}
         if missing:
             await self._look_up(connection, sorted(missing))
-        return self._accounts
+        return known
 
     async def _look_up(self, connection: Connection, addresses: list[str]) -> None:
         cursor = await connection.execute(

@@ -115,9 +115,10 @@ def fault_of(envelope: Envelope) -> Fault | None:
         if value is None or (field and getattr(value, field) is None):
             place = f"data.{room}" if value is None or not field else f"data.{room}.{field}"
             return Fault("missing-field", place, f"a {envelope.type} needs {place}")
-    own = {"ruleset": data.ruleset, "rates": data.rates, "contest": data.contest, "attribution": data.attribution}
-    name = next((field for field, value in own.items() if value is not None), None)
-    if name is not None:
+    # Together first: it runs for every event, and next to none has one of them.
+    if data.ruleset is not None or data.rates is not None or data.contest is not None or data.attribution is not None:
+        own = {"ruleset": data.ruleset, "rates": data.rates, "contest": data.contest, "attribution": data.attribution}
+        name = next(field for field, value in own.items() if value is not None)
         return Fault("reserved-field", f"data.{name}", f"{name} is written by the system itself")
     if data.share_ppm != PPM and data.partner is None:
         return Fault("share-without-partner", "data.share_ppm", "a share belongs to a partner that is named")

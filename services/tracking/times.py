@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final
 
 import msgspec
 
 from contracts.events import EPOCH, format_time, time_ms_of
 
-_MILLISECOND: Final = timedelta(milliseconds=1)
+_DAY_MS: Final = 86_400_000
 _SECONDS_LENGTH: Final = len("2017-03-01T00:00:00Z")
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -28,7 +28,9 @@ def read_time(text: str) -> tuple[int, bytes]:
         and text[13] == ":" == text[16]
     ):
         # Almost all senders write times like this; the header is then made of the text itself.
-        time_ms = (datetime.fromisoformat(text) - EPOCH) // _MILLISECOND
+        since = datetime.fromisoformat(text) - EPOCH
+        # Dividing by a timedelta takes three times as long.
+        time_ms = since.days * _DAY_MS + since.seconds * 1_000
         return time_ms, f"{text[:19]}.000Z".encode()
     moment = msgspec.convert(text, _Moment)
     time_ms = time_ms_of(moment)
