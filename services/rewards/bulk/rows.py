@@ -124,7 +124,7 @@ def bulk_of(batch: Sequence[TransferPosted], accounts: Mapping[str, int]) -> Bul
 
 def _rows_without_accounts(batch: Sequence[TransferPosted]) -> list[bytes]:
     texts = [text for t in batch for text in (t.id, t.group, t.decision)]
-    uuids = bytes.fromhex((_UUID + _UUID.join(texts)).replace("-", ""))
+    uuids = bytes.fromhex((_UUID + _UUID.join(texts)).replace("-", "")) if texts else b""
     event_hashes, times, pack, epoch_ms = _EventHashes(), _Times(), _NUMBERS.pack, POSTGRES_EPOCH_MS
     numbers = [
         pack(
