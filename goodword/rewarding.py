@@ -10,7 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from goodword.amounts import Amounts, amounts_now
+from goodword.amounts import Amounts
+from goodword.asking import ask
 from goodword.target import find_target
 from goodword.terminal import emit_json, print_fields, problems_shown
 from runtime.clock import Clock, SystemClock
@@ -107,9 +108,7 @@ def done(data: Path | None, work: Callable[[Rewards], Awaitable[Answer]]) -> Ans
 
 def done_in_amounts(data: Path | None, work: Callable[[Rewards], Awaitable[Answer]]) -> tuple[Answer, Amounts]:
     """The same, with what it takes to show amounts of it."""
-    with problems_shown():
-        postgres = find_target(data).postgres
-        return with_rewards(postgres, work), amounts_now(postgres)
+    return ask(data, lambda postgres: with_rewards(postgres, work))
 
 
 def show_one(row: dict[str, object], *, as_json: bool) -> None:

@@ -98,9 +98,7 @@ def list_gifts(
     from goodword.rewarding import done_in_amounts
     from services.rewards.gifts.line import gift_line
 
-    found, amounts = done_in_amounts(
-        data, lambda rewards: rewards.gifts.listed(beneficiary=beneficiary, state=state, limit=limit)
-    )
+    found, amounts = done_in_amounts(data, lambda rewards: rewards.gifts.listed(beneficiary, state, limit=limit))
     if as_json:
         emit_json([gift_line(each) for each in found])
         return

@@ -36,19 +36,21 @@ def show_holds(
     as_json: JsonOption = False,
 ) -> None:
     """What is on hold, and until when."""
-    from goodword.amounts import amounts_now
-    from goodword.target import find_target
+    from goodword.asking import ask
     from services.rewards.reads import holds
 
-    with problems_shown():
-        postgres = find_target(data).postgres
-        rows = holds(postgres, beneficiary=account, limit=limit)
-        show = amounts_now(postgres).show
+    rows, amounts = ask(data, lambda postgres: holds(postgres, beneficiary=account, limit=limit))
     if as_json:
         emit_json(rows)
     else:
         cells = [
-            (row["available_at"], row["beneficiary"], show(row["minor"], row["unit"]), row["rule"], row["decision"])
+            (
+                row["available_at"],
+                row["beneficiary"],
+                amounts.show(row["minor"], row["unit"]),
+                row["rule"],
+                row["decision"],
+            )
             for row in rows
         ]
         print_table(("available at", "of", ">on hold", "rule", "decision"), cells)
@@ -61,19 +63,15 @@ def show_waiting(
     as_json: JsonOption = False,
 ) -> None:
     """Decisions that the ledger keeps until what they wait for is there."""
-    from goodword.amounts import amounts_now
-    from goodword.target import find_target
+    from goodword.asking import ask
     from services.rewards.reads import waiting
 
-    with problems_shown():
-        postgres = find_target(data).postgres
-        rows = waiting(postgres, limit=limit)
-        show = amounts_now(postgres).show
+    rows, amounts = ask(data, lambda postgres: waiting(postgres, limit=limit))
     if as_json:
         emit_json(rows)
     else:
         cells = [
-            (row["decision"], row["beneficiary"], show(row["minor"], row["unit"]), row["rule"], row["reason"])
+            (row["decision"], row["beneficiary"], amounts.show(row["minor"], row["unit"]), row["rule"], row["reason"])
             for row in rows
         ]
         print_table(("decision", "of", ">amount", "rule", "why"), cells)

@@ -122,14 +122,10 @@ def top_up(
 
 def show_budgets(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Budgets: what was put in, what was claimed, what is left, and how many decisions wait."""
-    from goodword.amounts import amounts_now
-    from goodword.target import find_target
+    from goodword.asking import ask
     from services.rewards.reads import budgets
 
-    with problems_shown():
-        postgres = find_target(data).postgres
-        rows = budgets(postgres)
-        show = amounts_now(postgres).show
+    rows, amounts = ask(data, budgets)
     if as_json:
         emit_json(rows)
         return
@@ -138,7 +134,10 @@ def show_budgets(data: DataOption = None, as_json: JsonOption = False) -> None:
             row["programme"],
             row["budget"],
             row["period"],
-            *(show(minor, row["unit"]) for minor in (row["allotted_minor"], row["claimed_minor"], row["left_minor"])),
+            *(
+                amounts.show(minor, row["unit"])
+                for minor in (row["allotted_minor"], row["claimed_minor"], row["left_minor"])
+            ),
             row["waiting"],
         )
         for row in rows

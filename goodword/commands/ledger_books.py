@@ -91,20 +91,20 @@ def show_trial_balance(
     as_of: AsOfOption = None, time: TimeOption = None, data: DataOption = None, as_json: JsonOption = False
 ) -> None:
     """The sum of all balances per unit. It is zero, or the ledger is broken: exit code 1."""
-    from goodword.amounts import amounts_now
-    from goodword.target import find_target
+    from goodword.asking import ask
     from services.rewards.reads import trial_balance
 
-    with problems_shown():
-        at = None if as_of is None else cut_of(as_of, time)
-        postgres = find_target(data).postgres
-        rows = trial_balance(postgres, at=at)
-        show = amounts_now(postgres).show
+    rows, amounts = ask(
+        data, lambda postgres: trial_balance(postgres, at=None if as_of is None else cut_of(as_of, time))
+    )
     if as_json:
         emit_json(rows)
     else:
         cells = [
-            (row["unit"], *(show(minor, row["unit"]) for minor in (row["debits"], row["credits"], row["minor"])))
+            (
+                row["unit"],
+                *(amounts.show(minor, row["unit"]) for minor in (row["debits"], row["credits"], row["minor"])),
+            )
             for row in rows
         ]
         print_table(("unit", ">debits", ">credits", ">sum"), cells)

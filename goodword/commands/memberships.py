@@ -93,9 +93,7 @@ def list_memberships(
     from goodword.rewarding import done_in_amounts
     from services.rewards.memberships.line import membership_line
 
-    found, amounts = done_in_amounts(
-        data, lambda rewards: rewards.memberships.listed(beneficiary=beneficiary, state=state, limit=limit)
-    )
+    found, amounts = done_in_amounts(data, lambda rewards: rewards.memberships.listed(beneficiary, state, limit=limit))
     rows = [membership_line(each) for each in found]
     if as_json:
         emit_json(rows)

@@ -93,9 +93,7 @@ def list_redemptions(
     from goodword.rewarding import done_in_amounts
     from services.rewards.redemptions.line import redemption_line
 
-    found, amounts = done_in_amounts(
-        data, lambda rewards: rewards.redemptions.listed(beneficiary=beneficiary, state=state, limit=limit)
-    )
+    found, amounts = done_in_amounts(data, lambda rewards: rewards.redemptions.listed(beneficiary, state, limit=limit))
     if as_json:
         emit_json([redemption_line(each) for each in found])
         return

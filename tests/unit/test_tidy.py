@@ -46,6 +46,8 @@ PURE = (
     "services/rewards/standings/changes.py",
     "services/rewards/partitions/months.py",
     "services/rewards/requests/identity.py",
+    "services/rewards/newest.py",
+    "services/rewards/redemptions/line.py",
     "services/rewards/asof/cuts.py",
     *(f"services/rewards/chain/{name}.py" for name in ("encoding", "findings", "walk")),
     "services/rewards/elements.py",

@@ -24,14 +24,12 @@ def list_invoices(
     as_json: JsonOption = False,
 ) -> None:
     """Issued papers, newest first."""
-    from goodword.amounts import amounts_now
-    from goodword.target import find_target
+    from goodword.asking import ask
     from services.rewards.reads import invoices
 
-    with problems_shown():
-        postgres = find_target(data).postgres
-        page = invoices(postgres, supplier=supplier, payout=payout, limit=limit, cursor=cursor)
-        show = amounts_now(postgres).show
+    page, amounts = ask(
+        data, lambda postgres: invoices(postgres, supplier=supplier, payout=payout, limit=limit, cursor=cursor)
+    )
     if as_json:
         emit_json(page)
         return
@@ -41,8 +39,8 @@ def list_invoices(
             row["kind"],
             row["issued_on"],
             row["supplier"],
-            show(row["gross_minor"], row["currency"]),
-            show(row["credited_minor"], row["currency"]) if row["credited_minor"] else None,
+            amounts.show(row["gross_minor"], row["currency"]),
+            amounts.show(row["credited_minor"], row["currency"]) if row["credited_minor"] else None,
             row["corrects"] or row["payout"],
         )
         for row in page["invoices"]

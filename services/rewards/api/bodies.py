@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import Path, Query
+from fastapi import Depends, Path, Query
 from pydantic import BaseModel, Field
 
 from contracts.events import format_time
 from contracts.facts import TransferPosted
 from contracts.money import AMOUNT_MINOR_MAX, UNIT_PATTERN, Money, is_currency, told_decimals
-from runtime.api.pages import Asked, bad_cursor, texts_of
+from runtime.api.pages import Asked, Cursor, Limit, bad_cursor, texts_of
 from services.rewards.by_hand import TEXT_LENGTH_MAX
 from services.rewards.decode import is_decision_id
 from services.rewards.reads import Transfer
@@ -28,6 +29,22 @@ Of = Annotated[
     str | None, Query(max_length=256, pattern=NO_NUL, description="Only of partner:…, customer:… or member:….")
 ]
 ProgrammeQuery = Annotated[str | None, Query(max_length=128, pattern=NO_NUL, description="Only of this one.")]
+
+
+@dataclass(frozen=True, slots=True)
+class NewestFirst:
+    """A page of what somebody has, from after the one of the id `before` on."""
+
+    of: str | None
+    before: str | None
+    limit: int
+
+
+async def _newest_first(of: Of = None, limit: Limit = 100, cursor: Cursor = None) -> NewestFirst:
+    return NewestFirst(of, before_of(cursor), limit)
+
+
+Newest = Annotated[NewestFirst, Depends(_newest_first)]
 DecisionId = Annotated[str, Path(max_length=64, description="The decision's id.")]
 
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from runtime.api.pages import Asked, Cursor, Limit, page_of
-from services.rewards.api.bodies import Amount, Of, Reason, Text, before_of, decimals_of
+from runtime.api.pages import Asked, page_of
+from services.rewards.api.bodies import Amount, Newest, Reason, Text, decimals_of
 from services.rewards.api.books import Approver, Books, Finance, FinanceOrApprover, TheBooks, Viewer
 from services.rewards.api.once import Hand, Once, answers
 from services.rewards.gifts.desk import Gifts
@@ -55,17 +55,10 @@ class Rejection(Asked):
 
 
 @router.get("/gifts")
-async def list_gifts(
-    books: TheBooks,
-    caller: Viewer,
-    of: Of = None,
-    state: State | None = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
-) -> GiftPage:
+async def list_gifts(books: TheBooks, caller: Viewer, asked: Newest, state: State | None = None) -> GiftPage:
     """The newest first."""
-    rows = await _on(books).listed(beneficiary=of, state=state, before=before_of(cursor), limit=limit + 1)
-    page, then = page_of(rows, limit, lambda row: (row.id,))
+    rows = await _on(books).listed(asked.of, state, before=asked.before, limit=asked.limit + 1)
+    page, then = page_of(rows, asked.limit, lambda row: (row.id,))
     return GiftPage(gifts=[gift_line(row) for row in page], next=then)
 
 

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from runtime.api.pages import Asked, Cursor, Limit, page_of
-from services.rewards.api.bodies import Amount, Of, Reason, Text, before_of, decimals_of
+from runtime.api.pages import Asked, page_of
+from services.rewards.api.bodies import Amount, Newest, Reason, Text, decimals_of
 from services.rewards.api.books import Books, Finance, TheBooks, Viewer
 from services.rewards.api.once import Hand, Once, answers
 from services.rewards.memberships.line import MembershipLine, membership_line
@@ -53,16 +53,11 @@ class Cancellation(Asked):
 
 @router.get("/memberships")
 async def list_memberships(
-    books: TheBooks,
-    caller: Viewer,
-    of: Of = None,
-    state: State | None = None,
-    limit: Limit = 100,
-    cursor: Cursor = None,
+    books: TheBooks, caller: Viewer, asked: Newest, state: State | None = None
 ) -> MembershipPage:
     """The newest first."""
-    rows = await _on(books).listed(beneficiary=of, state=state, before=before_of(cursor), limit=limit + 1)
-    page, then = page_of(rows, limit, lambda row: (row.id,))
+    rows = await _on(books).listed(asked.of, state, before=asked.before, limit=asked.limit + 1)
+    page, then = page_of(rows, asked.limit, lambda row: (row.id,))
     return MembershipPage(memberships=[membership_line(row) for row in page], next=then)
 
 

@@ -124,14 +124,12 @@ class Gifts:
                 return await self._known(connection, id)
 
     async def listed(
-        self, *, beneficiary: str | None = None, state: str | None = None, before: str | None = None, limit: int = 100
+        self, beneficiary: str | None = None, state: str | None = None, *, before: str | None = None, limit: int = 100
     ) -> list[Gift]:
         """The newest first; those older than the gift `before`."""
         with outages_are_transient():
             async with self._connections.connection() as connection:
-                return await store.list_gifts(
-                    connection, beneficiary=beneficiary, state=state, before=before, limit=limit
-                )
+                return await store.list_gifts(connection, beneficiary, state, before=before, limit=limit)
 
     async def _propose(self, connection: Connection, made: Gift) -> Gift:
         known = await store.gift_of_key(connection, made.programme, made.key)

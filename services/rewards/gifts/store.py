@@ -8,6 +8,7 @@ from psycopg.rows import dict_row
 
 from runtime.database import Connection
 from services.rewards.gifts.giving import Gift
+from services.rewards.newest import NEWEST_FIRST, newest_first
 
 _SELECT: Final[LiteralString] = (
     "SELECT id::text, programme, key, beneficiary, budget, period, amount_minor, unit, decimals, reason, proposed_by,"
@@ -34,14 +35,11 @@ async def gift_of_key(connection: Connection, programme: str, key: str) -> Gift 
 
 
 async def list_gifts(
-    connection: Connection, *, beneficiary: str | None, state: str | None, before: str | None, limit: int
+    connection: Connection, beneficiary: str | None, state: str | None, *, before: str | None, limit: int
 ) -> list[Gift]:
     """The newest first."""
     return await _fetch(
-        connection,
-        _SELECT + " WHERE beneficiary = coalesce(%s, beneficiary) AND state = coalesce(%s, state)"
-        " AND (%s::uuid IS NULL OR id < %s::uuid) ORDER BY id DESC LIMIT %s",
-        (beneficiary, state, before, before, limit),
+        connection, _SELECT + NEWEST_FIRST, newest_first(beneficiary, state, before=before, limit=limit)
     )
 
 

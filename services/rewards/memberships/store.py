@@ -12,6 +12,7 @@ from runtime.database import Connection
 from services.rewards import packing
 from services.rewards.lots.spending import Part
 from services.rewards.memberships.terms import Membership
+from services.rewards.newest import NEWEST_FIRST, newest_first
 
 _SELECT: Final[LiteralString] = (
     "SELECT id::text, programme, key, beneficiary, tier, back_to, per, price_minor, unit, decimals, paid_outside,"
@@ -56,14 +57,11 @@ async def lock_over(connection: Connection, ids: Collection[str], *, now_ms: int
 
 
 async def list_memberships(
-    connection: Connection, *, beneficiary: str | None, state: str | None, before: str | None, limit: int
+    connection: Connection, beneficiary: str | None, state: str | None, *, before: str | None, limit: int
 ) -> list[Membership]:
     """The newest first."""
     return await _fetch(
-        connection,
-        _SELECT + " WHERE beneficiary = coalesce(%s, beneficiary) AND state = coalesce(%s, state)"
-        " AND (%s::uuid IS NULL OR id < %s::uuid) ORDER BY id DESC LIMIT %s",
-        (beneficiary, state, before, before, limit),
+        connection, _SELECT + NEWEST_FIRST, newest_first(beneficiary, state, before=before, limit=limit)
     )
 
 

@@ -15,6 +15,7 @@ from contracts.events import format_time
 from runtime.database import Connection
 from services.rewards import packing
 from services.rewards.lots.spending import Part
+from services.rewards.newest import NEWEST_FIRST, newest_first
 from services.rewards.redemptions.deciding import Redemption
 from services.rewards.redemptions.line import RevealLine
 
@@ -54,14 +55,11 @@ async def overdue(connection: Connection, *, now_ms: int, count_max: int) -> lis
 
 
 async def list_redemptions(
-    connection: Connection, *, beneficiary: str | None, state: str | None, before: str | None, limit: int
+    connection: Connection, beneficiary: str | None, state: str | None, *, before: str | None, limit: int
 ) -> list[Redemption]:
     """The newest first."""
     return await _fetch(
-        connection,
-        _SELECT + " WHERE beneficiary = coalesce(%s, beneficiary) AND state = coalesce(%s, state)"
-        " AND (%s::uuid IS NULL OR id < %s::uuid) ORDER BY id DESC LIMIT %s",
-        (beneficiary, state, before, before, limit),
+        connection, _SELECT + NEWEST_FIRST, newest_first(beneficiary, state, before=before, limit=limit)
     )
 
 
