@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,7 +39,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpStack]:
 
 
 @pytest.fixture(scope="module")
-def imported(stack: UpStack, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], Path]:
+def imported(stack: UpStack, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     rejects = tmp_path_factory.mktemp("rejects") / "rejects.ndjson"
     rows = require_data_folder() / "sales_pipeline.csv"
     mapping = EXAMPLE / "mapping.yaml"
@@ -46,7 +47,7 @@ def imported(stack: UpStack, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return summary, rejects
 
 
-def test_every_row_is_taken_or_rejected_by_name(imported: tuple[dict[str, object], Path], oracle: Expected) -> None:
+def test_every_row_is_taken_or_rejected_by_name(imported: tuple[dict[str, Any], Path], oracle: Expected) -> None:
     summary, rejects = imported
     assert summary["rows"] == 8_800
     assert (summary["accepted"], summary["duplicates"]) == (oracle.events, 0)
@@ -63,19 +64,19 @@ def test_every_row_is_taken_or_rejected_by_name(imported: tuple[dict[str, object
 
 
 def test_balances_equal_the_oracle_to_the_cent(
-    imported: tuple[dict[str, object], Path], stack: UpStack, oracle: Expected
+    imported: tuple[dict[str, Any], Path], stack: UpStack, oracle: Expected
 ) -> None:
     assert stack.balances() == oracle.balances
     assert all(row["minor"] == 0 for row in stack.json("ledger", "trial-balance"))
 
 
-def test_tiers_equal_the_oracle(imported: tuple[dict[str, object], Path], stack: UpStack, oracle: Expected) -> None:
+def test_tiers_equal_the_oracle(imported: tuple[dict[str, Any], Path], stack: UpStack, oracle: Expected) -> None:
     assert stack.tiers() == oracle.tiers
     assert set(oracle.tiers.values()) == {"bronze", "silver", "gold"}
 
 
 def test_the_ledger_knows_the_same_tiers_as_the_rules(
-    imported: tuple[dict[str, object], Path], stack: UpStack, oracle: Expected
+    imported: tuple[dict[str, Any], Path], stack: UpStack, oracle: Expected
 ) -> None:
     # Who was never moved is in the first tier, and the ledger has not heard of them.
     known = dict(stack.query("SELECT partner, tier FROM rewards.standings"))
@@ -84,7 +85,7 @@ def test_the_ledger_knows_the_same_tiers_as_the_rules(
 
 
 def test_a_second_import_changes_nothing(
-    imported: tuple[dict[str, object], Path], stack: UpStack, oracle: Expected
+    imported: tuple[dict[str, Any], Path], stack: UpStack, oracle: Expected
 ) -> None:
     rows = require_data_folder() / "sales_pipeline.csv"
     mapping = EXAMPLE / "mapping.yaml"
@@ -95,7 +96,7 @@ def test_a_second_import_changes_nothing(
     assert stack.query("SELECT count(*), max(posted_at) FROM rewards.transfers") == before
 
 
-def test_every_cent_is_explained_and_so_is_a_zero(imported: tuple[dict[str, object], Path], stack: UpStack) -> None:
+def test_every_cent_is_explained_and_so_is_a_zero(imported: tuple[dict[str, Any], Path], stack: UpStack) -> None:
     found = stack.json("ledger", "explain", "opp-1C1I7A6R-won")
     granted = {decision["rule"]: decision["amount_minor"] for decision in found["decisions"] if decision["granted"]}
     assert sum(transfer["minor"] for transfer in found["transfers"]) == sum(granted.values()) > 0
@@ -107,17 +108,17 @@ def test_every_cent_is_explained_and_so_is_a_zero(imported: tuple[dict[str, obje
     assert stack.run("ledger", "explain", "opp-nobody-won", check=False).returncode == 1
 
 
-def test_importing_history_mails_nobody(imported: tuple[dict[str, object], Path], stack: UpStack) -> None:
+def test_importing_history_mails_nobody(imported: tuple[dict[str, Any], Path], stack: UpStack) -> None:
     counts = dict(stack.query("SELECT state, count(*) FROM notify.mails GROUP BY state"))
     assert set(counts) <= {"too-old", "pending"}
 
 
-def test_rebuilt_states_are_the_same_byte_for_byte(imported: tuple[dict[str, object], Path], stack: UpStack) -> None:
+def test_rebuilt_states_are_the_same_byte_for_byte(imported: tuple[dict[str, Any], Path], stack: UpStack) -> None:
     assert stack.json("rebuild", "rules", "--verify")["difference"] is None
 
 
 def test_a_back_test_of_what_was_in_force_pays_the_same_and_is_recorded(
-    imported: tuple[dict[str, object], Path], stack: UpStack, oracle: Expected
+    imported: tuple[dict[str, Any], Path], stack: UpStack, oracle: Expected
 ) -> None:
     report = stack.json("rules", "backtest", str(EXAMPLE / "programme.yaml"))
     paid: Counter[str] = Counter()
@@ -131,7 +132,7 @@ def test_a_back_test_of_what_was_in_force_pays_the_same_and_is_recorded(
 
 
 def test_a_back_test_of_an_event_file_equals_that_of_the_log(
-    imported: tuple[dict[str, object], Path], stack: UpStack, tmp_path: Path
+    imported: tuple[dict[str, Any], Path], stack: UpStack, tmp_path: Path
 ) -> None:
     draft = tmp_path / "draft.yaml"
     draft.write_text((EXAMPLE / "programme.yaml").read_text().replace("bronze: 5", "bronze: 6"))
@@ -145,7 +146,7 @@ def test_a_back_test_of_an_event_file_equals_that_of_the_log(
 
 
 def test_the_past_is_corrected_in_the_ledger_and_corrected_back(
-    imported: tuple[dict[str, object], Path], stack: UpStack, oracle: Expected, tmp_path: Path
+    imported: tuple[dict[str, Any], Path], stack: UpStack, oracle: Expected, tmp_path: Path
 ) -> None:
     other = tmp_path / "other.yaml"
     other.write_text((EXAMPLE / "programme.yaml").read_text().replace("bronze: 5", "bronze: 4"))

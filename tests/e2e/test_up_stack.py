@@ -92,7 +92,11 @@ def test_killed_servers_are_started_again(stack: UpStack) -> None:
     for name in ("valkey", "postgres"):
         before = stack.server_pid(name)
         stack.kill(name)
-        until(lambda name=name, before=before: stack.server_pid(name) not in {0, before}, stack)
+
+        def is_back(name: str = name, before: int = before) -> bool:
+            return stack.server_pid(name) not in {0, before}
+
+        until(is_back, stack)
         stack.wait_ready()
 
 

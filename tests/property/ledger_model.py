@@ -10,6 +10,12 @@ from contracts.decisions import Decision
 BUDGET = 120
 
 
+def minor_of(decision: Decision) -> int:
+    """What a decision about money is worth; the model takes no others."""
+    assert decision.amount_minor is not None
+    return decision.amount_minor
+
+
 class Model:
     """What should be: one decision after the other, in plain Python."""
 
@@ -31,9 +37,10 @@ class Model:
         if decision.takes_back:
             self.take_back(decision)
             return
+        minor = minor_of(decision)
         if decision.restates:
             self.known[decision.id] = {"state": "debt", "of": decision}
-            self.move(f"{decision.beneficiary}:available", "cost", -decision.amount_minor)
+            self.move(f"{decision.beneficiary}:available", "cost", -minor)
             return
         self.known[decision.id] = grant = {"state": "posted", "of": decision, "granted": 0, "pending": 0, "taken": 0}
         grant |= {"lot": 0, "expired": 0}
@@ -42,8 +49,8 @@ class Model:
                 self.left = BUDGET
                 self.move(self.account("allotted"), self.account("budget"), BUDGET)
             if claim.when_spent == "deny":
-                grant["state"] = "posted" if self.left >= decision.amount_minor else "denied"
-            elif self.queue or self.left < decision.amount_minor:
+                grant["state"] = "posted" if self.left >= minor else "denied"
+            elif self.queue or self.left < minor:
                 grant["state"] = "waiting"
                 self.queue.append(decision)
         if grant["state"] == "posted":
@@ -53,24 +60,25 @@ class Model:
         return f"programme:{self.programme}:{kind}:b"
 
     def grant(self, decision: Decision, now: int, *, claims: bool = True) -> None:
-        grant, minor = self.known[decision.id], decision.amount_minor
+        grant, minor = self.known[decision.id], minor_of(decision)
         held = decision.available_at_ms is not None and decision.available_at_ms > now
         grant |= {"state": "posted", "granted": minor, "pending": minor if held else 0}
         grant["lot"] = minor if decision.expires_at_ms is not None else 0
         self.move("cost", f"{decision.beneficiary}:{'pending' if held else 'available'}", minor)
         if decision.budgets and claims:
+            assert self.left is not None
             self.left -= minor
             self.move(self.account("budget"), self.account("spent"), minor)
 
     def take_back(self, decision: Decision) -> bool:
-        grant = self.known.get(decision.takes_back)
+        grant = self.known.get(decision.takes_back or "")
         if grant is None or grant["state"] == "waiting":
             if decision not in self.early:
                 self.early.append(decision)
             return False
         self.known[decision.id] = {"state": "clawback", "of": decision}
         can = grant["granted"] - grant["taken"] - grant["expired"]
-        minor = min(-decision.amount_minor, can)
+        minor = min(-minor_of(decision), can)
         from_hold = min(minor, grant["pending"])
         self.back(grant, minor, from_hold)
         return True
@@ -106,5 +114,5 @@ class Model:
             minor = min(lot_minor, max(0, self.balances[f"{whose}:available"] - others))
             lot["expired"] += minor
             self.move(f"{whose}:available", "cost", minor)
-        while self.queue and self.left is not None and self.left >= self.queue[0].amount_minor:
+        while self.queue and self.left is not None and self.left >= minor_of(self.queue[0]):
             self.grant(self.queue.pop(0), now)

@@ -62,7 +62,7 @@ def _compare(seed: int) -> None:
             continue
         expected = models[event.data.partner or ""].decide(event)
         assert decided == expected, f"seed {seed}, event {number}: {event}\n{result.decisions}\n{text}"
-        told = {
+        bounds = {
             each.rule: (
                 each.available_at_ms,
                 each.expires_at_ms,
@@ -71,7 +71,7 @@ def _compare(seed: int) -> None:
             for each in result.decisions
             if each.rule.startswith("r") and each.granted and each.takes_back is None
         }
-        assert told == models[event.data.partner or ""].bounds.extras, f"seed {seed}, event {number}: {event}\n{text}"
+        assert bounds == models[event.data.partner or ""].bounds.extras, f"seed {seed}, event {number}: {event}\n{text}"
     for partner, model in models.items():
         stored = decode_partner(PROGRAMME, partner, store.values[partner_key(PROGRAMME, partner)])
         assert stored.tier == model.tier

@@ -138,8 +138,8 @@ def test_no_text_of_a_rule_file_becomes_code(hostile: str, texts: list[str]) -> 
         for decision in decisions:
             assert encode_decision(decision), number
     assert texts
-    for each in texts:
-        check(each)
+    for text_of_code in texts:
+        check(text_of_code)
 
 
 def _events(hostile: str) -> list[Event]:
@@ -174,8 +174,8 @@ def test_generated_functions_of_random_programmes_are_closed(seed: int, texts: l
         state = states.setdefault(partner, PartnerState(programme="saas", partner=partner))
         evaluate(state, each, revision)
     assert texts
-    for each in texts:
-        check(each)
+    for text_of_code in texts:
+        check(text_of_code)
 
 
 @pytest.mark.parametrize(

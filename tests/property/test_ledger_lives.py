@@ -107,7 +107,7 @@ class Machine(RuleBasedStateMachine):
         elif kind == "lot":
             fields["expires_at_ms"] = day
         if kind in {"hold", "deny"}:
-            fields["budgets"] = (BudgetClaim("b", "", BUDGET, "USD", kind),)
+            fields["budgets"] = (BudgetClaim("b", "", BUDGET, "USD", "hold" if kind == "hold" else "deny"),)
         return decided(next(numbers), amount_minor=minor, programme=self.name, **fields)
 
     @rule(draw=st.data(), count=st.integers(1, 5))

@@ -7,6 +7,7 @@ again for every limit.
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -52,7 +53,7 @@ class BoundsModel:
                     changed[override.part] = override
         if "off" in changed:
             return None
-        values = {
+        values: dict[str, tuple[str, Callable[[Any], Any]]] = {
             "give": ("give", lambda each: each.give),
             "at_most": ("at_most", lambda each: each.at_most),
             "limit": ("limits", lambda each: each.limits),

@@ -9,7 +9,7 @@ revision.
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -175,6 +175,7 @@ class PartnerModel:
             metric = metrics[milestone.metric]
             low, high = Fraction(before[metric.id] or 0), Fraction(self._ever(metric) or 0)
             mark = milestone.every or milestone.at
+            assert mark is not None
             step = Fraction(mark.amount_minor) if isinstance(mark, Money) else Fraction(mark.millionths, 10**6)
             for multiple in range(1, int(high // step) + 1 if milestone.every else 2):
                 key = (milestone.id, step * multiple)
@@ -293,7 +294,7 @@ class PartnerModel:
         if value is None:
             return None
         if operator == "starts_with":
-            return value.startswith(literals[0])
+            return bool(value.startswith(literals[0]))
         if operator == "contains":
             return literals[0] in value
         pairs = [self._sides(value, literal, on) for literal in literals]
@@ -304,14 +305,15 @@ class PartnerModel:
         left, right = pairs[0]
         if left is None:
             return None
-        return {
+        compare: Callable[[], bool] = {
             "==": lambda: left == right,
             "!=": lambda: left != right,
             "<": lambda: left < right,
             "<=": lambda: left <= right,
             ">": lambda: left > right,
             ">=": lambda: left >= right,
-        }[operator]()
+        }[operator]
+        return compare()
 
     def _sides(self, value: Any, literal: Any, on: date) -> tuple[Any, Any]:
         if isinstance(literal, Money):

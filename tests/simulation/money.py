@@ -119,7 +119,13 @@ class Refunds:
         self.sales: dict[str, list[dict[str, Any]]] = {}
 
     def sell(self, deal: str, amount: Amount, period: str | None) -> None:
-        sale = {"period": period, "minor": amount.minor, "unit": amount.currency, "lost": 0, "grants": []}
+        sale: dict[str, Any] = {
+            "period": period,
+            "minor": amount.minor,
+            "unit": amount.currency,
+            "lost": 0,
+            "grants": [],
+        }
         self.sales.setdefault(deal, []).append(sale)
 
     def grant(self, deal: str, rule: str, to: str, minor: int, until: date) -> None:

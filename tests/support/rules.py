@@ -92,7 +92,9 @@ def rates_published(day: str, id: str = "rates", **rates: str) -> Event:
     return Event("rates.published", "goodword/rules", id, START_MS, data)
 
 
-def event(type: str, id: str, time_ms: int, *, partner: str = "moses", source: str = "crm", **data: Any) -> Event:
+def event(
+    type: str, id: str, time_ms: int, *, partner: str | None = "moses", source: str = "crm", **data: Any
+) -> Event:
     return Event(
         type=type, source=source, id=id, time_ms=time_ms, data=EventData(programme=PROGRAMME, partner=partner, **data)
     )

@@ -23,7 +23,7 @@ LONGEST_FIRST = (
 )
 
 
-class Shares(LoadScopeScheduling):
+class Shares(LoadScopeScheduling):  # type: ignore[misc] # the library has no types
     """Workers get whole shares."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -15,7 +16,7 @@ from goodword.embedded.postgres import PostgresServer
 
 
 @pytest.fixture
-def server(tmp_path: Path):
+def server(tmp_path: Path) -> Iterator[PostgresServer]:
     server = PostgresServer(tmp_path / "pg")
     yield server
     server.stop()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from goodword.embedded.valkey import ValkeyServer
 
 
 @pytest.fixture
-def server(tmp_path: Path):
+def server(tmp_path: Path) -> Iterator[ValkeyServer]:
     server = ValkeyServer(tmp_path / "valkey")
     yield server
     server.stop()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -126,7 +127,11 @@ async def test_a_child_that_served_may_be_killed_from_outside_however_often(
         killed = child.pid
         os.kill(killed, signal.SIGKILL)
         giving_up = asyncio.ensure_future(watched.wait())
-        await until(lambda killed=killed, giving_up=giving_up: giving_up.done() or child.pid not in {0, killed})
+
+        def is_over(killed: int = killed, giving_up: asyncio.Future[Any] = giving_up) -> bool:
+            return giving_up.done() or child.pid not in {0, killed}
+
+        await until(is_over)
         if giving_up.done():
             assert isinstance(giving_up.exception(), GaveUp)
             break

@@ -13,6 +13,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -89,8 +90,8 @@ def test_a_run_in_which_everything_is_killed_ends_equal_to_the_cent(
     seed: int,
 ) -> None:
     prepare(stack, profiles)
-    victims: dict[str, Callable[[], None]] = {name: lambda name=name: stack.kill(name) for name in SERVICES}
-    victims |= {name: lambda name=name: stack.kill(name) for name in ("valkey", "postgres")}
+    victims: dict[str, Callable[[], None]] = {name: partial(stack.kill, name) for name in SERVICES}
+    victims |= {name: partial(stack.kill, name) for name in ("valkey", "postgres")}
     if stack.state.kafka:
         broker: KafkaServer = request.getfixturevalue("kafka")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -151,7 +151,7 @@ async def test_batches_are_answered_in_order() -> None:
 
 
 async def test_a_fault_while_reading_ends_the_import_with_its_reason() -> None:
-    def torn():
+    def torn() -> Iterator[Batch]:
         yield batch(b"{}")
         raise PermanentError(Problem(code="unreadable-file", message="torn"))
 

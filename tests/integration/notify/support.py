@@ -63,7 +63,7 @@ class Script:
             return "554 5.6.0 not such a mail"
         self.accepted.append(message_from_bytes(envelope.original_content or b""))
         if how == "drop":
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
         if how == "slow":
             await self.release.wait()

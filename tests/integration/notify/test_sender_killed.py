@@ -58,11 +58,12 @@ async def test_a_killed_sender_sends_no_mail_twice_and_lists_what_it_does_not_kn
         for _ in range(KILLS):
             async with killable_sender(notify_url, port) as process:
                 seen = relay.accepted.total()
+
                 # From the first mail it sends on, a random moment.
-                await until(
-                    lambda seen=seen, process=process: relay.accepted.total() > seen or process.returncode is not None,
-                    "the process sends",
-                )
+                def sends(seen: int = seen, process: asyncio.subprocess.Process = process) -> bool:
+                    return relay.accepted.total() > seen or process.returncode is not None
+
+                await until(sends, "the process sends")
                 await asyncio.sleep(rng.uniform(0, 0.15))
         async with running_sender(settings_for(notify_url, port)):
             await until_settled(notify_url)

@@ -11,6 +11,7 @@ import asyncio
 import os
 import random
 import sys
+from typing import Any
 
 from contracts.decisions import BudgetClaim, Decision
 from runtime.database import Database
@@ -42,7 +43,7 @@ def stream(seed: int) -> list[Decision]:
             taken = draw.choice(made)
             if taken.takes_back is None and taken.amount_minor is not None:
                 part = -draw.randrange(1, taken.amount_minor + 1)
-                fields = {"partner": taken.partner, "unit": taken.unit, "takes_back": taken.id}
+                fields: dict[str, Any] = {"partner": taken.partner, "unit": taken.unit, "takes_back": taken.id}
                 made.append(decided(number, amount_minor=part, **fields))
         elif kind == 1:
             made.append(decided(number, partner=partner, unit="POINTS", amount_minor=50, expires_at_ms=day_ms))

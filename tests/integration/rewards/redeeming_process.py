@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from contracts.errors import PermanentError
 from contracts.money import Money
@@ -29,12 +29,16 @@ FEE_MINOR = 31_00
 GIFT_MINOR = 2_00
 
 
+Kind = Literal["fulfilled", "cancelled", "reserved", "membership", "gift"]
+KINDS: tuple[Kind, ...] = ("fulfilled", "fulfilled", "cancelled", "reserved", "membership", "gift")
+
+
 class Wish(NamedTuple):
     """What somebody wants; `what` is an item, or empty for the others."""
 
     key: str
     whom: str
-    kind: Literal["fulfilled", "cancelled", "reserved", "membership", "gift"]
+    kind: Kind
     what: str = ""
 
 
@@ -43,7 +47,7 @@ def wishes(seed: int) -> list[Wish]:
     made = []
     for number in range(WISHES):
         whom = f"partner:p{draw.randrange(PEOPLE)}"
-        kind = draw.choice(("fulfilled", "fulfilled", "cancelled", "reserved", "membership", "gift"))
+        kind = draw.choice(KINDS)
         made.append(Wish(f"k{number}", whom, kind, draw.choice(list(ITEMS))))
     return made
 
@@ -52,7 +56,7 @@ async def carry_out(wish: Wish, database: Database, clock: SetClock) -> None:
     ledger = Ledger(database)
     if wish.kind == "gift":
         gifts = Gifts(database, ledger, clock=clock, limits=Limits({}, {}))
-        reasons = {"budget": "goodwill", "period": "", "reason": "a test"}
+        reasons: dict[str, Any] = {"budget": "goodwill", "period": "", "reason": "a test"}
         money = Money(GIFT_MINOR, "USD")
         gift = await gifts.propose(PROGRAMME, wish.whom, money, key=wish.key, by="ann", **reasons)
         await gifts.approve(gift.id, by="bob")

@@ -28,7 +28,7 @@ ANN = ByHand("agreed with finance", "ann")
 def claiming(number: int, amount_minor: int, *, size: int = 30_000, deny: bool = False, **fields: Any) -> Decision:
     """A decision that a yearly budget of 300.00 USD covers, unless told otherwise."""
     claim = BudgetClaim("yearly", "2026", size, "USD", "deny" if deny else "hold")
-    return decided(number, **({"amount_minor": amount_minor, "budgets": (claim,)} | fields))
+    return decided(number, **{"amount_minor": amount_minor, "budgets": (claim,), **fields})
 
 
 def state_of(url: str) -> tuple[int, int, int]:

@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -90,16 +91,16 @@ class Writer:
         """Decisions that other writers deliver as well, in another order."""
         made = []
         for number in self.draw.sample(range(1, 150), 12):
-            whose = {"partner": f"p{number % PARTNERS}", "amount_minor": 100 * (number % 17 + 1)}
+            whose: dict[str, Any] = {"partner": f"p{number % PARTNERS}", "amount_minor": 100 * (number % 17 + 1)}
             day_ms = POSTED_AT_MS + (number % 9 - 2) * DAY_MS
-            more: dict[str, object] = [
+            kinds: list[dict[str, Any]] = [
                 {},
                 {"available_at_ms": day_ms},
                 {"expires_at_ms": day_ms},
                 {"budgets": (CLAIM,)},
                 {"takes_back": id_of(number - 4), "partner": f"p{(number - 4) % PARTNERS}", "amount_minor": -50},
-            ][number % 5]
-            made.append(decided(number, **whose | more))
+            ]
+            made.append(decided(number, **whose | kinds[number % 5]))
         await deliver(self.database, *made, at_ms=self.clock.at_ms)
 
     async def book(self) -> None:

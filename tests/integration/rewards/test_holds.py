@@ -206,7 +206,7 @@ async def test_nobody_changes_a_hold(database: Database) -> None:
         "TRUNCATE rewards.lives",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            await database.fetch_all(statement)  # type: ignore[arg-type] # one of those above
+            await database.fetch_all(statement)
 
 
 async def test_the_running_clockwork_releases_by_itself(database: Database, ledger_url: str) -> None:

@@ -105,7 +105,7 @@ class Steps:
             await self.memberships.cancel(self.bought, reason="as the page says", by="ann")
         elif found := re.fullmatch(r"propose a gift of ([\d.]+)", what):
             whom, money = "partner:ann", Money(minor(found[1]), "USD")
-            because = {"budget": "yearly", "period": "2026", "reason": "as the page says"}
+            because: dict[str, Any] = {"budget": "yearly", "period": "2026", "reason": "as the page says"}
             self.gift = (await self.gifts.propose("crm-sales", whom, money, key="k", by="ann", **because)).id
         elif what == "approve it":
             await self.gifts.approve(self.gift, by="bob")

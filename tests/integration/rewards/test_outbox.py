@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import psycopg
 import pytest
@@ -46,14 +46,14 @@ async def published(bus: Bus) -> list[Received]:
     ]
 
 
-async def until(is_so: Callable[[], object], *, what: str) -> None:
+async def until(is_so: Callable[[], Awaitable[bool]], *, what: str) -> None:
     deadline = asyncio.get_running_loop().time() + DEADLINE_S
     while not await is_so():
         assert asyncio.get_running_loop().time() < deadline, what
         await asyncio.sleep(0.02)
 
 
-def outbox_empty(database: Database) -> Callable[[], object]:
+def outbox_empty(database: Database) -> Callable[[], Awaitable[bool]]:
     async def is_empty() -> bool:
         return not await database.fetch_all("SELECT 1 FROM rewards.outbox LIMIT 1")
 

@@ -24,7 +24,9 @@ async def office(database: Database) -> Office:
 async def outcome(office: Office, run: Run) -> tuple[dict[str, tuple[int, str]], dict[str, str]]:
     """Beneficiary to amount and state, and to why it was left out."""
     async with office.database.connection() as connection:
-        paid = {p.beneficiary: (p.pay_minor, p.state) for p in await store.payouts_of(connection, run.id)}
+        paid: dict[str, tuple[int, str]] = {
+            p.beneficiary: (p.pay_minor, p.state) for p in await store.payouts_of(connection, run.id)
+        }
         return paid, {one.beneficiary: one.code for one in await store.left_out_of(connection, run.id)}
 
 

@@ -53,7 +53,16 @@ def earn(url: str, **minors: int) -> None:
 def test_partners_are_paid_from_the_command_line(ledger_url: str, run: Any, tmp_path: Path) -> None:
     earn(ledger_url, ann=12_050, bob=9_000)
     asyncio.run(tell_policy_to(ledger_url, require_approval=True, clock=SystemClock()))
-    terms = ("--minimum", "50 EUR", "--fee", "0.50", "--schedule", "monthly on 5", "--payer-name", "Goodword GmbH")
+    terms: tuple[str, ...] = (
+        "--minimum",
+        "50 EUR",
+        "--fee",
+        "0.50",
+        "--schedule",
+        "monthly on 5",
+        "--payer-name",
+        "Goodword GmbH",
+    )
     terms = (*terms, "--payer-iban", "FR14 2004 1010 0505 0001 3M02 606")
     assert "like this from now on" in run(
         "plan", "set", *P, *terms, "--payer-iban", "FR14 2004 1010 0505 0001 3M02 606"

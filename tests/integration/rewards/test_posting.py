@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
+from typing import Any
 
 import psycopg
 import pytest
 
+from contracts.decisions import Decision
 from contracts.errors import TransientError
 from contracts.events import EPOCH
 from goodword.embedded.postgres import PostgresServer
@@ -60,7 +62,7 @@ async def test_a_later_posting_time_is_no_conflict(ledger: Ledger) -> None:
     ],
 )
 async def test_an_id_with_other_data_moves_nothing_and_the_field_is_named(
-    ledger: Ledger, database: Database, ledger_url: str, fields: dict[str, object], differing: list[str]
+    ledger: Ledger, database: Database, ledger_url: str, fields: dict[str, Any], differing: list[str]
 ) -> None:
     first = decided(1)
     other = decided(1, id=first.id, **fields)
@@ -126,7 +128,7 @@ async def test_two_writers_with_the_same_transfers_in_opposite_orders_post_each_
     decisions = [decided(n, partner=f"p{n % 7}", programme=f"programme-{n % 2}") for n in range(400)]
     batches = [decisions[at : at + 20] for at in range(0, 400, 20)]
 
-    async def write(order: list[list[object]]) -> Posted:
+    async def write(order: list[list[Decision]]) -> Posted:
         own = Ledger(database)
         total = Posted()
         for batch in order:

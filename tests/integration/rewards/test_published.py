@@ -104,7 +104,7 @@ async def compared(bus: Bus, url: str, key: bytes | None = OURS) -> list[tuple[s
 
 
 async def test_facts_carry_their_block_and_its_hash(sealer: Sealer, bus: Bus, database: Database) -> None:
-    hashes = dict(await database.fetch_all("SELECT number, encode(hash, 'hex') FROM rewards.blocks"))
+    hashes: dict[int, str] = dict(await database.fetch_all("SELECT number, encode(hash, 'hex') FROM rewards.blocks"))
     told: dict[int, list[str]] = {}
     for partition, end in (await bus.end_offsets(LEDGER.name)).items():
         async for records in bus.read(LEDGER.name, partition, start=0, end=end, batch_records_max=100):

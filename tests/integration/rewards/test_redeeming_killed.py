@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import signal
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ async def test_whatever_is_killed_whenever_each_wish_is_carried_out_once(
     database = Database(ledger_url, application="rewards", setup=SETUP)
     await database.start()
     await deliver(database, *(decided(n, partner=f"p{n}", amount_minor=EARNED_MINOR) for n in range(PEOPLE)))
-    stocks = {name: {"price": f"{price} USD", "stock": 500} for name, price in ITEMS.items()}
+    stocks: dict[str, Any] = {name: {"price": f"{price} USD", "stock": 500} for name, price in ITEMS.items()}
     await publish(database, **(stocks | {"gift": {"price": f"{ITEMS['gift']} USD", "stock": "codes"}}))
     codes = [f"CODE-{number}" for number in range(200)]
     await Catalogues(database, clock=SetClock()).load_codes("crm-sales", "gift", codes, by="ann")

@@ -63,7 +63,13 @@ async def test_a_code_is_bought_once_and_stands_in_one_place(http: Http, databas
 
 
 async def test_a_membership_is_sold_and_given_back(http: Http, database: Database, ledger_url: str) -> None:
-    wish = {"programme": "crm-sales", "beneficiary": ANN, "tier": "plus", "back_to": "bronze", "per": "month"}
+    wish: dict[str, object] = {
+        "programme": "crm-sales",
+        "beneficiary": ANN,
+        "tier": "plus",
+        "back_to": "bronze",
+        "per": "month",
+    }
     wish |= {"price": {"minor": 3_100, "unit": "USD"}}
     made = (await http("fay", "POST", "/v1/memberships", json=wish)).json()["membership"]
     assert (made["state"], made["bought_by"], made["until"][:10]) == ("active", "fay", "2026-02-01")
@@ -81,7 +87,8 @@ async def test_a_gift_takes_two_people(http: Http, database: Database, ledger_ur
     await Bookings(database, clock=SetClock()).top_up(
         BudgetKey("crm-sales", "goodwill", "", "USD"), 5_000, ByHand("for now", "ann")
     )
-    wish = {"programme": "crm-sales", "beneficiary": ANN, "budget": "goodwill", "reason": "a hard month"}
+    wish: dict[str, object] = {"programme": "crm-sales", "beneficiary": ANN, "budget": "goodwill"}
+    wish |= {"reason": "a hard month"}
     wish |= {"amount": {"minor": 5_000, "unit": "USD"}}
     made = [(await http("fay", "POST", "/v1/gifts", json=wish)).json()["gift"] for _ in range(2)]
     own = (await http("operator", "POST", "/v1/gifts", json=wish)).json()["gift"]

@@ -31,6 +31,11 @@ from tests.support.ledger import POSTED_AT_MS, SetClock, assert_sound, deliver, 
 ANN = "partner:ann"
 
 
+async def never() -> None:
+    """What is delivered here is committed by nobody."""
+    raise AssertionError
+
+
 async def reserve(on: Redemptions, item: str = "card", whom: str = ANN, *, key: str = "k", **more: Any) -> Redemption:
     return await on.reserve(PROGRAMME, item, whom, quantity=more.get("quantity", 1), key=key, by="ann")
 
@@ -91,7 +96,7 @@ async def test_a_cancelled_one_is_available_again(database: Database, ledger_url
     await assert_sound(database)
 
 
-REFUSED = [
+REFUSED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("not-enough", {"price": "100.01 USD"}, {}),
     ("no-such-item", {}, {"item": "cart"}),
     ("item-not-yet", {"from": "2026-01-02"}, {}),
@@ -107,7 +112,8 @@ REFUSED = [
 
 async def test_a_refusal_moves_nothing(database: Database) -> None:
     await deliver(database, decided(1))
-    await publish(database, **{f"item{number}": fields for number, (_, fields, _) in enumerate(REFUSED)})
+    items: dict[str, Any] = {f"item{number}": fields for number, (_, fields, _) in enumerate(REFUSED)}
+    await publish(database, **items)
     for number, (code, _, wish) in enumerate(REFUSED):
         await refused(code, reserve(redeeming(database), **({"item": f"item{number}"} | wish)))
     assert moved(await facts(database), "reserved") == []
@@ -126,7 +132,7 @@ async def test_what_is_left_of_a_tier_is_what_the_newest_decision_says(database:
 
     async def deliver_tiers(*records: Received) -> None:
         decoded = decode_heads([record.value for record in records])
-        batch = Batch(DECISIONS.name, 0, records, records[-1].offset + 1, commit=asyncio.Event().wait)
+        batch = Batch(DECISIONS.name, 0, records, records[-1].offset + 1, commit=never)
         await standings.keep(batch, decoded.indexes, decoded.decisions)
 
     await deliver(database, decided(1))
@@ -235,7 +241,8 @@ async def test_eight_writers_never_oversell_and_never_wait_in_a_circle(ledger_ur
     database = Database(ledger_url, application="rewards", connections_max=8, setup=SETUP)
     await database.start()
     await deliver(database, *(decided(n, partner=f"p{n % 3}") for n in range(9)))
-    await publish(database, **{f"item{n}": {"stock": 5, "price": f"{n + 1} USD"} for n in range(4)})
+    items: dict[str, Any] = {f"item{n}": {"stock": 5, "price": f"{n + 1} USD"} for n in range(4)}
+    await publish(database, **items)
 
     async def writer(number: int) -> int:
         on, ended = redeeming(database), 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -41,7 +42,7 @@ KEY = {"Authorization": "Bearer operator"}
 
 
 @contextlib.asynccontextmanager
-async def running(url: str, **settings: object) -> AsyncIterator[tuple[App, Bus]]:
+async def running(url: str, **settings: Any) -> AsyncIterator[tuple[App, Bus]]:
     """The service without its HTTP server, stopped in reverse order."""
     bus = open_bus(kafka=None, postgres=url, client="rewards")
     made = RewardsSettings(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -107,7 +108,7 @@ async def test_an_account_without_postings_has_an_empty_statement(ledger_url: st
 async def test_what_is_wrong_with_a_question_is_said(posted: list[TransferPosted], ledger_url: str) -> None:
     account = ACCOUNTS[0]
     cursor = statement(ledger_url, account, limit=1)["next_cursor"]
-    questions = [
+    questions: list[tuple[str, str, dict[str, Any]]] = [
         ("account-outside-chart", "partner:ann", {}),
         ("bad-limit", account, {"limit": 0}),
         ("bad-limit", account, {"limit": 10_001}),

@@ -47,7 +47,7 @@ async def test_a_payout_is_told_when_it_is_sent_and_when_the_bank_answers(databa
     assert told((await facts(database))[2:]) == []
     await office.desk.approve(run.id, who="bob")
     await office.desk.send(run.id, who="bob")
-    payouts = dict(await database.fetch_all("SELECT beneficiary, id::text FROM rewards.payouts"))
+    payouts: dict[str, str] = dict(await database.fetch_all("SELECT beneficiary, id::text FROM rewards.payouts"))
     await office.desk.settle(payouts[ANN], None, "statement 7", who="bank")
     await office.desk.return_(payouts["partner:bob"], None, "account closed", who="bank")
     # Banks do return what they have confirmed.

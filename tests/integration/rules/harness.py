@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -86,7 +86,7 @@ def event(number: int, *, partners: int = 20) -> Record:
     return record(partner, kind, f"e{number}", START_MS + number * 3_600_000, data)
 
 
-def record(partner: str, kind: str, event_id: str, time_ms: int, data: dict[str, object]) -> Record:
+def record(partner: str, kind: str, event_id: str, time_ms: int, data: Mapping[str, object]) -> Record:
     headers: Headers = event_headers(type=kind, source="crm/test", id=event_id, time_ms=time_ms, recorded_at_ms=time_ms)
     return Record(partner.encode(), encode_data(msgspec.convert(data, EventData)), headers)
 

@@ -64,7 +64,12 @@ async def test_every_record_is_kept_once_though_the_service_is_killed_again_and_
     for step in range(3):
         process = start()
         # Somewhere in the middle of keeping: what is there is always whole.
-        await eventually(lambda step=step: sum(kept(schema_url).values()) > step * EVENTS // 3)
+        wanted = step * EVENTS // 3
+
+        def is_in_the_middle(wanted: int = wanted) -> bool:
+            return sum(kept(schema_url).values()) > wanted
+
+        await eventually(is_in_the_middle)
         await send(bus, EVENTS * (step + 1), EVENTS * (step + 2))
         process.kill()
     survivor = start()

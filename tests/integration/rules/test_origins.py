@@ -17,10 +17,24 @@ SOURCE = "crm/test"
 async def test_a_deal_leads_to_its_lead_and_that_to_its_click(schema_url: str, bus: Bus) -> None:
     customer = {"id": "cancity"}
     amount = {"minor": 100, "currency": "USD"}
-    lead = {"lead": {"id": "L1"}, "customer": customer, "click_id": sign(b"s", NAME), "attribution": "click"}
-    other = {"lead": {"id": "L2"}, "customer": {"id": "dell"}, "click_id": sign(b"s", NAME), "attribution": "named"}
-    won = {"deal": {"id": "D1", "amount": amount}, "customer": customer, "attribution": "named"}
-    rows = [("lead.registered", "l1", lead), ("lead.registered", "l2", other), ("deal.won", "d1", won)]
+    lead: dict[str, object] = {
+        "lead": {"id": "L1"},
+        "customer": customer,
+        "click_id": sign(b"s", NAME),
+        "attribution": "click",
+    }
+    other: dict[str, object] = {
+        "lead": {"id": "L2"},
+        "customer": {"id": "dell"},
+        "click_id": sign(b"s", NAME),
+        "attribution": "named",
+    }
+    won: dict[str, object] = {"deal": {"id": "D1", "amount": amount}, "customer": customer, "attribution": "named"}
+    rows: list[tuple[str, str, dict[str, object]]] = [
+        ("lead.registered", "l1", lead),
+        ("lead.registered", "l2", other),
+        ("deal.won", "d1", won),
+    ]
     of = {"programme": PROGRAMME, "partner": "ann"}
     await bus.publish(
         REFERRALS.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from contracts.decisions import decode_decision
@@ -77,7 +79,7 @@ async def test_rates_serve_the_events_that_follow_and_are_listed(
 async def test_rates_are_told_to_whoever_converts_what_is_earned(bus: Bus, schema_url: str) -> None:
     """One record per pair and day, under a key that keeps only the newest of each."""
     await publish_rates([PROGRAMME], RATES, postgres=schema_url, bus=bus, clock=FixedClock(), who="ana")
-    told = {}
+    told: dict[str, Any] = {}
     for partition, end in (await bus.end_offsets(RATES_TOPIC.name)).items():
         async for records in bus.read(RATES_TOPIC.name, partition, start=0, end=end, batch_records_max=100):
             told |= {record.key.decode(): decode_rate(record.value).rate for record in records}

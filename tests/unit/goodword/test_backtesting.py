@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from contracts.errors import PermanentError
 from goodword.backtesting import events as event_files
@@ -32,6 +31,7 @@ from goodword.backtesting.run import Found, Limits, Stopped, run
 from goodword.backtesting.work import work_on
 from goodword.bench.crm_like import lines
 from goodword.cli import app
+from services.rules.backtest.comparison import Comparison
 
 EVENTS = 1_500
 BEFORE = """\
@@ -143,7 +143,10 @@ def test_three_processes_find_what_one_finds(files: Path, tmp_path: Path) -> Non
     one = undisturbed(plan_of(files, 3), tmp_path / "one")
     three = undisturbed(plan_of(files, 3), tmp_path / "three", workers=3)
     assert three.kept.encode() == one.kept.encode()
-    assert undisturbed(plan_of(files, 1), tmp_path / "single").kept.before.cells == one.kept.before.cells
+    single = undisturbed(plan_of(files, 1), tmp_path / "single").kept
+    assert isinstance(single, Comparison)
+    assert isinstance(one.kept, Comparison)
+    assert single.before.cells == one.kept.before.cells
 
 
 def test_a_run_that_was_asked_to_stop_goes_on_from_there(files: Path, tmp_path: Path) -> None:

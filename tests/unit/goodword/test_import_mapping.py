@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from contracts.errors import PermanentError
-from goodword.importing.mapping import read_mapping
+from goodword.importing.mapping import Mapping, read_mapping
 from goodword.importing.rows import Join, Rejected, RowMapper
 
 HEAD = "schema: goodword/mapping/v1\nsource: crm/x\nprogramme: p\n"
@@ -15,7 +16,7 @@ EVENT = "events:\n  - {type: lead.registered, id: 'a-{id}', time: {from: day}, d
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "crm-pipeline" / "mapping.yaml"
 
 
-def read(tmp_path: Path, text: str):
+def read(tmp_path: Path, text: str) -> Mapping:
     file = tmp_path / "mapping.yaml"
     file.write_text(text)
     return read_mapping(file)
@@ -97,7 +98,7 @@ HEADER = ["id", "agent", "customer", "size", "stage", "day", "amount"]
 TEAM = Join("team", ["agent", "office"], {"Ann A": ["Ann A", "Centrl"], "Bob B": ["Bob B", "East"]})
 
 
-def events_of(made: RowMapper, row: str):
+def events_of(made: RowMapper, row: str) -> Any:
     import msgspec
 
     found = made.map(row.split(","))

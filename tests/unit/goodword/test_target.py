@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ def _no_stack_around(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def running(tmp_path: Path):
+def running(tmp_path: Path) -> Any:
     folder = StackFolder(tmp_path / "stack")
     folder.prepare()
     folder.write(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_periods_follow_each_other_without_a_gap(since: str | None, until: str |
         ({"until": "2026-04-01", "as_of": "2026-03-01"}, "period-malformed"),
     ],
 )
-def test_what_is_no_instant_is_refused(options: dict[str, str], code: str) -> None:
+def test_what_is_no_instant_is_refused(options: dict[str, Any], code: str) -> None:
     with pytest.raises(PermanentError) as refused:
         period_of(**options)
     assert refused.value.problem.code == code

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -99,7 +101,7 @@ def test_a_credit_note_has_no_credit_note() -> None:
         ({"parts": [Part("p", "r", "", -5)]}, "more than nothing"),
     ],
 )
-def test_what_the_law_wants_to_see_must_be_there(changes: dict[str, object], said: str) -> None:
+def test_what_the_law_wants_to_see_must_be_there(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(PermanentError) as raised:
         drafted(**changes)
     assert said in raised.value.problem.message
@@ -126,7 +128,7 @@ def test_all_faults_are_told_at_once() -> None:
         ({"tax_id": "a\nb"}, "tax_id"),
     ],
 )
-def test_an_issuers_data_are_checked(changes: dict[str, object], where: str) -> None:
+def test_an_issuers_data_are_checked(changes: dict[str, Any], where: str) -> None:
     assert issuer_faults(ISSUER) == []
     assert where in [fault.where for fault in issuer_faults(msgspec.structs.replace(ISSUER, **changes))]
 

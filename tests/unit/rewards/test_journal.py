@@ -20,7 +20,7 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def booked(**fields: Any) -> Booked:
-    known = dict.fromkeys(Booked._fields, "x") | {
+    known: dict[str, Any] = dict.fromkeys(Booked._fields, "x") | {
         "booked_at": NOON,
         "effective_at": NOON,
         "debit": "programme:p:cost",

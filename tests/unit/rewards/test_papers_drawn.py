@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 import pytest
 from pypdf import PdfReader
@@ -90,9 +91,10 @@ def test_an_invoice_carries_its_data_and_is_dated_as_it_says() -> None:
     assert reader.attachments["SB-2026-000001.json"] == [encode(invoice)]
     assert reader.metadata is not None
     assert reader.metadata.title == "Invoice (self-billing) SB-2026-000001"
-    assert reader.metadata["/CreationDate"] == "D:20261103000000Z"
-    assert reader.trailer["/Root"]["/MarkInfo"]["/Marked"]
-    assert reader.trailer["/Root"]["/Lang"] == "en"
+    assert str(reader.metadata["/CreationDate"]) == "D:20261103000000Z"
+    root: Any = reader.trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"]
+    assert root["/Lang"] == "en"
 
 
 def test_a_long_invoice_has_pages_and_long_words_stay_on_them() -> None:

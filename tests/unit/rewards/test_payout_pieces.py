@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import pytest
 
@@ -63,7 +64,7 @@ PAYEES = [
 
 
 @pytest.mark.parametrize(("fields", "faults"), PAYEES)
-def test_everything_that_is_wrong_with_a_payee_is_told_at_once(fields: dict[str, object], faults: set[str]) -> None:
+def test_everything_that_is_wrong_with_a_payee_is_told_at_once(fields: dict[str, Any], faults: set[str]) -> None:
     assert {problem.where for problem in payee_faults(payee(**fields))} == faults
 
 

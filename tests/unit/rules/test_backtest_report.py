@@ -9,7 +9,7 @@ from datetime import date
 import pytest
 
 from contracts.decisions import Decision, TraceLine
-from contracts.events import Amount, Deal, parse_time_ms
+from contracts.events import Amount, Deal, Event, parse_time_ms
 from services.rules.backtest.page import report_as_html
 from services.rules.backtest.report import Change, Report, RuleChange, SideTold, TierMove
 from services.rules.backtest.sums import plain_reason
@@ -30,7 +30,7 @@ rewards:
 HOSTILE = '<script>alert("x")</script>'
 
 
-def won(number: int, day: int) -> object:
+def won(number: int, day: int) -> Event:
     return event(
         "deal.won", f"e{number}", START_MS + day * DAY_MS, deal=Deal(id=f"d{number}", amount=Amount(100, "USD"))
     )
@@ -61,7 +61,7 @@ HISTORY = [
 )
 def test_the_draft_stands_in_where_something_was_in_force(side: dict[str, object], after_minor: int) -> None:
     text = RULES.replace("10 USD", "1 USD")
-    (total,) = backtest(HISTORY, text, after=draft(text, **side)).totals  # type: ignore[arg-type] # fields by name
+    (total,) = backtest(HISTORY, text, after=draft(text, **side)).totals
     assert (total.before_minor, total.after_minor) == (1000 + 1000 + 2000, after_minor)
 
 
@@ -88,7 +88,7 @@ budgets:
 
 
 def test_a_report_tells_limits_budgets_tier_moves_and_denials() -> None:
-    history = [activation(BOUNDED), *(won(number, number + 1) for number in range(4))]
+    history: list[Event] = [activation(BOUNDED), *(won(number, number + 1) for number in range(4))]
     text = BOUNDED.replace("10 USD", "20 USD").replace("wins >= 3", "wins >= 9").replace("30 USD", "20 USD")
     report = backtest(history, text)
     (rule,) = report.rules

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_a_step_leads_where_the_table_says_or_is_refused_by_name(state: State, s
 
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
-SHOWN = {
+SHOWN: dict[str, tuple[list[tuple[Any, int | None]], list[str]]] = {
     "what is in force": ([("superseded", -9), ("active", -1)], ["superseded", "active"]),
     "a later one is scheduled, and the one before is still in force": (
         [("superseded", -9), ("superseded", -5), ("active", 1)],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -37,7 +39,7 @@ rewards:
 ONE, TWO = RULES.replace("{amount}", "1 USD"), RULES.replace("{amount}", "2 USD")
 
 
-def won(id: str, time_ms: int = START_MS, **data: object) -> Event:
+def won(id: str, time_ms: int = START_MS, **data: Any) -> Event:
     return event("deal.won", id, time_ms, deal=Deal(id=id, amount=Amount(100, "USD")), **data)
 
 

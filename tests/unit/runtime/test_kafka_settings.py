@@ -41,5 +41,5 @@ def test_a_certificate_file_that_cannot_be_used_is_named(monkeypatch: pytest.Mon
 
 
 def test_the_password_is_in_no_text_that_ends_up_in_logs() -> None:
-    settings = Settings(kafka_sasl="PLAIN", kafka_user="u", kafka_password="tell-nobody")  # type: ignore[arg-type] # as the environment has it
+    settings = Settings(kafka_sasl="PLAIN", kafka_user="u", kafka_password="tell-nobody")
     assert "tell-nobody" not in f"{settings!r} {settings.kafka_security!r}"

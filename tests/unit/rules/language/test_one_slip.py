@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -59,13 +60,25 @@ def slip_in(word: str, randomly: random.Random) -> str:
     return randomly.choice([each for each in choices if each not in ("", word)])
 
 
+class _Named(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
 class Meaning:
     """Which words of a file the language knows: keys, paths, events, operators, and names that are used elsewhere."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.split("\n")
         rules = read_rule_set(text, path="")
-        named = (*rules.metrics, *rules.tiers, *rules.rewards, *rules.milestones, *rules.groups, *rules.units)
+        named: tuple[_Named, ...] = (
+            *rules.metrics,
+            *rules.tiers,
+            *rules.rewards,
+            *rules.milestones,
+            *rules.groups,
+            *rules.units,
+        )
         self._names = {each.id for each in named}
         told = [each.word for each in places_of(text) if not _FREE_LINE.match(self._lines[each.line])]
         self._counts = Counter(told)
