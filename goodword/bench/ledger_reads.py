@@ -60,6 +60,11 @@ def run(*, postgres: str, transfers: int, accounts: int, say: Callable[[str], No
     began = time.perf_counter()
     made = asyncio.run(_make_snapshots(postgres))
     say(f"{made} snapshots made in {time.perf_counter() - began:.0f} s")
+    yield from ask(postgres)
+
+
+def ask(postgres: str) -> Iterator[ReadRow]:
+    """The rows, of a ledger that is there."""
     draw = random.Random(SEED)  # noqa: S311  # instants, not secrets
 
     def cut(by: By | None) -> Cut | None:

@@ -128,7 +128,9 @@ class Snapshots:
             _, since = await _newest(connection, by)
             now = EPOCH + timedelta(milliseconds=self._clock.now_ms() - OVER_MS)
             found = await connection.execute(
-                _INSTANTS.format(times=moved(by)), {"since": since, "until": now, "every": self._transfers}
+                _INSTANTS.format(times=moved(by)),
+                {"since": since, "until": now, "every": self._transfers},
+                prepare=False,
             )
             return [at + _TICK for (at,) in await found.fetchall()]
 
@@ -143,10 +145,17 @@ class Snapshots:
             new = [until for until in untils if since == BEGINNING or until > since]
             if new:
                 await connection.execute("SET LOCAL work_mem = '64MB'")
-                parameters = {"by": by.value, "first": number + 1, "untils": new, "now_ms": self._clock.now_ms()}
+                parameters: dict[str, Any] = {
+                    "by": by.value,
+                    "first": number + 1,
+                    "untils": new,
+                    "now_ms": self._clock.now_ms(),
+                }
                 await connection.execute(_NEW, parameters)
                 query = _MAKE.format(moved=moved(by), counted=_COUNTED[by])
-                await connection.execute(query, parameters | {"since": since, "until": new[-1]})
+                parameters |= {"since": since, "until": new[-1]}
+                # Not prepared: a plan for any instants would be one for none, for how much lies between decides.
+                await connection.execute(query, parameters, prepare=False)
             return len(new)
 
 
@@ -159,7 +168,7 @@ async def _count(connection: Connection, count_max: int | None) -> bool:
     """Add what is late to the snapshots it is missing in; returns whether all blocks are counted now."""
     counted, newest, last = await _row(connection, _STATE, {"count_max": count_max or 2**62})
     if last > counted:
-        await connection.execute(COUNT, {"counted": counted, "last": last})
+        await connection.execute(COUNT, {"counted": counted, "last": last}, prepare=False)
     return bool(last >= newest)
 
 

@@ -50,7 +50,7 @@ class SnapshotsMatch:
                     (_DIFFERENT.format(sums=sums.text), sums.parameters),
                     (_TOTALS.format(totals=totals.text), totals.parameters),
                 ):
-                    found = await connection.execute(query, parameters | {"most": OFFENDERS_MAX})
+                    found = await connection.execute(query, parameters | {"most": OFFENDERS_MAX}, prepare=False)
                     offenders += [
                         Offender(f"{where}, {by.value}", int(expected or 0), int(got or 0))
                         for where, expected, got in await found.fetchall()

@@ -15,6 +15,8 @@ from services.rewards.asof.sums import KEPT_THEN, NEAREST_SNAPSHOT, Query, net_f
 from services.rewards.reads.connect import Cursor, Source, open_ledger, reading
 
 STREAM_ROWS: Final = 5_000
+STREAM_ACCOUNTS: Final = 50_000
+"""Of the past so many accounts are added up at once, and what moved since the snapshot once for each such stretch."""
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 CANDIDATES_MIN: Final = 1_000
@@ -47,7 +49,7 @@ _SINCE_BEGINNING: Final = (
 _NEXT: Final = (
     "SELECT a.address FROM rewards.accounts a WHERE "  # noqa: S608  # of constants alone
     + _FROM.format(address="a.address")
-    + ' ORDER BY a.address COLLATE "C" OFFSET %(candidates)s LIMIT 1'
+    + ' ORDER BY a.address COLLATE "C" OFFSET %(accounts)s LIMIT 1'
 )
 _TOTALS: Final = (
     "SELECT unit, coalesce(-sum(minor) FILTER (WHERE minor < 0), 0) AS debits,"
@@ -104,10 +106,15 @@ def balances(
 def each_balance(postgres: str, *, at: Cut | None = None, starting_with: str = "") -> Iterator[Balance]:
     """Every balance, sorted by account and unit, as they come out of the database: nobody holds them all."""
     with open_ledger(postgres) as connection, reading(connection) as cursor:
-        query, parameters = _list(None if at is None else _nearest(cursor, at), at)
+        snapshot = None if at is None else _nearest(cursor, at)
+        query = _list(snapshot, at)
+        if snapshot is not None:
+            for stretch in _stretches(cursor, _bounds(starting_with, None), STREAM_ACCOUNTS, times=1):
+                yield from _listed(cursor, query, stretch | {"limit": None})
+            return
         with connection.cursor("balances") as stream:
             stream.itersize = STREAM_ROWS
-            for account, unit, minor in stream.execute(query, parameters | _bounds(starting_with, None)):
+            for account, unit, minor in stream.execute(query.text, query.parameters | _bounds(starting_with, None)):
                 yield Balance(account=account, unit=unit, minor=int(minor))
 
 
@@ -137,16 +144,23 @@ def _list(snapshot: dict[str, Any] | None, at: Cut | None) -> Query:
 def _page(cursor: Cursor, query: Query, bounds: dict[str, Any], limit: int) -> list[Balance]:
     """Snapshots are asked for the accounts that a page may hold, not for all there are."""
     page: list[Balance] = []
-    candidates, end = max(CANDIDATES_MIN, 2 * limit), bounds["before"]
-    while True:
-        cursor.execute(_NEXT, bounds | {"candidates": candidates})
+    for stretch in _stretches(cursor, bounds, max(CANDIDATES_MIN, 2 * limit), times=10):
+        page += _listed(cursor, query, stretch | {"limit": limit - len(page)})
+        if len(page) == limit:
+            break
+    return page
+
+
+def _stretches(cursor: Cursor, bounds: dict[str, Any], accounts: int, *, times: int) -> Iterator[dict[str, Any]]:
+    """The same bounds, cut into stretches of so many accounts; each stretch so many times as long as the one before."""
+    since: str | None = bounds["from"]
+    while since is not None:
+        stretch = bounds | {"from": since}
+        cursor.execute(_NEXT, stretch | {"accounts": accounts})
         following = cursor.fetchone()
-        bounds |= {"before": following["address"] if following else end, "limit": limit - len(page)}
-        page += _listed(cursor, query, bounds)
-        if following is None or len(page) == limit:
-            return page
-        bounds |= {"from": following["address"], "before": end}
-        candidates *= 10
+        since = following["address"] if following else None
+        yield stretch if since is None else stretch | {"before": since}
+        accounts *= times
 
 
 def _listed(cursor: Cursor, query: Query, bounds: dict[str, Any]) -> list[Balance]:

@@ -21,6 +21,8 @@ def open_ledger(postgres: str) -> Iterator[Connection]:
     with psycopg.connect(postgres, application_name="goodword-ledger-reads", connect_timeout=5) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
+        # A plan for any instants would be one for none: how much lies between two decides.
+        connection.prepare_threshold = None
         # Compiling what reads dozens of partitions takes longer than running it.
         connection.execute("SET jit = off")
         # Enough for the sums of a million balances.

@@ -205,8 +205,10 @@ def assert_statement(
 async def test_balances_come_page_by_page_and_as_a_stream(
     posted: list[TransferPosted], database: Database, ledger_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A page looks at few accounts, so that it has to look at more.
-    monkeypatch.setattr(sys.modules["services.rewards.reads.balances"], "CANDIDATES_MIN", 1)
+    # Few accounts are looked at, so that there have to be more looks.
+    module = sys.modules["services.rewards.reads.balances"]
+    monkeypatch.setattr(module, "CANDIDATES_MIN", 1)
+    monkeypatch.setattr(module, "STREAM_ACCOUNTS", 2)
     times = sorted(time_of(t, By.EFFECTIVE) for t in posted)
     cuts = [Cut(By.EFFECTIVE, EPOCH + timedelta(milliseconds=times[len(times) * part // 8])) for part in (1, 4)]
     assert_pages_are_the_whole(ledger_url, None)
