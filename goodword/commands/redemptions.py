@@ -109,7 +109,12 @@ def show_redemption(id: IdArgument, data: DataOption = None, as_json: JsonOption
     """One redemption, and who was shown its codes; they are masked here, and shown by `reveal`."""
     from goodword.rewarding import done, show_one
 
-    show_one(dict(done(data, lambda rewards: rewards.redemptions.show(id))), as_json=as_json)
+    found = done(data, lambda rewards: rewards.redemptions.show(id))
+    row: dict[str, object] = {**found}
+    if not as_json:
+        row["codes"] = ", ".join(found["codes"]) or None
+        row["revealed"] = ", ".join(f"to {each['by']} at {each['at']}" for each in found["revealed"]) or None
+    show_one(row, as_json=as_json)
 
 
 @app.command("reveal")

@@ -23,8 +23,8 @@ def run(ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.delenv("GOODWORD_DATA", raising=False)
     _deliver(ledger_url, decided(1))
 
-    def run(*words: str, exit_code: int = 0) -> Any:
-        result = CliRunner().invoke(app, words)
+    def run(*words: str, exit_code: int = 0, given: str | None = None) -> Any:
+        result = CliRunner().invoke(app, words, input=given)
         assert result.exit_code == exit_code, result.output
         return json.loads(result.stdout) if "--json" in words else result.output
 
@@ -49,12 +49,18 @@ def test_what_is_published_is_redeemed_and_codes_are_revealed_only(run: Any, tmp
     assert made[0] == made[1]
     assert "fulfilled: 1 × gift for partner:ann, 10.00 USD" in run("redemptions", "fulfil", made[0]["id"])
     assert "SECRET" not in run("redemptions", "show", made[0]["id"]) + run("redemptions", "list")
-    assert run("redemptions", "reveal", made[0]["id"]) == "SECRET-1\n"
+    assert run("redemptions", "reveal", made[0]["id"], "--as", "bea") == "SECRET-1\n"
+    shown = run("redemptions", "show", made[0]["id"])
+    assert ("…-1" in shown, "to bea at 20" in shown, "SECRET" in shown) == (True, True, False)
     other = run("redemptions", "reserve", "gift", *WHOM, "--json")
     assert "cancelled" in run("redemptions", "cancel", other["id"], "--reason", "changed their mind")
     (listed,) = run("redemptions", "list", "--state", "cancelled", "--json")
     assert listed["reason"] == "changed their mind"
     assert "reserved" in run("ledger", "explain", other["id"])
+    given = run("redemptions", "reserve", "gift", *WHOM, "--json")
+    run("redemptions", "fulfil", given["id"], "--codes", "-", given="OTHER-SECRET\n\n")
+    assert run("redemptions", "reveal", given["id"], "--json")["codes"] == ["OTHER-SECRET"]
+    assert run("redemptions", "show", given["id"], "--json")["codes"] == ["…CRET"]
     file.write_text(file.read_text().replace("10 USD", "x").replace("gift_card", "y"))
     shown = run("catalogue", "publish", str(file), exit_code=1)
     assert (shown.count("catalogue-malformed"), f"{file}:8:12" in shown.replace("\n", "")) == (2, True)
