@@ -222,6 +222,8 @@ def _show(summary: Summary, rejects: Path | None, *, wait: bool) -> None:
         # A mapping without a reason of its own gives the name again.
         reason = "" if one.reason == one.name else f": {one.reason}"
         out.print(f"{one.file}:{one.line}: {one.name}{field}{reason}", markup=False, highlight=False)
+    if not summary.events and not summary.rejected:
+        say("there is nothing to import: no line has an event", "dim")
     if summary.rejected > len(summary.first_rejected) and rejects is None:
         say("--rejects FILE writes all that was refused, each with its line and reason", "dim")
     if wait:

@@ -131,9 +131,9 @@ class Importer:
         self._sources = [Source(name) for name in self.files]
         for source in self._sources:
             if source.name != STANDARD_INPUT and not Path(source.name).is_file():
-                raise PermanentError(
-                    Problem(code="unreadable-file", message="there is no such file", where=source.name)
-                )
+                is_folder = Path(source.name).is_dir()
+                said = "it is a folder: name the files in it" if is_folder else "there is no such file"
+                raise PermanentError(Problem(code="unreadable-file", message=said, where=source.name))
         if self.mapping is None:
             return self._json_lines()
         mapping = read_mapping(self.mapping)

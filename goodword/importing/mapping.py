@@ -226,6 +226,11 @@ def read_mapping(path: Path) -> Mapping:
         raise _bad(place, f"not YAML: {getattr(error, 'problem', None) or error}") from error
     except (RecursionError, ValueError, UnicodeDecodeError) as error:
         raise _bad(path, f"not YAML: {error}") from error
+    if not isinstance(parsed, dict):
+        is_empty = (
+            "the mapping is empty" if parsed is None else "a mapping file holds keys and values, this one does not"
+        )
+        raise _bad(path, f"{is_empty}: it begins with schema: goodword/mapping/v1")
     try:
         return Mapping.model_validate(parsed)
     except ValidationError as error:

@@ -23,6 +23,7 @@ JOIN_BYTES_MAX: Final = 256 * 1024 * 1024
 """A joined file is kept in memory."""
 CELL_BYTES_MAX: Final = 1024 * 1024
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_UTF_16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 class Source:
@@ -68,6 +69,7 @@ def json_lines(source: Source) -> Iterator[tuple[int, bytes]]:
                 if not content:
                     continue
                 if number == 1:
+                    refuse_utf_16(source.name, content)
                     content = content.removeprefix(b"\xef\xbb\xbf")
                     if content[:1] == b"[":
                         raise unreadable(
@@ -78,6 +80,13 @@ def json_lines(source: Source) -> Iterator[tuple[int, bytes]]:
             raise unreadable(source.name, str(error)) from error
 
 
+def refuse_utf_16(name: str, beginning: bytes) -> None:
+    """Raises PermanentError when the bytes begin as Windows begins UTF-16, which would be no line and no column."""
+    if beginning.startswith(_UTF_16_MARKS):
+        help = "`iconv -f UTF-16 -t UTF-8` makes it so; of a CSV file the mapping can say encoding: utf-16"
+        raise unreadable(name, "it is UTF-16, not UTF-8", help)
+
+
 def csv_rows(source: Source, dialect: Dialect) -> tuple[Row, Iterator[tuple[int, Row]]]:
     """The header, and line number (of the row's first line) and cells of each row; blank rows are skipped.
 
@@ -85,7 +94,10 @@ def csv_rows(source: Source, dialect: Dialect) -> tuple[Row, Iterator[tuple[int,
     """
     csv.field_size_limit(CELL_BYTES_MAX)
     encoding = "utf-8-sig" if dialect.encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else dialect.encoding
-    text = io.TextIOWrapper(source.open(), encoding=encoding, errors="surrogateescape", newline="")
+    file = source.open()
+    if encoding == "utf-8-sig" and isinstance(file, io.BufferedReader):
+        refuse_utf_16(source.name, file.peek(2))
+    text = io.TextIOWrapper(file, encoding=encoding, errors="surrogateescape", newline="")
     reader = csv.reader(text, delimiter=dialect.delimiter, quotechar=dialect.quote, strict=True)
 
     def following(read: Callable[[], list[str]]) -> list[str] | None:

@@ -104,6 +104,7 @@ class _Asked:
 
     def run(self, *, resume: bool) -> Report:
         """Raises PermanentError, TransientError; ends the command when it was stopped."""
+        from contracts.errors import PermanentError, Problem
         from goodword.backtesting.asked import head_of
         from services.rules.backtest.compare import compare
         from services.rules.backtest.comparison import Comparison
@@ -114,6 +115,15 @@ class _Asked:
         folder = folder_of(target)
         found, plan = replay(plan, folder, workers=self._workers, total=lines, resume=resume)
         assert isinstance(found.kept, Comparison)
+        if self._events and not found.events and self._first is None and self._last is None:
+            raise PermanentError(
+                Problem(
+                    code="no-events",
+                    message=f"no line is an event of {self._rules.programme}; passed over: {found.skipped:,}",
+                    where=", ".join(map(str, self._events)),
+                    help="event files are NDJSON of CloudEvents, as `goodword events import` takes them",
+                )
+            )
         report = compare(
             head_of(self._rules, plan, against.rules, self._first, self._last),
             found.kept,
@@ -129,8 +139,13 @@ class _Asked:
         """The stack; None where event files and rule files say everything."""
         from goodword.target import find_target
 
-        needs_none = self._events and (self._against == "history" or Path(self._against).is_file())
+        needs_none = self._events and (self._against == "history" or self._is_against_file())
         return None if needs_none else find_target(self._data)
+
+    def _is_against_file(self) -> bool:
+        """Whether a file is meant, be it there or not: a revision is a number or a word."""
+        path = Path(self._against)
+        return not self._against.isdecimal() and (path.is_file() or path.suffix in {".yaml", ".yml"})
 
     def _compared_with(self, target: Target | None) -> Against:
         from goodword.backtesting.asked import against, revisions_known
@@ -138,8 +153,7 @@ class _Asked:
 
         if self._events and self._against == "history":
             fail_usage("event files have no history of revisions: name --against active, N or FILE")
-        is_file = not self._against.isdecimal() and Path(self._against).is_file()
-        text = read_file(Path(self._against), not_text_exit_code=EXIT_USAGE) if is_file else None
+        text = read_file(Path(self._against), not_text_exit_code=EXIT_USAGE) if self._is_against_file() else None
         revisions = asyncio.run(revisions_known(target, self._rules.programme))
         self._is_published = any(each.published_at is not None for each in revisions)
         try:

@@ -26,4 +26,5 @@ def read_file(path: Path, *, not_text_exit_code: int = EXIT_NO) -> str:
         fail(Problem(code="unreadable-file", message=error.strerror or str(error), where=str(path)), EXIT_USAGE)
     except UnicodeDecodeError as error:
         message = f"not UTF-8: {error.reason} at byte {error.start}"
-        fail(Problem(code="unreadable-file", message=message, where=str(path)), not_text_exit_code)
+        help = "save it as UTF-8; `iconv -f LATIN1 -t UTF-8`, or `-f UTF-16`, makes it so"
+        fail(Problem(code="unreadable-file", message=message, where=str(path), help=help), not_text_exit_code)
