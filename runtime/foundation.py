@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from contracts.topics import TOPICS
 from runtime.bus.port import Bus
-from runtime.migrations import migrate
+from runtime.migrations import migrate_unless_stopped
 from runtime.settings import Settings
 
 
@@ -33,7 +33,7 @@ class Foundation:
     async def start(self) -> None:
         await self._bus.start()
         await self._bus.ensure_topics(TOPICS, self._settings.partitions)
-        await asyncio.to_thread(migrate, self._settings.postgres, self._service)
+        await migrate_unless_stopped(self._settings.postgres, self._service)
         if self._then is not None:
             await self._then()
 

@@ -5,14 +5,13 @@ Safe while the service runs: whoever stores a piece first has stored it, the oth
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Final
 
 from contracts.topics import REFERRALS
 from runtime.bus.open import bus_of
 from runtime.database import Database
-from runtime.migrations import migrate
+from runtime.migrations import migrate_unless_stopped
 from services.rules.explaining.keep import Busyness, HistoryOwner, Moved
 from services.rules.settings import NAME, RulesSettings
 
@@ -28,7 +27,7 @@ async def rebuild_history(settings: RulesSettings, *, progress: Progress | None 
         PermanentError: `log-starts-late`.
         TransientError: A server is away; start again.
     """
-    await asyncio.to_thread(migrate, settings.postgres, NAME)
+    await migrate_unless_stopped(settings.postgres, NAME)
     bus = bus_of(settings, client="goodword-rebuild")
     database = Database(settings.postgres, application="rebuild", connections_max=1)
     owner = HistoryOwner(bus=bus, database=database, busyness=Busyness(batch_records_max=settings.batch_records_max))
