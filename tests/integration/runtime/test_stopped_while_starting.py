@@ -1,7 +1,7 @@
 """SIGTERM ends a service at whatever moment of its start it comes, with the real processes and servers.
 
-Most of the moments are drawn from the seed; the others are those in which a start waits for somebody else. A service
-that was stopped before it had begun to listen to signals is ended by the signal itself, as any process is.
+Most of the moments are drawn from the seed; the others are those in which a start waits for somebody else. Before a
+service has begun to listen to signals, one simply ends it, as any process.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import importlib
 import multiprocessing
 import os
 import random
-import signal
 import socket
 import sys
 import threading
@@ -27,8 +26,9 @@ from tests.integration.rules.harness import eventually
 from tests.support.kafka import KafkaServer
 
 SERVICES = ("tracking", "rules", "rewards", "notify")
-MOMENTS_S = (0.05, 3.0)
-"""When a start is over on a machine that has nothing else to do."""
+MOMENTS_S = (0.0, 2.5)
+"""After it has begun to listen to signals; a start is over within this on a machine that has nothing else to do."""
+LISTENS = "Started server process"
 STOP_S_MAX = 45.0
 """Far more than it takes, and less than a thread that waits for ever."""
 
@@ -59,12 +59,16 @@ class Starting:
     def words(self) -> str:
         return self._log_file.read_text() if self._log_file.exists() else ""
 
-    def terminate(self) -> None:
-        self.process.terminate()
+    async def stopped_after(self, wait_s: float) -> None:
+        """So long after it listens."""
+        await eventually(lambda: LISTENS in self.words())
+        await asyncio.sleep(wait_s)
+        await self.stopped()
 
-    def assert_ends(self) -> None:
-        self.process.join(STOP_S_MAX)
-        assert self.process.exitcode in (0, -signal.SIGTERM), f"{self.service}: {self.words()[-3_000:]}"
+    async def stopped(self) -> None:
+        self.process.terminate()
+        await asyncio.to_thread(self.process.join, STOP_S_MAX)
+        assert self.process.exitcode == 0, f"{self.service}: {self.words()[-3_000:]}"
 
     def close(self) -> None:
         self.process.kill()
@@ -105,7 +109,7 @@ def silent_port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("bus", ["postgres", pytest.param("kafka", marks=pytest.mark.kafka)])
-def test_a_signal_at_any_moment_of_a_start_is_heeded(
+async def test_a_signal_at_any_moment_of_a_start_is_heeded(
     bus: str, start: Start, request: pytest.FixtureRequest, seed: int
 ) -> None:
     environment: dict[str, str] = {}
@@ -113,16 +117,9 @@ def test_a_signal_at_any_moment_of_a_start_is_heeded(
         server: KafkaServer = request.getfixturevalue("kafka_server")
         environment["GOODWORD_KAFKA"] = server.servers
     rng = random.Random(seed)
-    for _ in range(2):
-        # All at once, as a whole stack is stopped; they share the schema of the bus and wait for each other there.
-        starting = [start(service, **environment) for service in SERVICES]
-        timers = [threading.Timer(rng.uniform(*MOMENTS_S), each.terminate) for each in starting]
-        for timer in timers:
-            timer.start()
-        for timer in timers:
-            timer.join()
-        for each in starting:
-            each.assert_ends()
+    # All at once, as a whole stack is stopped; they share the schema of the bus and wait for each other there.
+    starting = [start(service, **environment) for service in SERVICES]
+    await asyncio.gather(*(each.stopped_after(rng.uniform(*MOMENTS_S)) for each in starting))
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -138,8 +135,8 @@ async def test_who_waits_for_anothers_migration_is_stopped_meanwhile(
             return bool(cursor.rowcount)
 
         await eventually(waits)
-        starting.terminate()
-        await asyncio.to_thread(starting.assert_ends)
+        await starting.stopped()
+        # Nor does its connection go on waiting for it.
         await eventually(lambda: _nobody_waits(other))
 
 
@@ -149,16 +146,10 @@ async def _nobody_waits(other: psycopg.AsyncConnection) -> bool:
 
 
 @pytest.mark.parametrize("silent", ["GOODWORD_POSTGRES", "GOODWORD_REDIS", "GOODWORD_KAFKA"])
-def test_who_waits_for_a_server_that_does_not_answer_is_stopped_meanwhile(
+async def test_who_waits_for_a_server_that_does_not_answer_is_stopped_meanwhile(
     silent: str, start: Start, silent_port: int, seed: int
 ) -> None:
     address = {"GOODWORD_POSTGRES": "postgresql://a:b@{}/c", "GOODWORD_REDIS": "redis://{}", "GOODWORD_KAFKA": "{}"}
     starting = [start(each, **{silent: address[silent].format(f"127.0.0.1:{silent_port}")}) for each in SERVICES]
     rng = random.Random(seed)
-    timers = [threading.Timer(rng.uniform(*MOMENTS_S), each.terminate) for each in starting]
-    for timer in timers:
-        timer.start()
-    for timer in timers:
-        timer.join()
-    for each in starting:
-        each.assert_ends()
+    await asyncio.gather(*(each.stopped_after(rng.uniform(*MOMENTS_S)) for each in starting))
