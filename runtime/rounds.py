@@ -14,6 +14,7 @@ from typing import Final
 from contracts.errors import TransientError
 from runtime import log
 from runtime.database import OUTAGES
+from runtime.ending import ended
 
 RETRY_WAIT_S: Final = 2.0
 """After a round that was put off, or until the next one, if that is sooner."""
@@ -54,8 +55,7 @@ class Rounds:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
 
     async def _run(self) -> None:
         while True:

@@ -25,6 +25,7 @@ from runtime import log
 from runtime.bus.open import bus_of
 from runtime.bus.port import Bus
 from runtime.clock import Clock, SystemClock
+from runtime.ending import ended
 from runtime.http import Check, health_routes, http_problem, internal_problem
 from runtime.metrics import Metrics
 from runtime.outages import is_outage, reason_of, refusal_of
@@ -138,8 +139,7 @@ async def serve(app: App, *, host: str, port: int) -> int:
             starting = asyncio.create_task(_start(component, life))
             await asyncio.wait({starting, stop_signal, http}, return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
-                starting.cancel()
-                await asyncio.gather(starting, return_exceptions=True)
+                await ended(starting)
                 break
             starting.result()
             watches[asyncio.create_task(component.wait())] = component.name

@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from runtime import log
 from runtime.bus.port import Bus, BusUnavailable
+from runtime.ending import ended
 from runtime.metrics import Metrics
 
 LOOK_FROM_MS: Final = 5_000
@@ -80,23 +81,28 @@ class Watched(Protocol):
 
 
 class LagWatch:
-    """Renews the lag gauges of a service's consumers; a component of `runtime.service`.
+    """Renews the gauges of a service's consumers: their lag, and how many dead letters their topics have; a component
+    of `runtime.service`.
 
-    An outage of the bus skips a round: the readiness check tells of it, and the gauges keep their values.
+    `bus` is where the dead letters are. An outage of it skips a round: the readiness check tells of it, and the gauges
+    keep their values.
     """
 
     name = "lag"
 
-    def __init__(self, consumers: Sequence[Watched], *, metrics: Metrics, every_s: float) -> None:
+    def __init__(self, consumers: Sequence[Watched], *, bus: Bus, metrics: Metrics, every_s: float) -> None:
         self._consumers = consumers
+        self._bus = bus
         self._records = metrics.gauge("bus_lag_records")
         self._seconds = metrics.gauge("bus_lag_seconds")
+        self._dead_letters = metrics.gauge("dlq_depth_records")
         self._every_s = every_s
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         for consumer in self._consumers:
             self._set(consumer, Lag(0, 0.0))
+            self._dead_letters.labels(consumer.topic)
         self._task = asyncio.create_task(self._run(), name=self.name)
 
     async def wait(self) -> None:
@@ -105,7 +111,7 @@ class LagWatch:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
+            await ended(self._task)
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
@@ -116,6 +122,12 @@ class LagWatch:
                     self._set(consumer, await consumer.lag())
                 except BusUnavailable as error:
                     logger.warning("lag unknown", topic=consumer.topic, group=consumer.group, reason=str(error))
+            for topic in sorted({consumer.topic for consumer in self._consumers}):
+                try:
+                    # Neither bus drops a dead letter, so the end of the queue is its depth.
+                    self._dead_letters.labels(topic).set(sum((await self._bus.end_offsets(f"{topic}.dlq")).values()))
+                except BusUnavailable as error:
+                    logger.warning("dead letters not counted", topic=topic, reason=str(error))
             await asyncio.sleep(self._every_s)
 
     def _set(self, consumer: Watched, lag: Lag) -> None:

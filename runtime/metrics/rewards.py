@@ -188,6 +188,8 @@ REWARDS: Final = (
                 "budgets-match-accounts",
                 "redemptions-match-reserved",
                 "payouts-match-transfers",
+                "papers-without-gaps",
+                "snapshots-match-balances",
             )
         },
     ),

@@ -49,4 +49,13 @@ SHARED: Final = (
         {"topic": ()},
         why_open="topics are declared in contracts",
     ),
+    Metric(
+        "dlq_depth_records",
+        "gauge",
+        CONSUMERS,
+        "Records in the dead-letter queue of a topic, whoever put them there and whenever.",
+        "`goodword dlq list` shows each, with its reason.",
+        {"topic": ()},
+        why_open="topics are declared in contracts",
+    ),
 )

@@ -86,7 +86,7 @@ def build_app(settings: NotifySettings, *, clock: Clock, bus: Bus) -> App:
             database,
             sender,
             *consumers,
-            LagWatch(consumers, metrics=metrics, every_s=settings.gauges_every_s),
+            LagWatch(consumers, bus=bus, metrics=metrics, every_s=settings.gauges_every_s),
         ],
     )
 

@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 from runtime import log
 from runtime.clock import Clock
 from runtime.database import OUTAGES, Database
+from runtime.ending import ended
 from runtime.metrics import Metrics
 from services.notify import store
 from services.notify.addresses import parse_mailbox
@@ -93,8 +94,7 @@ class Sender:
             tasks.append(self._loop_task)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=self._settings.notify_stop_s_max)
-            for task in late:
-                task.cancel()
+            await ended(*late)
             await asyncio.gather(*tasks, return_exceptions=True)
         for connection in self._idle:
             await connection.close()

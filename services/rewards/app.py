@@ -202,7 +202,7 @@ def build_app(settings: RewardsSettings, *, clock: Clock, bus: Bus) -> App:
                     ),
                 )
             ),
-            LagWatch([consumer, archive, rates], metrics=metrics, every_s=settings.gauges_every_s),
+            LagWatch([consumer, archive, rates], bus=bus, metrics=metrics, every_s=settings.gauges_every_s),
             Housekeeping(
                 metrics,
                 database=database,

@@ -14,6 +14,7 @@ from runtime import log
 from runtime.bus.observe import BusObserver
 from runtime.clock import Clock
 from runtime.database import OUTAGES, Database
+from runtime.ending import ended
 from runtime.metrics import HOLD_AGES, PAYOUT_STATES, Metrics
 from services.rewards.invariants import QUICK, SLOW, ChainHolds, Invariant
 from services.rewards.partitions.store import count_other, open_ahead
@@ -114,9 +115,7 @@ class Housekeeping:
         await asyncio.gather(*self._tasks)
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
 
     async def count_outbox(self) -> None:
         rows = await self._database.fetch_all("SELECT count(*) FROM rewards.outbox")

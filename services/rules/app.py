@@ -177,7 +177,9 @@ def build_app(settings: RulesSettings, *, clock: Clock, bus: Bus) -> App:
             history,
             clockwork,
             shadowing,
-            LagWatch([consumer, history, standings, shadowing], metrics=metrics, every_s=settings.gauges_every_s),
+            LagWatch(
+                [consumer, history, standings, shadowing], bus=bus, metrics=metrics, every_s=settings.gauges_every_s
+            ),
             Housekeeping(
                 observer,
                 metrics,

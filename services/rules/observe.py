@@ -14,6 +14,7 @@ from typing import Final
 from contracts.topics import REFERRALS
 from runtime.bus.observe import BusObserver
 from runtime.bus.port import Batch
+from runtime.ending import ended
 from runtime.metrics import Metrics
 from services.rules.fold import FoldResult
 from services.rules.handlers import RulesOwner
@@ -94,9 +95,7 @@ class Housekeeping:
         await asyncio.gather(*self._tasks)
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         gc.enable()
         gc.unfreeze()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from runtime.metrics import CATALOGUE
+from services.rewards.invariants import INVARIANTS
 from tests.support.stack import UpStack
 
 DEADLINE_S = 90
@@ -55,6 +58,27 @@ def test_the_demo_shows_tiers_balances_reasons_and_mails(
     page = stack.state.mail_page
     assert page is not None
     assert len(sent) == len(httpx.get(f"{page}/api/mails", params={"limit": 1_000}).json()["mails"]) > 20
+
+
+def test_every_metric_of_the_catalogue_is_shown_by_the_service_that_has_it(stack: UpStack) -> None:
+    for service, place in stack.state.services.items():
+        shown = httpx.get(f"{place.url}/metrics").text
+        samples = {line.partition(" ")[0].partition("{")[0] for line in shown.splitlines() if not line.startswith("#")}
+        # What has open labels shows its name before its first value.
+        names = samples | set(re.findall(r"^# TYPE (\S+)", shown, re.MULTILINE))
+        for metric in CATALOGUE:
+            if service in metric.services:
+                name = f"goodword_{service}_{metric.what}"
+                is_closed = all(metric.labels.values())
+                assert (f"{name}_count" if metric.kind == "histogram" else name) in (samples if is_closed else names)
+        assert "goodword_build_info" in samples
+    rewards = httpx.get(f"{stack.state.services['rewards'].url}/metrics").text
+    offenders = dict(
+        re.findall(r'^goodword_rewards_invariant_offenders\{invariant="(\S+)"\} (\S+)', rewards, re.MULTILINE)
+    )
+    assert offenders == {invariant.name: "0.0" for invariant in INVARIANTS}
+    assert 'goodword_rewards_dlq_depth_records{topic="goodword.decisions"} 0.0' in rewards
+    assert "goodword_rewards_standings_behind_decisions 0.0" in rewards
 
 
 def test_a_cent_of_the_demo_is_explained_back_to_its_lead_and_an_event_forth_to_its_money(stack: UpStack) -> None:

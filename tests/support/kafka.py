@@ -6,6 +6,7 @@ forces one of `docker`, `maven`, `off`.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -20,7 +21,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
+from contracts.topics import TOPICS
 from goodword.embedded.ports import free_port
 
 KAFKA_VERSION = "4.1.0"
@@ -223,6 +226,21 @@ class SecuredKafka(MavenKafka):
             for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
             for option in ("--add-scram", f"{mechanism}=[name={self.USER},password={self.PASSWORD}]")
         ]
+
+
+async def without_topics(servers: str) -> None:
+    """Delete our topics, and with them the offsets of their groups; returns when they are gone."""
+    names = {topic.name for topic in TOPICS} | {topic.dlq for topic in TOPICS}
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    try:
+        there = names & set(await admin.list_topics())
+        if there:
+            await admin.delete_topics(sorted(there))
+        while names & set(await admin.list_topics()):  # noqa: ASYNC110 - what is waited for is in the broker
+            await asyncio.sleep(0.05)
+    finally:
+        await admin.close()
 
 
 Kafka = TypeVar("Kafka", bound=KafkaServer)

@@ -21,6 +21,7 @@ from runtime import log
 from runtime.bus.kafka.stopping import stopping
 from runtime.bus.port import BusUnavailable, Record
 from runtime.bus.waiting_room import Waiting, WaitingRoom
+from runtime.ending import ended
 
 BATCH_BYTES_MAX: Final = 256 * 1024
 REQUEST_BYTES_MAX: Final = 1_048_576
@@ -66,7 +67,7 @@ class KafkaPublisher:
             # The last group may be on its way from the room to the producer: a slot says when it has arrived.
             for _ in range(GROUPS_IN_FLIGHT_MAX):
                 await self._slots.acquire()
-            self._task.cancel()
+            await ended(self._task)
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         self._retire()

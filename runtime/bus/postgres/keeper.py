@@ -19,6 +19,7 @@ from runtime.bus.postgres.link import Link
 from runtime.bus.retention import Retention
 from runtime.clock import Clock
 from runtime.database import Connection
+from runtime.ending import ended
 
 KEEPER_LOCK: Final = 0x476F6F6462757302
 """One keeper at a time ("Goodbus", 2)."""
@@ -45,7 +46,7 @@ class LogKeeper:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
+            await ended(self._task)
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         await self._link.close()

@@ -12,6 +12,7 @@ from runtime import log
 from runtime.bus.port import BusUnavailable
 from runtime.bus.postgres.link import Link
 from runtime.bus.postgres.publisher import RECONNECT_WAIT_S_MAX
+from runtime.ending import ended
 
 logger = log.get(__name__)
 
@@ -31,7 +32,7 @@ class Listener:
 
     async def close(self) -> None:
         if self._task is not None:
-            self._task.cancel()
+            await ended(self._task)
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 

@@ -19,6 +19,7 @@ from runtime.bus.port import BusUnavailable
 from runtime.bus.postgres.link import Link
 from runtime.bus.waiting_room import Waiting, WaitingRoom
 from runtime.database import OUTAGES, Connection
+from runtime.ending import ended
 
 BLOB_BYTES_MAX: Final = 256 * 1024
 """A larger blob is cut, so that a reader with little memory need not take it whole."""
@@ -54,7 +55,7 @@ class Publisher:
         self._room.close()
         if self._task is not None:
             await self._room.wait_empty()
-            self._task.cancel()
+            await ended(self._task)
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         await self._link.close()

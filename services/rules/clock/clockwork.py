@@ -16,6 +16,7 @@ from runtime.bus.consumer import Consumer
 from runtime.bus.port import Bus, BusUnavailable
 from runtime.clock import Clock
 from runtime.database import OUTAGES, Connection, Database
+from runtime.ending import ended
 from services.rules.clock.days import close_days
 from services.rules.contests.close import ContestCloser
 from services.rules.lifecycle.record import fetch
@@ -66,9 +67,7 @@ class Clockwork:
         await asyncio.gather(*self._tasks)
 
     async def stop(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await ended(*self._tasks)
         if self._is_projecting:
             await self._projection.stop()
 

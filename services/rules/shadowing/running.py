@@ -21,6 +21,7 @@ from runtime.bus.lag import Lag
 from runtime.bus.port import Bus, Owner
 from runtime.clock import Clock
 from runtime.database import OUTAGES, Database
+from runtime.ending import ended
 from services.rules.explaining.keep import Busyness
 from services.rules.lifecycle.record import fetch_one, moment
 from services.rules.settings import GROUP_SHADOW
@@ -83,8 +84,7 @@ class Shadowing:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await ended(self._task)
         await self._stop_following()
 
     async def lag(self) -> Lag:

@@ -42,11 +42,11 @@ KEY = {"Authorization": "Bearer operator"}
 
 
 @contextlib.asynccontextmanager
-async def running(url: str, **settings: Any) -> AsyncIterator[tuple[App, Bus]]:
+async def running(url: str, kafka: str | None = None, **settings: Any) -> AsyncIterator[tuple[App, Bus]]:
     """The service without its HTTP server, stopped in reverse order."""
-    bus = open_bus(kafka=None, postgres=url, client="rewards")
+    bus = open_bus(kafka=kafka, postgres=url, client="rewards")
     made = RewardsSettings(
-        postgres=url, kafka=None, partitions=3, admin_key=SecretStr("operator"), gauges_every_s=0.05, **settings
+        postgres=url, kafka=kafka, partitions=3, admin_key=SecretStr("operator"), gauges_every_s=0.05, **settings
     )
     app = build_app(made, clock=SystemClock(), bus=bus)
     async with running_components(app):

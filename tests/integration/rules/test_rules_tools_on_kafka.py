@@ -13,7 +13,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient
 
 from contracts.decisions import Decision, decode_decision
 from contracts.topics import REFERRALS, TOPICS
@@ -45,7 +44,7 @@ from tests.integration.rules.harness import (
 )
 from tests.integration.rules.test_history import is_kept
 from tests.integration.rules.test_rules_explain import client_of, one
-from tests.support.kafka import KafkaServer
+from tests.support.kafka import KafkaServer, without_topics
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
@@ -53,20 +52,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 @pytest.fixture
 async def bus(kafka_server: KafkaServer, postgres_url: str) -> AsyncIterator[Bus]:
     """Kafka in the place of the log in PostgreSQL, its topics empty; their groups' offsets go with them."""
-    names = [topic.name for topic in TOPICS]
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka_server.servers)
-    await admin.start()
-    try:
-        there = set(names) & set(await admin.list_topics())
-        if there:
-            await admin.delete_topics(sorted(there))
-
-        async def are_gone() -> bool:
-            return not set(names) & set(await admin.list_topics())
-
-        await eventually(are_gone)
-    finally:
-        await admin.close()
+    await without_topics(kafka_server.servers)
     made = open_bus(kafka=kafka_server.servers, postgres=postgres_url, client="test")
     await made.start()
     await made.ensure_topics(TOPICS, PARTITIONS)
