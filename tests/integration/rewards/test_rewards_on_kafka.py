@@ -144,7 +144,7 @@ def test_a_rewritten_chain_and_a_lost_beginning_are_told(stack: str, kafka_serve
         owner.execute("TRUNCATE rewards.standings, rewards.standings_read")
     asyncio.run(serve(stack, kafka_server.servers, LATE))
     with psycopg.connect(stack) as owner:
-        tiers = dict(owner.execute("SELECT partner, tier FROM rewards.standings").fetchall())
+        tiers: dict[str, str] = dict(owner.execute("SELECT partner, tier FROM rewards.standings").fetchall())
     assert tiers == {f"p{n}": f"t{n + 5}" for n in range(5)}
 
     rewrite(stack)
