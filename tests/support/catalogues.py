@@ -14,9 +14,9 @@ from tests.support.ledger import SetClock
 PROGRAMME = "crm-sales"
 
 
-def catalogue_text(**items: dict[str, Any]) -> str:
+def catalogue_text(programme: str = PROGRAMME, /, **items: dict[str, Any]) -> str:
     """A catalogue of a few items; each is a perk of 60.00 USD unless told otherwise."""
-    lines = ["schema: goodword/catalogue/v1", f"programme: {PROGRAMME}", "tiers: [bronze, silver, gold]"]
+    lines = ["schema: goodword/catalogue/v1", f"programme: {programme}", "tiers: [bronze, silver, gold]"]
     lines += ["decimals: {CREDIT: 2}", "items:"]
     for id, fields in items.items():
         whole = {"kind": "perk", "price": "60.00 USD", "text": "{en: Something}"} | fields
