@@ -8,16 +8,14 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
-from contracts.decisions import encode_decision
-from runtime.bus.port import Received
 from services.rewards.catalogue.publishing import Catalogues
-from services.rewards.decode import decode_heads
-from services.rewards.standings import Standings
+from services.rewards.standings.changes import Change, newest_changes
+from services.rewards.standings.store import put
 from tests.property.ledger_machine.lives import LivesRules
 from tests.property.ledger_machine.office import PARTNERS, WHICH, calls, numbers
 from tests.property.ledger_machine.redemptions_model import Item, Redeemed, RedemptionsModel
 from tests.support.catalogues import catalogue_text, redeeming
-from tests.support.decisions import decided
+from tests.support.decisions import decided, head
 
 ENDS: Final = date(2026, 2, 10)
 ITEMS: Final = ("badge", "card", "credit", "seat", "thing")
@@ -145,11 +143,13 @@ class RedemptionsRules(LivesRules):
             next(numbers), rule="tier", programme=self.name, partner=f"{self.name}-{partner}", amount_minor=None,
             unit=None, tier_to=tier,
         )  # fmt: skip
-        record = Received(self.offset, b"", encode_decision(made), (), 0)
         self.offset += 1
-        decoded = decode_heads([record.value])
-        self.run(Standings(self.database).keep(0, [record], decoded.indexes, decoded.decisions))
+        self.run(self.keep(newest_changes([(self.offset, head(made))])))
         self.shop.tiers[self.partners[partner]] = tier
+
+    async def keep(self, changes: list[Change]) -> None:
+        async with self.database.connection() as connection:
+            await put(connection, 0, changes, [True] * len(changes))
 
     @invariant(check_during_init=True)
     def shelves_are_the_models(self) -> None:
