@@ -29,7 +29,8 @@ from services.rewards.standings import store as standings
 from services.rewards.store import Ledger, Posted, outages_are_transient
 
 TEXT_LENGTH_MAX: Final = 1_024
-RIVALS_MAX: Final = 3
+RIVALS_MAX: Final = 10
+"""How often to begin again because something was granted meanwhile that expires."""
 OVER: Final = "its term is over"
 CANNOT_PAY: Final = "the next term could not be paid for"
 
@@ -182,9 +183,11 @@ class Memberships:
             **offer._asdict(),
         )
         made.id = terms.head_of(made).id
+        place = Place(beneficiary, offer.unit)
+        lots = await lock_lots(connection, [place]) if offer.paid_outside is None else {}
+        # Before any balance: it waits for whoever ends the one before, or has this key, and they wait for balances.
+        await store.add_membership(connection, made)
         if offer.paid_outside is None:
-            place = Place(beneficiary, offer.unit)
-            lots = await lock_lots(connection, [place])
             found = await purses(connection, [place], lots, terms.fees_account(programme), now_ms=at_ms)
             if found[place].spendable_minor < offer.price_minor:
                 asks = f"{offer.price_minor} minor units of {offer.unit}"
@@ -192,7 +195,7 @@ class Memberships:
                 raise _refused("not-enough", f"it costs {asks}, and {beneficiary} can spend {can}")
             made.parts = take_oldest(found[place], offer.price_minor, lots)
             await change_lives(connection, [lots[part.decision] for part in made.parts])
-        await store.add_membership(connection, made)
+            await store.change_membership(connection, made)
         await store.to_be_told(connection, made, offer.tier, at_ms=at_ms)
         await self._post(connection, [terms.charge(made, at_ms=at_ms, by=by)])
         return made

@@ -1,4 +1,7 @@
-"""Rows of `rewards.memberships`, and of what the rules are to be told."""
+"""Rows of `rewards.memberships`, and of what the rules are to be told.
+
+Locked in this order: lives, memberships by id, balances.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,8 @@ from services.rewards.store import Ledger, Posted, outages_are_transient
 
 DAY_MS: Final = 86_400_000
 TEXT_LENGTH_MAX: Final = 1_024
-RIVALS_MAX: Final = 3
+RIVALS_MAX: Final = 10
+"""How often to begin again because something was granted meanwhile that expires."""
 TOO_LATE: Final = "not fulfilled in time"
 
 

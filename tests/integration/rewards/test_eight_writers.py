@@ -1,8 +1,9 @@
 """Eight writers do everything at once between the same few accounts, each as a process of its own would.
 
 Seeded mix: batches of decisions (grants, holds, lots, budgets, clawbacks, some again), the clockwork, bookings by hand,
-payouts in every step, redemptions and gifts. Promise: nobody waits in a circle, so PostgreSQL never breaks a deadlock;
-whoever was refused was refused for a reason; every invariant holds afterwards, and nobody has spent what was not there.
+payouts in every step, redemptions, memberships and gifts. Promise: nobody waits in a circle, so PostgreSQL never breaks
+a deadlock; whoever was refused was refused for a reason; every invariant holds afterwards, and nobody has spent what
+was not there.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from services.rewards.gifts.desk import Gifts
 from services.rewards.gifts.giving import Limits
 from services.rewards.legs import ByHand
 from services.rewards.lives.settling import Settler
+from services.rewards.memberships.selling import Memberships, Offer
 from services.rewards.payouts import store
 from services.rewards.payouts.desk import PayoutDesk
 from services.rewards.payouts.directory import set_payee
@@ -38,12 +40,15 @@ from tests.support.ledger import POSTED_AT_MS, SetClock, assert_sound, deliver, 
 from tests.support.payouts import payee
 
 WRITERS = 8
-WORKS_OF_EACH = 25
+WORKS_OF_EACH = 30
 PARTNERS = 4
 DAY_MS = 86_400_000
 HELD = [number for number in range(1, 150) if number % 5 == 1 and number % 9 > 5]
 """Those that are on hold for all of the test."""
 ANN = ByHand("all at once", "ann")
+PLUS = Offer("plus", "bronze", "month", 3_00, "USD", renews=True)
+BOUGHT_AT_MS = POSTED_AT_MS - 30 * DAY_MS
+"""Of what is overdue when the writers begin: memberships to be renewed, redemptions to be cancelled."""
 KEY = BudgetKey(PROGRAMME, "shared", "", "USD")
 CLAIM = BudgetClaim("shared", "", 50_000, "USD", "hold")
 
@@ -65,7 +70,15 @@ class Writer:
         self.desk = PayoutDesk(database, ledger, clock=clock)
         self.redemptions = redeeming(database, clock)
         self.gifts = Gifts(database, ledger, clock=clock, limits=Limits({}, {}))
-        self.clockwork = Clockwork(database, Settler(database, ledger), clock=clock, batch_max=20, expiry_notice_days=5)
+        self.memberships = Memberships(database, ledger, clock=clock)
+        self.clockwork = Clockwork(
+            database,
+            Settler(database, ledger),
+            clock=clock,
+            batch_max=20,
+            expiry_notice_days=5,
+            chores=[self.redemptions.cancel_overdue, self.memberships.end_terms],
+        )
         self.did: Counter[str] = Counter()
 
     @property
@@ -76,7 +89,7 @@ class Writer:
         works: list[Callable[[], Awaitable[object]]] = [
             *(self.deliver,) * 6,
             *(self.clockwork.tick, self.book, self.top_up, self.write_off),
-            *(self.prepare, self.step, self.step, self.reserve, self.finish, self.give),
+            *(self.prepare, self.step, self.step, self.reserve, self.finish, self.give, self.buy, self.leave),
         ]
         for _ in range(WORKS_OF_EACH):
             work = self.draw.choice(works)
@@ -148,6 +161,18 @@ class Writer:
             else:
                 await self.redemptions.cancel(one.id, reason="no", by="bob")
 
+    async def buy(self) -> None:
+        """Under keys that others use as well."""
+        number = self.draw.randrange(PARTNERS)
+        await self.memberships.buy(
+            PROGRAMME, f"partner:p{number}", PLUS, key=f"m{number}-{self.draw.randrange(8)}", by="bob"
+        )
+
+    async def leave(self) -> None:
+        found = await self.memberships.listed(state="active")
+        if found:
+            await self.memberships.cancel(self.draw.choice(found).id, reason="no", by="bob")
+
     async def give(self) -> None:
         gift = await self.gifts.propose(
             PROGRAMME,
@@ -161,6 +186,19 @@ class Writer:
         await self.gifts.approve(gift.id, by="bob")
 
 
+async def begin(database: Database) -> None:
+    """What has become due before anybody ticks."""
+    clock = SetClock(BOUGHT_AT_MS)
+    redemptions = redeeming(database, clock)
+    memberships = Memberships(database, Ledger(database), clock=clock)
+    first = [decided(1_000 + number, partner=f"p{number}", amount_minor=200_00) for number in range(PARTNERS)]
+    await deliver(database, *first, at_ms=clock.at_ms)
+    for number in range(PARTNERS):
+        whose = f"partner:p{number}"
+        await memberships.buy(PROGRAMME, whose, PLUS, key=f"old-{number}", by="bob")
+        await redemptions.reserve(PROGRAMME, "thing", whose, quantity=2, key=f"old-{number}", by="ann")
+
+
 @pytest.mark.timeout(240)
 async def test_eight_writers_do_everything_at_once(database: Database, ledger_url: str, seed: int) -> None:
     clock = SetClock(POSTED_AT_MS + 3 * DAY_MS)
@@ -168,6 +206,7 @@ async def test_eight_writers_do_everything_at_once(database: Database, ledger_ur
     for number in range(PARTNERS):
         one = payee(f"p{number}", method="manual", currency="USD", iban=None)
         await set_payee(database, one, who="ann", clock=clock)
+    await begin(database)
     pools = [Database(ledger_url, application=f"w{n}", connections_max=3, setup=SETUP) for n in range(WRITERS)]
     writers = [Writer(pool, clock, seed, number) for number, pool in enumerate(pools)]
     try:
@@ -178,13 +217,22 @@ async def test_eight_writers_do_everything_at_once(database: Database, ledger_ur
         for pool in pools:
             await pool.stop()
     did = sum((writer.did for writer in writers), Counter[str]())
-    for work in ("deliver", "tick", "book", "top_up", "prepare", "step", "reserve", "finish", "give"):
+    for work in ("deliver", "tick", "book", "top_up", "prepare", "step", "reserve", "finish", "give", "buy", "leave"):
         assert did[work], did
     # The server counts for itself, a little later than it happens.
     await database.fetch_all("SELECT pg_stat_force_next_flush()")
     rows = await database.fetch_all("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
     assert rows == [(0,)]
     await assert_sound(database)
+    rows = await database.fetch_all(
+        "SELECT (SELECT count(*) FROM rewards.memberships WHERE key LIKE 'old-%%' AND state = 'active' AND term = 0),"
+        " (SELECT count(*) FROM rewards.redemptions WHERE key LIKE 'old-%%' AND state = 'reserved'),"
+        " (SELECT sum(term + 1) FROM rewards.memberships)"
+        " - (SELECT count(*) FROM rewards.transfers WHERE stage = 'fee_charged'),"
+        " (SELECT count(*) FROM rewards.payouts) > 0"
+    )
+    # What was overdue is ended or renewed, each term has one fee, and somebody was to be paid.
+    assert rows == [(0, 0, 0, True)]
     found = found_balances(ledger_url)
     reserved = [minor for (account, _), minor in found.items() if account.endswith((":reserved", ":paid", ":pending"))]
     assert min(reserved, default=0) >= 0
