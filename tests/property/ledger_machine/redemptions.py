@@ -52,10 +52,12 @@ class RedemptionsRules(LivesRules):
         items: dict[str, dict[str, object]] = {}
         for id, item in self.shop.items.items():
             places = {"price": f"{item.price // 100}.{item.price % 100:02} {item.unit}"}
-            more: dict[str, object] = {"badge": {"to": ENDS}, "credit": {"kind": "credit", "gives": "0.50 CREDIT"}}.get(
-                id, {}
-            )
-            if id == "card":
+            more: dict[str, object] = {}
+            if id == "badge":
+                more = {"to": ENDS}
+            elif id == "credit":
+                more = {"kind": "credit", "gives": "0.50 CREDIT"}
+            elif id == "card":
                 more = {"kind": "gift_card", "stock": "codes"}
             elif item.stock is not None:
                 more = {"stock": item.stock}
