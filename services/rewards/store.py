@@ -118,18 +118,26 @@ class Ledger:
             raise
 
     async def post_within(
-        self, connection: Connection, transfers: Sequence[TransferPosted], notices: Sequence[RewardNotice] = ()
+        self,
+        connection: Connection,
+        transfers: Sequence[TransferPosted],
+        notices: Sequence[RewardNotice] = (),
+        *,
+        only_whole: bool = False,
     ) -> Posted:
         """Post as a part of the caller's transaction, between accounts that are open.
 
-        An amount that would overflow a balance raises.
+        An amount that would overflow a balance raises. With `only_whole`, the caller takes the transaction back unless
+        all of it is new: then what differs is not kept, so nobody is alarmed.
 
         Raises:
             psycopg.Error: The transaction is over; call `forget` in an outage.
         """
         if transfers:
             told: tuple[Fact, ...] = (*transfers, *notices)
-            posted = await self._post_all(connection, sorted(transfers, key=attrgetter("id")), told=told)
+            posted = await self._post_all(
+                connection, sorted(transfers, key=attrgetter("id")), told, alarms=not only_whole
+            )
             self._on_posted_within(posted)
             return posted
         if notices:
@@ -155,7 +163,12 @@ class Ledger:
             return done + await self._post(connection, [t for t in batch if t.group not in first])
 
     async def _post_all(
-        self, connection: Connection, batch: Sequence[TransferPosted], told: Sequence[Fact] | None = None
+        self,
+        connection: Connection,
+        batch: Sequence[TransferPosted],
+        told: Sequence[Fact] | None = None,
+        *,
+        alarms: bool = True,
     ) -> Posted:
         """Post a batch sorted by id; its facts leave in the order of `told`, where several are of one story."""
         accounts = await self._account_ids(connection, batch)
@@ -176,14 +189,14 @@ class Ledger:
         if refused:
             stored = {str(id) for id in refused}
             rest = [transfer for transfer in batch if transfer.id not in stored]
-            done = await self._post_all(connection, rest) if rest else Posted()
+            done = await self._post_all(connection, rest, alarms=alarms) if rest else Posted()
             # Refused long ago and counted then: this delivery is a duplicate.
             return done + Posted(duplicates=len(batch) - len(rest))
         if inserted is None:
             return Posted(Counter(transfer.stage for transfer in batch))
         new = {str(id) for id in inserted}
         stages = {transfer.id: transfer.stage for transfer in batch if transfer.id in new}
-        for conflict in conflicting["new"]:
+        for conflict in conflicting["new"] if alarms else ():
             logger.error("transfer id came again with other data", **conflict)
         differing = conflicting["rows"]
         return Posted(

@@ -66,7 +66,7 @@ async def _post_new(connection: Connection, ledger: Ledger, past: Sequence[Caref
         return Posted()
     legs = [each for one in past for each in past_legs(one, at_ms)]
     async with connection.transaction():
-        posted = await ledger.post_within(connection, legs)
+        posted = await ledger.post_within(connection, legs, only_whole=True)
         # After the insertion: whoever had these ids first is committed by now, and seen.
         if posted.count < len(legs) or await read_lives(connection, [one.decision.id for one in past]):
             raise _Known
