@@ -69,6 +69,8 @@ class Join(_Part):
     file: Name
     key: Name
     on: Name
+    required: bool = True
+    """Whether a row is refused whose `on` has a value that the file does not know."""
 
 
 class Missing(_Part):

@@ -81,7 +81,7 @@ class RowMapper:
         self._index = {column: index for index, column in enumerate(columns)}
         self._width = len(header)
         self._unknown: list[str] = []
-        self._joins = [(joins[name], self._column(spec.on)) for name, spec in mapping.join.items()]
+        self._joins = [(joins[name], self._column(spec.on), spec.required) for name, spec in mapping.join.items()]
         self._repairs = [(repair.name, self._column(repair.column), repair.values) for repair in mapping.repair]
         self._rejects = [(named.name, next(iter(named.when)), self._condition(named.when)) for named in mapping.reject]
         self._flaws = [(named.name, self._condition(named.when)) for named in mapping.flaw]
@@ -119,10 +119,10 @@ class RowMapper:
         return events
 
     def _join(self, row: list[str]) -> None:
-        for join, on in self._joins:
+        for join, on, is_required in self._joins:
             key = row[on]
             found = join.rows.get(key)
-            if found is None and key:
+            if found is None and key and is_required:
                 raise _RowRefused(Rejected(f"unknown {join.name}", join.name, f"no row of {join.name} has {key!r}"))
             row.extend(join.empty if found is None else found)
 

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.crm_oracle import expected
-from tests.support.crm import require_data_folder
+from tests.support.crm import FOLDER
+from tests.support.data import require_data_folder
 from tests.support.stack import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,7 +130,7 @@ def compose() -> Iterator[Compose]:
 
 
 def test_the_crm_import_through_containers_equals_the_oracle(compose: Compose) -> None:
-    data = require_data_folder()
+    data = require_data_folder(FOLDER)
     # The services ask for a second person, and the command line asks no less than they do.
     waiting = compose.goodword("rules", "publish", str(EXAMPLE / "programme.yaml"), "--as", "ana", exit_code=1)
     assert "not in force" in waiting

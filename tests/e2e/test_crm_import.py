@@ -15,7 +15,8 @@ import pytest
 from contracts.topics import REFERRALS
 from runtime.bus.open import open_bus
 from tests.e2e.crm_oracle import Expected, expected
-from tests.support.crm import require_data_folder
+from tests.support.crm import FOLDER
+from tests.support.data import require_data_folder
 from tests.support.second_engine import WITHOUT
 from tests.support.stack import UpStack
 
@@ -25,12 +26,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def oracle() -> Expected:
-    return expected(require_data_folder())
+    return expected(require_data_folder(FOLDER))
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpStack]:
-    require_data_folder()
+    require_data_folder(FOLDER)
     stack = UpStack(tmp_path_factory.mktemp("crm") / "data")
     stack.start()
     stack.run("rules", "publish", str(EXAMPLE / "programme.yaml"), *WITHOUT)
@@ -41,7 +42,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpStack]:
 @pytest.fixture(scope="module")
 def imported(stack: UpStack, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Path]:
     rejects = tmp_path_factory.mktemp("rejects") / "rejects.ndjson"
-    rows = require_data_folder() / "sales_pipeline.csv"
+    rows = require_data_folder(FOLDER) / "sales_pipeline.csv"
     mapping = EXAMPLE / "mapping.yaml"
     summary = stack.json("events", "import", str(rows), "--mapping", str(mapping), "--rejects", str(rejects), "--wait")
     return summary, rejects
@@ -87,7 +88,7 @@ def test_the_ledger_knows_the_same_tiers_as_the_rules(
 def test_a_second_import_changes_nothing(
     imported: tuple[dict[str, Any], Path], stack: UpStack, oracle: Expected
 ) -> None:
-    rows = require_data_folder() / "sales_pipeline.csv"
+    rows = require_data_folder(FOLDER) / "sales_pipeline.csv"
     mapping = EXAMPLE / "mapping.yaml"
     before = stack.query("SELECT count(*), max(posted_at) FROM rewards.transfers")
     summary = stack.json("events", "import", str(rows), "--mapping", str(mapping), "--wait")
@@ -212,6 +213,6 @@ async def _events_of_the_log(stack: UpStack) -> list[bytes]:
 
 def test_a_dry_run_needs_no_stack_and_counts_the_same(oracle: Expected, tmp_path: Path) -> None:
     nowhere = UpStack(tmp_path / "never-started")
-    rows, mapping = require_data_folder() / "sales_pipeline.csv", EXAMPLE / "mapping.yaml"
+    rows, mapping = require_data_folder(FOLDER) / "sales_pipeline.csv", EXAMPLE / "mapping.yaml"
     summary = nowhere.json("events", "import", str(rows), "--mapping", str(mapping), "--dry-run")
     assert (summary["accepted"], summary["rejected"]) == (oracle.events, oracle.rows_without_date)

@@ -1,22 +1,21 @@
 """The CRM data as events, written independently of the product's importer, in plain Python over the CSV files.
 
-The rows are real and not ours to ship: they are read from the folder that GOODWORD_DATA_DIR names, or `../shared/data`
-beside the checkout. Where neither is there, `made_up_events` gives events of the same shape from a seed.
+Where the real rows are not on this machine (`tests.support.data`), `made_up_events` gives events of the same shape from
+a seed.
 """
 
 from __future__ import annotations
 
 import csv
-import os
 import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.support.data import data_folder
 
-ROOT = Path(__file__).resolve().parents[2]
+FOLDER = "crm-sales-opportunities"
 SOURCE = "crm/acme"
 PROGRAMME = "crm-sales"
 INDUSTRY = {"technolgy": "technology"}
@@ -27,20 +26,6 @@ COUNTRY = {
     "Korea": "KR", "Jordan": "JO", "Brazil": "BR", "Germany": "DE", "Panama": "PA", "Belgium": "BE", "Romania": "RO",
     "Poland": "PL", "China": "CN",
 }  # fmt: skip
-
-
-def data_folder() -> Path | None:
-    """Where the real rows are, if they are on this machine."""
-    named = os.environ.get("GOODWORD_DATA_DIR")
-    folder = (Path(named) if named else ROOT.parent / "shared" / "data") / "crm-sales-opportunities"
-    return folder if (folder / "sales_pipeline.csv").exists() else None
-
-
-def require_data_folder() -> Path:
-    folder = data_folder()
-    if folder is None:
-        pytest.skip("the CRM rows are not on this machine: set GOODWORD_DATA_DIR to the folder that holds them")
-    return folder
 
 
 def slug(name: str) -> str:
@@ -174,5 +159,5 @@ def made_up_events(seed: int, *, deals: int = 2_000, partners: int = 30) -> list
 
 def events(seed: int = 1) -> list[dict[str, Any]]:
     """The real events where they are, else made-up ones."""
-    folder = data_folder()
+    folder = data_folder(FOLDER)
     return real_events(folder) if folder else made_up_events(seed)

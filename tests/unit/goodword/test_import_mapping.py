@@ -132,6 +132,15 @@ def test_a_row_gives_its_events_with_what_is_known(tmp_path: Path) -> None:
     }
 
 
+def test_a_join_that_is_not_required_joins_nothing_where_the_file_has_no_such_row(tmp_path: Path) -> None:
+    rows = ROWS.replace("on: agent}", "on: agent, required: false}")
+    (lead,) = events_of(mapper(tmp_path, rows, HEADER, team=TEAM), "7,Carl C,,,Lost,2017-03-01,")
+    assert lead["data"] == {"programme": "p", "partner": "carl-c", "lead": {"id": "7"}}
+    refused = events_of(mapper(tmp_path, ROWS, HEADER, team=TEAM), "7,Carl C,,,Lost,2017-03-01,")
+    assert isinstance(refused, Rejected)
+    assert refused.name == "unknown team"
+
+
 def test_what_is_missing_is_left_out_and_the_flaw_counted(tmp_path: Path) -> None:
     made = mapper(tmp_path, ROWS, HEADER, team=TEAM)
     (lead,) = events_of(made, "7,Bob B,,,Lost,2017-03-01,")

@@ -9,7 +9,8 @@ import msgspec
 
 from contracts.events import Event, EventData, parse_time_ms
 from services.rules.fold import Fold
-from tests.support.crm import real_events, require_data_folder
+from tests.support.crm import FOLDER, real_events
+from tests.support.data import require_data_folder
 from tests.support.rules import Store, activation
 
 PROGRAMME = Path(__file__).parents[3] / "examples" / "crm-pipeline" / "programme.yaml"
@@ -27,7 +28,7 @@ def test_every_tier_is_reached_and_every_reward_granted_and_denied() -> None:
             time_ms=parse_time_ms(raw["time"]),
             data=msgspec.convert(raw["data"], EventData),
         )
-        for raw in real_events(require_data_folder())
+        for raw in real_events(require_data_folder(FOLDER))
     ]
     activated = activation(text, effective_from_ms=parse_time_ms("2016-01-01T00:00:00Z"), programme="crm-sales")
     result = Store().run(Fold(0), [activated, *events])
