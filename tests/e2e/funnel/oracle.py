@@ -95,11 +95,8 @@ def _qualify(channel: Channel, day: date) -> None:
 
 
 def _win(channel: Channel, day: date, deal: dict[str, str]) -> None:
-    is_industry = deal["lead_type"] == "industry"
-    if channel.tier == "gold":
-        signed = 120_00 if is_industry else 90_00
-    else:
-        signed = 75_00 if is_industry else 50_00
+    industry, other = (120_00, 90_00) if channel.tier == "gold" else (75_00, 50_00)
+    signed = industry if deal["lead_type"] == "industry" else other
     signed = min(signed, 1_500_00 - sum(minor for other, minor in channel.signed if _same_month(day, other)))
     channel.signed.append((day, signed))
     channel.minor += signed + min(_share(int(Fraction(deal["declared_monthly_revenue"]) * 100)), 5_000_00)
