@@ -57,7 +57,7 @@ def imported(stack: UpStack, folder: Path, seed: int) -> dict[str, Any]:
 
     killing = threading.Thread(target=kill)
     killing.start()
-    told = _import(stack, folder)
+    told: dict[str, Any] = _import(stack, folder)
     done.set()
     killing.join()
     stack.wait_ready()

@@ -35,11 +35,12 @@ class Channel:
         return "gold" if wins >= 60 else "silver" if wins >= 15 else "bronze"
 
     def advance(self, day: date) -> None:
-        for number in range((day - self.clock).days) if self.clock and day > self.clock else ():
-            today = self.clock + timedelta(days=number + 1)
+        today = self.clock or day
+        while today < day:
+            today += timedelta(days=1)
             if (today.month % 3, today.day) == (1, 1):
                 self.tier = self.tier_at(today - timedelta(days=1))
-        self.clock = max(self.clock or day, day)
+        self.clock = today
 
     def rise(self) -> None:
         assert self.clock is not None
