@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def publish(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[FILE.csv]", exists=True, dir_okay=False, help="Columns date, pair, rate.")
+        Path | None, typer.Argument(metavar="FILE.csv", exists=True, dir_okay=False, help="Columns date, pair, rate.")
     ] = None,
     rate: Annotated[
         list[str] | None, typer.Option("--rate", metavar="PAIR=RATE", help="Such as EUR/USD=1.0842; may be repeated.")
