@@ -27,7 +27,7 @@ from services.tracking.partners import PARTNER_EVENT, REGISTERED, first_profile,
 from services.tracking.validate import check_body
 
 CHUNK_RECORDS_MAX: Final = 5_000
-CHUNK_LINES_MAX: Final = 5_000
+CHUNK_LINES_MAX: Final = 2_000
 LATEST_MS: Final = 253_402_300_799_000
 """A back-test may ask what will be: an event file may lie in the future."""
 

@@ -82,14 +82,6 @@ class _Times(dict[int | None, bytes]):
         return encoded
 
 
-class _EventHashes(dict[tuple[str, str], int]):
-    """Legs of a posting have one event."""
-
-    def __missing__(self, event: tuple[str, str]) -> int:
-        hashed = self[event] = event_hash(*event)
-        return hashed
-
-
 def bulk_of(batch: Sequence[TransferPosted], accounts: Mapping[str, int]) -> Bulk:
     """The batch as it is copied.
 
@@ -125,13 +117,16 @@ def bulk_of(batch: Sequence[TransferPosted], accounts: Mapping[str, int]) -> Bul
 def _rows_without_accounts(batch: Sequence[TransferPosted]) -> list[bytes]:
     texts = [text for t in batch for text in (t.id, t.group, t.decision)]
     uuids = bytes.fromhex((_UUID + _UUID.join(texts)).replace("-", "")) if texts else b""
-    event_hashes, times, pack, epoch_ms = _EventHashes(), _Times(), _NUMBERS.pack, POSTGRES_EPOCH_MS
+    events = [(t.event_source, t.event_id) for t in batch]
+    # Legs of a posting have one event.
+    event_hashes = {event: event_hash(*event) for event in set(events)}
+    times, pack, epoch_ms = _Times(), _NUMBERS.pack, POSTGRES_EPOCH_MS
     numbers = [
         pack(
             8,
             t.amount_minor,
             8,
-            event_hashes[t.event_source, t.event_id],
+            event_hashes[event],
             8,
             (t.time_ms - epoch_ms) * 1_000,
             8,
@@ -139,7 +134,7 @@ def _rows_without_accounts(batch: Sequence[TransferPosted]) -> list[bytes]:
             4,
             t.revision,
         )
-        for t in batch
+        for t, event in zip(batch, events, strict=True)
     ]
     columns = (
         [uuids[start : start + _UUIDS_BYTES] for start in range(0, len(uuids), _UUIDS_BYTES)],
