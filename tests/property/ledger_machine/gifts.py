@@ -11,7 +11,7 @@ from contracts.money import Money
 from services.rewards.gifts.desk import Gifts
 from services.rewards.gifts.giving import Limits
 from tests.property.ledger_machine.gifts_model import ONE, PERSON_YEAR, GiftsModel, Given
-from tests.property.ledger_machine.lives import BUDGETS, LivesRules
+from tests.property.ledger_machine.lives import BUDGETS, LivesRules, claims
 from tests.property.ledger_machine.office import PARTNERS, WHICH, calls
 
 PEOPLE = st.sampled_from(("ann", "bob", "zoe"))
@@ -29,6 +29,11 @@ class GiftsRules(LivesRules):
         self.top_up(has, "goodwill")
         self.propose(0, partner, minor, "goodwill", "ann")
         self.approve_one("g0", "bob")
+        # Nobody overtakes those who wait, however little it is.
+        self.take([self.decide(number, 100, budgets=claims("hold")) for number in range(2)])
+        self.propose(1, partner, 1, "b", "ann")
+        if "g1" in self.given.made:
+            self.approve_one("g1", "bob")
 
     @rule(
         work=st.one_of(

@@ -78,7 +78,12 @@ class Office(RuleBasedStateMachine):
         self.made: list[Decision] = []
         self.partners = [f"partner:{self.name}-{number}" for number in range(PARTNERS)]
         self.reached: set[str] = set()
-        self.take([self.decide(number, 400) for number in range(PARTNERS)])
+        for number in range(PARTNERS):
+            # Some of it expires soon, in lots so small that whatever is spent takes of several.
+            self.decide(number, 350)
+            for days, minor in ((2, 5), (6, 15), (30, 20), (40, 30)):
+                self.decide(number, minor, expires_at_ms=POSTED_AT_MS + days * DAY_MS)
+        self.take(self.made)
 
     def decide(self, number: int, minor: int, **fields: Any) -> Decision:
         """Of a partner by number, unless the fields say whose."""
