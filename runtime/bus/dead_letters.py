@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from contracts.errors import GoodwordError, Problem
 from contracts.events import format_time
@@ -128,6 +128,31 @@ class DeadLetters:
                 f"{place}: {len(recent.offsets)} dead letters in {RECENT_RECORDS} records; the last one: {problem}"
             )
         return None
+
+
+class Letter(NamedTuple):
+    """A dead letter taken apart: where its record stood, why it was put aside, and the record as it was."""
+
+    topic: str
+    partition: int
+    offset: int
+    code: str
+    record: Record
+
+
+def letter_of(received: Received) -> Letter | None:
+    """Take a record of a dead-letter queue apart; None for one that is no letter of ours.
+
+    The record goes to the partition it was in, as a broadcast must; a keyed one belongs there anyway.
+    """
+    told = {name: value for name, value in received.headers if name.startswith(HEADER_PREFIX)}
+    try:
+        partition, offset = int(told["dlq_partition"]), int(told["dlq_offset"])
+        topic, code = told["dlq_topic"].decode(), told["dlq_code"].decode()
+    except (KeyError, ValueError):
+        return None
+    kept = tuple(header for header in received.headers if not header[0].startswith(HEADER_PREFIX))
+    return Letter(topic, partition, offset, code, Record(received.key, received.value, kept, partition=partition))
 
 
 def _headers(received: Received, problem: Problem, *, topic: str, partition: int, at: str) -> Headers:
