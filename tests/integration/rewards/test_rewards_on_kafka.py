@@ -26,6 +26,7 @@ from services.rewards.settings import GROUP, GROUP_ARCHIVE
 from tests.integration.rewards.test_published import SEED, rewrite
 from tests.integration.rewards.test_reconcile import DECISIONS_OF_ALL_KINDS, PLAIN, plant
 from tests.integration.rewards.test_rewards_service import handled, read_all, record, running, until
+from tests.integration.rewards.test_standings import are_known
 from tests.support.decisions import decided
 from tests.support.kafka import KafkaServer, without_topics
 
@@ -43,6 +44,7 @@ async def serve(url: str, kafka: str, *decisions: Any) -> None:
         for group in (GROUP, GROUP_ARCHIVE):
             await until(handled(bus, group))
         await until(lambda: newest_is_told(url, bus))
+        await until(lambda: are_known(url, bus))
 
 
 async def newest_is_told(url: str, bus: Bus) -> bool:

@@ -94,18 +94,19 @@ async def posted_before(bus: Bus, decisions: Sequence[Decision]) -> None:
         await consumer.stop()
 
 
+async def are_known(url: str, bus: Bus) -> bool:
+    """Whether the standings are those of all decisions in the log."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT log_partition, next_offset FROM rewards.standings_read").fetchall()
+    ends = await bus.end_offsets(DECISIONS.name)
+    return {partition: done for partition, done in rows if partition >= 0} == ends
+
+
 async def served_until_known(url: str, *late: Decision) -> dict[str, str]:
     """The service starts, gets some more, and has read everything of before."""
     async with running(url, rewards_clock_every_ms=20) as (app, bus):
         await bus.publish(DECISIONS.name, [record(each) for each in late])
-
-        async def is_known() -> bool:
-            with psycopg.connect(url) as connection:
-                rows = connection.execute("SELECT log_partition, next_offset FROM rewards.standings_read").fetchall()
-            ends = await bus.end_offsets(DECISIONS.name)
-            return {partition: done for partition, done in rows if partition >= 0} == ends
-
-        await until(is_known)
+        await until(lambda: are_known(url, bus))
 
         async def is_level() -> bool:
             return sample(app, "goodword_rewards_standings_behind_decisions") == 0

@@ -12,14 +12,15 @@ from runtime.bus.port import Bus
 from services.rules.store import StateStore
 from tests.integration.rules.conftest import PARTITIONS
 from tests.integration.rules.harness import Start, assert_undisturbed, drained, send
-from tests.support.kafka import KafkaServer
+from tests.support.kafka import KafkaServer, without_topics
 
 pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
 async def bus(kafka_server: KafkaServer, postgres_url: str) -> AsyncIterator[Bus]:
-    """Kafka in the place of the log in PostgreSQL; its topics may hold what other tests sent, which changes nothing."""
+    """Kafka in the place of the log in PostgreSQL, without what other tests have left in its topics."""
+    await without_topics(kafka_server.servers)
     made = open_bus(kafka=kafka_server.servers, postgres=postgres_url, client="test")
     await made.start()
     await made.ensure_topics(TOPICS, PARTITIONS)
